@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The tables as SeaORM sees them, one file a table.
+//!
+//! Instants are milliseconds since 1970 in UTC (`i64`), codes are `snake_case` text; [`convert`] turns rows
+//! into the domain's types and is the only place that reads such text.
+//!
+//! **Invariant:** no rules and no queries here, and no type of the API: a row is not an answer.
+
+pub mod aggregator_connection;
+pub mod api_key;
+pub mod api_key_site;
+pub mod attempt;
+pub mod audience;
+pub mod campaign;
+pub mod campaign_audience;
+pub mod campaign_progress;
+pub mod campaign_revision;
+pub mod campaign_step;
+pub mod convert;
+pub mod event;
+pub mod idempotency;
+pub mod message;
+pub mod message_count;
+pub mod opt_out;
+pub mod receipt;
+pub mod sender;
+pub mod site;
+pub mod site_log;
+pub mod subscriber;
+pub mod subscriber_tag;

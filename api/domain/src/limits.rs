@@ -1,0 +1,26 @@
+//! The size of everything a caller can send in.
+
+/// Characters of a campaign's, an audience's, a site's or a key's name.
+pub const NAME_CHARS_MAX: usize = 200;
+/// Characters of a step's text.
+pub const BODY_CHARS_MAX: usize = 1_600;
+/// Billable segments of a step's text: carriers drop longer ones.
+pub const SEGMENTS_MAX: u32 = 10;
+/// Steps of a campaign.
+pub const STEPS_MAX: usize = 1;
+/// Audiences a campaign includes, and as many it excludes.
+pub const AUDIENCES_MAX: usize = 50;
+/// Tags of one subscriber, and of one rule of an audience.
+pub const TAGS_MAX: usize = 50;
+/// Characters of a tag.
+pub const TAG_CHARS_MAX: usize = 64;
+/// Characters of a picture's URL.
+pub const URL_CHARS_MAX: usize = 2_048;
+/// Subscribers in one upsert.
+pub const UPSERT_MAX: usize = 1_000;
+/// Characters of an idempotency key.
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+/// Entries of a page.
+pub const PAGE_MAX: u64 = 100;
+/// Entries of a page when the caller names no number.
+pub const PAGE_DEFAULT: u64 = 25;

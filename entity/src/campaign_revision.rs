@@ -1,0 +1,54 @@
+//! Revisions of campaigns: a draft's is edited in place, activation freezes it.
+
+use sea_orm::entity::prelude::*;
+
+/// A row.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "campaign_revision")]
+pub struct Model {
+    /// The id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    /// The site.
+    pub site_id: Uuid,
+    /// The campaign.
+    pub campaign_id: Uuid,
+    /// Number.
+    pub number: i64,
+    /// Uses smart sending.
+    pub uses_smart_sending: bool,
+    /// Frozen at, in ms.
+    pub frozen_at: Option<i64>,
+    /// Mode.
+    pub mode: Option<String>,
+    /// Local date time.
+    pub local_date_time: Option<String>,
+    /// An IANA time zone.
+    pub time_zone: Option<String>,
+    /// Starts at, in ms.
+    pub starts_at: Option<i64>,
+    /// Ends at, in ms.
+    pub ends_at: Option<i64>,
+    /// Send by.
+    pub send_by: Option<i64>,
+    /// Quiet hours enabled.
+    pub quiet_hours_enabled: bool,
+    /// Quiet hours start.
+    pub quiet_hours_start: Option<String>,
+    /// Quiet hours end.
+    pub quiet_hours_end: Option<String>,
+    /// Has rule packs.
+    pub has_rule_packs: bool,
+    /// Smart sending enabled.
+    pub smart_sending_enabled: bool,
+    /// Smart sending window, in seconds.
+    pub smart_sending_window_s: i64,
+    /// When the row was made, in ms.
+    pub created_at: i64,
+    /// The campaign it belongs to.
+    #[sea_orm(belongs_to, from = "campaign_id", to = "id")]
+    pub campaign: BelongsTo<super::campaign::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,23 @@
+//! Tags of subscribers.
+
+use sea_orm::entity::prelude::*;
+
+/// A row.
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "subscriber_tag")]
+pub struct Model {
+    /// The site.
+    pub site_id: Uuid,
+    /// Subscriber id.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub subscriber_id: Uuid,
+    /// Tag.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub tag: String,
+    /// The subscriber it belongs to.
+    #[sea_orm(belongs_to, from = "subscriber_id", to = "id")]
+    pub subscriber: BelongsTo<super::subscriber::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
