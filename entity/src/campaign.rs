@@ -26,6 +26,8 @@ pub struct Model {
     pub revision_id: Uuid,
     /// Duplicated from.
     pub duplicated_from: Option<Uuid>,
+    /// When it is first due, in ms: copied from its revision to sort and to schedule by.
+    pub starts_at: Option<i64>,
     /// Excludes reached.
     pub excludes_reached: bool,
     /// When the row was made, in ms.

@@ -26,8 +26,6 @@ pub struct Model {
     pub started_at: Option<i64>,
     /// Handed over at, in ms.
     pub handed_over_at: Option<i64>,
-    /// Claim due at, in ms.
-    pub claim_due_at: i64,
     /// The campaign it belongs to.
     #[sea_orm(belongs_to, from = "campaign_id", to = "id")]
     pub campaign: BelongsTo<super::campaign::Entity>,

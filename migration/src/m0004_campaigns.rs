@@ -22,7 +22,9 @@ impl MigrationTrait for Migration {
         manager.create_table(campaign_step()).await?;
         manager.create_table(campaign_audience()).await?;
         manager.create_index(index("campaign_page", "campaign", &["site_id", "id"])).await?;
-        manager.create_index(index("campaign_status", "campaign", &["status", "id"])).await?;
+        manager
+            .create_index(index("campaign_status", "campaign", &["status", "starts_at", "id"]))
+            .await?;
         manager
             .create_index(
                 index("campaign_revision_number", "campaign_revision", &["campaign_id", "number"])
@@ -61,6 +63,7 @@ fn campaign() -> TableCreateStatement {
         .col(number("revision"))
         .col(id("revision_id"))
         .col(id_null("duplicated_from"))
+        .col(number_null("starts_at"))
         .col(flag("excludes_reached"))
         .col(number("created_at"))
         .col(number("updated_at"))

@@ -41,6 +41,9 @@ impl MigrationTrait for Migration {
             )
             .await?;
         manager.create_index(index("message_page", "message", &["campaign_id", "id"])).await?;
+        manager
+            .create_index(index("message_subscriber", "message", &["subscriber_id", "id"]))
+            .await?;
         manager.create_index(index("message_phone", "message", &["site_id", "phone"])).await?;
         manager
             .create_index(
@@ -100,7 +103,6 @@ fn campaign_progress() -> TableCreateStatement {
         .col(number_null("planned_at"))
         .col(number_null("started_at"))
         .col(number_null("handed_over_at"))
-        .col(number("claim_due_at"))
         .foreign_key(&mut points_to("campaign_progress", "campaign_id", "campaign"))
         .to_owned()
 }
@@ -114,7 +116,7 @@ fn message_count() -> TableCreateStatement {
         .col(text("state"))
         .col(text("reason"))
         .col(id("site_id"))
-        .col(number("count"))
+        .col(number("count").check(Expr::col("count").gte(0)))
         .primary_key(&mut key(&["campaign_id", "step_id", "time_zone", "state", "reason"]))
         .foreign_key(&mut points_to("message_count", "campaign_id", "campaign"))
         .to_owned()

@@ -229,7 +229,7 @@ pub fn diagram() -> String {
 }
 
 // A status and a trigger lead to one place: checked before the program runs.
-#[expect(clippy::as_conversions, reason = "const evaluation")]
+#[expect(clippy::as_conversions, clippy::indexing_slicing, reason = "evaluated at compile time")]
 const _: () = {
     let mut i = 0;
     while i < TRANSITIONS.len() {

@@ -1,0 +1,451 @@
+//! Hand-over: claiming messages with their attempts written ahead, and recording what became of them.
+//!
+//! **Invariant:** an attempt is committed before its request leaves, and its outcome is recorded whatever
+//! happened to the message meanwhile: an acceptance is a fact.
+//! **Invariant:** a lease that runs out makes a message unknown, never ready again.
+
+use super::{
+    Result, Txn,
+    counts::Deltas,
+    expect_rows,
+    plans::{key, standing_of},
+    runs, subscribers,
+};
+use domain::{
+    Instant,
+    gate::{Facts, Verdict},
+    id::{AttemptId, CampaignId, ConnectionId, MessageId},
+    message::{MessageState, Standing},
+    reason::MessageReason,
+    subscriber::SubscriberStatus,
+};
+use entity::{
+    attempt, campaign,
+    convert::{code, instant, ms},
+    message,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType},
+};
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+
+/// A message that may be claimed.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    row: message::Model,
+    standing: Standing,
+}
+
+impl Candidate {
+    /// The message.
+    pub fn id(&self) -> MessageId {
+        self.row.id.into()
+    }
+
+    /// The number to text, in E.164.
+    pub fn phone(&self) -> &str {
+        &self.row.phone
+    }
+
+    /// The place of its step.
+    pub fn step_position(&self) -> i64 {
+        self.row.step_position
+    }
+
+    /// How often it was attempted before.
+    pub fn attempt_count(&self) -> i64 {
+        self.row.attempt_count
+    }
+}
+
+/// A claim to write: a candidate and the attempt made of it.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// The attempt's id.
+    pub attempt_id: AttemptId,
+    /// A digest of the request about to be made.
+    pub request_digest: String,
+    /// Billable segments of its text.
+    pub segments: i64,
+}
+
+/// Whether messages of a campaign may be handed over, read inside the claiming transaction.
+pub async fn is_open(txn: &Txn, campaign_id: CampaignId) -> Result<bool> {
+    let row = campaign::Entity::find_by_id(campaign_id.0).one(txn).await?;
+    let Some(row) = row else { return Ok(false) };
+    Ok(code::<domain::campaign::CampaignStatus>("campaign", &row.status)?.is_running())
+}
+
+/// Takes up to `limit` due messages of a campaign. Those that `judge` no longer lets leave are put away.
+pub async fn candidates(
+    txn: &Txn,
+    campaign_id: CampaignId,
+    limit: u64,
+    now: Instant,
+    judge: impl Fn(&Facts) -> Verdict,
+) -> Result<Vec<Candidate>> {
+    let mut select = message::Entity::find()
+        .filter(message::Column::CampaignId.eq(campaign_id.0))
+        .filter(message::Column::State.is_in(MessageState::PENDING.map(MessageState::as_str)))
+        .filter(message::Column::DueAt.lte(ms(now)))
+        .order_by_asc(message::Column::DueAt)
+        .order_by_asc(message::Column::Id)
+        .limit(limit);
+    if txn.get_database_backend() == DbBackend::Postgres {
+        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let rows = select.all(txn).await?;
+    let Some(site_id) = rows.first().map(|row| row.site_id) else { return Ok(Vec::new()) };
+    let statuses = subscribers::statuses(txn, rows.iter().map(|row| row.subscriber_id)).await?;
+    let phones = rows.iter().map(|row| row.phone.as_str());
+    let opted_out = subscribers::opted_out(txn, site_id.into(), phones).await?;
+    let mut taken = Vec::with_capacity(rows.len());
+    let mut skipped: BTreeMap<MessageReason, Vec<message::Model>> = BTreeMap::new();
+    for row in rows {
+        let facts = Facts {
+            // A subscriber who was removed cannot consent.
+            status: statuses
+                .get(&row.subscriber_id)
+                .copied()
+                .unwrap_or(SubscriberStatus::Unsubscribed),
+            has_opted_out: opted_out.contains(&row.phone),
+            was_reached: false,
+            due_at: instant(row.due_at),
+            send_by: row.send_by.map(instant),
+        };
+        match judge(&facts) {
+            Verdict::Send => taken.push(Candidate { standing: standing_of(&row)?, row }),
+            Verdict::Skip(reason) => skipped.entry(reason).or_default().push(row),
+        }
+    }
+    skip(txn, skipped, now).await?;
+    Ok(taken)
+}
+
+async fn skip(
+    txn: &Txn,
+    skipped: BTreeMap<MessageReason, Vec<message::Model>>,
+    now: Instant,
+) -> Result<()> {
+    let mut deltas = Deltas::default();
+    for (reason, rows) in skipped {
+        let to = Standing::because(MessageState::Skipped, reason);
+        for row in &rows {
+            deltas.moved(key(row, standing_of(row)?), to);
+        }
+        message::Entity::update_many()
+            .col_expr(message::Column::State, to.state.as_str().into())
+            .col_expr(message::Column::Reason, reason.as_str().into())
+            .col_expr(message::Column::UpdatedAt, ms(now).into())
+            .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
+            .exec(txn)
+            .await?;
+    }
+    deltas.apply(txn).await
+}
+
+/// Who claims, for which connection, and until when.
+#[derive(Clone, Copy, Debug)]
+pub struct Claimer<'a> {
+    /// The node, and its incarnation.
+    pub node: &'a str,
+    /// The connection that will carry the messages.
+    pub connection_id: ConnectionId,
+    /// When the lease runs out, in lease time.
+    pub lease_until: Instant,
+}
+
+/// Writes claims: the messages are in flight, their attempts stand before any request leaves.
+pub async fn claim(txn: &Txn, claims: &[Claim], claimer: Claimer<'_>, now: Instant) -> Result<()> {
+    let Some(first) = claims.first() else { return Ok(()) };
+    let to = Standing::plain(MessageState::InFlight);
+    let mut deltas = Deltas::default();
+    for claim in claims {
+        deltas.moved(key(&claim.candidate.row, claim.candidate.standing), to);
+        let segments = message::ActiveModel {
+            id: Set(claim.candidate.row.id),
+            segments: Set(Some(claim.segments)),
+            ..Default::default()
+        };
+        if claim.candidate.row.segments != Some(claim.segments) {
+            segments.update_without_returning(txn).await?;
+        }
+    }
+    let updated = message::Entity::update_many()
+        .col_expr(message::Column::State, to.state.as_str().into())
+        .col_expr(message::Column::Reason, Option::<String>::None.into())
+        .col_expr(message::Column::Fence, Expr::col(message::Column::Fence).add(1))
+        .col_expr(message::Column::AttemptCount, Expr::col(message::Column::AttemptCount).add(1))
+        .col_expr(message::Column::LeaseUntil, ms(claimer.lease_until).into())
+        .col_expr(message::Column::ConnectionId, claimer.connection_id.0.into())
+        .col_expr(message::Column::UpdatedAt, ms(now).into())
+        .filter(message::Column::Id.is_in(claims.iter().map(|claim| claim.candidate.row.id)))
+        .exec(txn)
+        .await?;
+    expect_rows(
+        "claimed messages",
+        updated.rows_affected,
+        u64::try_from(claims.len()).unwrap_or(0),
+    )?;
+    let attempts = claims.iter().map(|claim| attempt::ActiveModel {
+        id: Set(claim.attempt_id.0),
+        site_id: Set(claim.candidate.row.site_id),
+        campaign_id: Set(claim.candidate.row.campaign_id),
+        message_id: Set(claim.candidate.row.id),
+        fence: Set(claim.candidate.row.fence + 1),
+        connection_id: Set(claimer.connection_id.0),
+        node: Set(claimer.node.to_owned()),
+        request_digest: Set(claim.request_digest.clone()),
+        started_at: Set(ms(now)),
+        outcome: Set(None),
+        outcome_code: Set(None),
+        ended_at: Set(None),
+        provider_id: Set(None),
+    });
+    attempt::Entity::insert_many(attempts).exec_without_returning(txn).await?;
+    deltas.apply(txn).await?;
+    runs::note(txn, first.candidate.row.campaign_id, Some(now), None).await
+}
+
+/// What one attempt proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The aggregator took it, under this id.
+    Accepted {
+        /// The aggregator's id for the message.
+        provider_id: String,
+        /// Billable segments by the aggregator's account, if it gave one.
+        segments: Option<i64>,
+    },
+    /// It was refused, and repeating it cannot help.
+    Rejected {
+        /// Why.
+        reason: MessageReason,
+        /// The aggregator's own code.
+        code: Option<String>,
+    },
+    /// It was certainly not taken; try again at `retry_at`.
+    NotSent {
+        /// When.
+        retry_at: Instant,
+        /// The aggregator's own code.
+        code: Option<String>,
+    },
+    /// It was certainly not taken, and the engine gives up.
+    GivenUp {
+        /// The aggregator's own code.
+        code: Option<String>,
+    },
+    /// It may or may not have been taken.
+    Unknown,
+}
+
+impl Outcome {
+    /// Its name in the attempt's row.
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Rejected { .. } => "rejected",
+            Self::NotSent { .. } | Self::GivenUp { .. } => "not_sent",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn code(&self) -> Option<&str> {
+        match self {
+            Self::Rejected { code, .. } | Self::NotSent { code, .. } | Self::GivenUp { code } => {
+                code.as_deref()
+            }
+            Self::Accepted { .. } | Self::Unknown => None,
+        }
+    }
+
+    fn provider_id(&self) -> Option<&str> {
+        match self {
+            Self::Accepted { provider_id, .. } => Some(provider_id),
+            _ => None,
+        }
+    }
+
+    /// What it proves about the message; none when the message simply waits again.
+    fn evidence(&self) -> Option<Standing> {
+        Some(match self {
+            Self::Accepted { .. } => Standing::plain(MessageState::Accepted),
+            Self::Rejected { reason, .. } => Standing::because(MessageState::Undelivered, *reason),
+            Self::GivenUp { .. } => {
+                Standing::because(MessageState::Undelivered, MessageReason::AggregatorUnavailable)
+            }
+            Self::Unknown => Standing::because(MessageState::Unknown, MessageReason::AnswerLost),
+            Self::NotSent { .. } => return None,
+        })
+    }
+}
+
+/// An attempt that ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// The message.
+    pub message_id: MessageId,
+    /// What it proved.
+    pub outcome: Outcome,
+}
+
+/// Records how attempts of one campaign ended. `is_open` says whether a message that was not sent may wait
+/// again; the gate must be entered. Answers with the aggregator's ids that were new, whose receipts may
+/// be parked.
+pub async fn record(
+    txn: &Txn,
+    ended: &[Ended],
+    is_open: bool,
+    now: Instant,
+) -> Result<Vec<(ConnectionId, String)>> {
+    let rows = lock_messages(txn, ended.iter().map(|end| end.message_id.0)).await?;
+    let mut deltas = Deltas::default();
+    let (mut messaged, mut accepted) = (Vec::new(), Vec::new());
+    let mut campaign = None;
+    for end in ended {
+        end_attempt(txn, end, now).await?;
+        let Some(row) = rows.get(&end.message_id.0) else { continue };
+        campaign = Some(row.campaign_id);
+        let before = standing_of(row)?;
+        let after = after(before, end, is_open);
+        let change = change(row, end, after, now);
+        change.update_without_returning(txn).await?;
+        if after != before {
+            deltas.moved(key(row, before), after);
+        }
+        if let Some(provider_id) = end.outcome.provider_id() {
+            messaged.push(row.subscriber_id);
+            let connection = row.connection_id.unwrap_or_default();
+            accepted.push((connection.into(), provider_id.to_owned()));
+        }
+    }
+    deltas.apply(txn).await?;
+    subscribers::messaged(txn, &messaged, now).await?;
+    if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
+        runs::note(txn, campaign, None, Some(now)).await?;
+    }
+    Ok(accepted)
+}
+
+fn after(before: Standing, end: &Ended, is_open: bool) -> Standing {
+    match end.outcome.evidence() {
+        Some(evidence) => before.join(evidence),
+        // A receipt may have settled the message meanwhile: only one still in flight waits again.
+        None if before.state != MessageState::InFlight => before,
+        None if is_open => {
+            Standing::because(MessageState::Deferred, MessageReason::AggregatorBackpressure)
+        }
+        None => Standing::because(MessageState::Canceled, MessageReason::CampaignCanceled),
+    }
+}
+
+fn change(
+    row: &message::Model,
+    end: &Ended,
+    after: Standing,
+    now: Instant,
+) -> message::ActiveModel {
+    let mut change = message::ActiveModel {
+        id: Set(row.id),
+        state: Set(after.state.as_str().to_owned()),
+        reason: Set(after.reason.map(|reason| reason.as_str().to_owned())),
+        lease_until: Set(None),
+        updated_at: Set(ms(now)),
+        aggregator_code: end.outcome.code().map_or(NotSet, |code| Set(Some(code.to_owned()))),
+        ..Default::default()
+    };
+    match &end.outcome {
+        Outcome::Accepted { provider_id, segments } => {
+            change.provider_id = Set(Some(provider_id.clone()));
+            change.accepted_at = Set(Some(row.accepted_at.unwrap_or(ms(now))));
+            if segments.is_some() {
+                change.segments = Set(*segments);
+            }
+        }
+        Outcome::NotSent { retry_at, .. } if after.state == MessageState::Deferred => {
+            change.due_at = Set(ms(*retry_at));
+            change.deferred_from = Set(Some(row.deferred_from.unwrap_or(row.due_at)));
+        }
+        _ => {}
+    }
+    change
+}
+
+async fn end_attempt(txn: &Txn, end: &Ended, now: Instant) -> Result<()> {
+    let ended = attempt::Entity::update_many()
+        .col_expr(attempt::Column::Outcome, end.outcome.as_str().into())
+        .col_expr(attempt::Column::OutcomeCode, end.outcome.code().into())
+        .col_expr(attempt::Column::EndedAt, ms(now).into())
+        .col_expr(attempt::Column::ProviderId, end.outcome.provider_id().into())
+        .filter(attempt::Column::Id.eq(end.attempt_id.0))
+        .exec(txn)
+        .await?;
+    expect_rows("an attempt's outcome", ended.rows_affected, 1)
+}
+
+/// Locks messages in order of id.
+pub(super) async fn lock_messages(
+    txn: &Txn,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, message::Model>> {
+    let mut select = message::Entity::find()
+        .filter(message::Column::Id.is_in(ids))
+        .order_by_asc(message::Column::Id);
+    if txn.get_database_backend() == DbBackend::Postgres {
+        select = select.lock_exclusive();
+    }
+    Ok(select.all(txn).await?.into_iter().map(|row| (row.id, row)).collect())
+}
+
+/// Makes up to `limit` messages unknown whose lease ran out before `lease_now`; with none given, all in
+/// flight, which only the sole process of a database may ask for. Answers how many.
+pub async fn expire(
+    txn: &Txn,
+    lease_now: Option<Instant>,
+    limit: u64,
+    now: Instant,
+) -> Result<u64> {
+    let to = Standing::because(MessageState::Unknown, MessageReason::EngineStopped);
+    let mut select = message::Entity::find()
+        .filter(message::Column::State.eq(MessageState::InFlight.as_str()))
+        .order_by_asc(message::Column::Id)
+        .limit(limit);
+    if let Some(lease_now) = lease_now {
+        select = select.filter(message::Column::LeaseUntil.lt(ms(lease_now)));
+    }
+    if txn.get_database_backend() == DbBackend::Postgres {
+        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let rows = select.all(txn).await?;
+    let mut deltas = Deltas::default();
+    for row in &rows {
+        deltas.moved(key(row, standing_of(row)?), to);
+        attempt::Entity::update_many()
+            .col_expr(attempt::Column::Outcome, Outcome::Unknown.as_str().into())
+            .col_expr(attempt::Column::EndedAt, ms(now).into())
+            .filter(attempt::Column::MessageId.eq(row.id))
+            .filter(attempt::Column::Fence.eq(row.fence))
+            .filter(Expr::col(attempt::Column::Outcome).is_null())
+            .exec(txn)
+            .await?;
+    }
+    message::Entity::update_many()
+        .col_expr(message::Column::State, to.state.as_str().into())
+        .col_expr(message::Column::Reason, to.reason.map(MessageReason::as_str).into())
+        .col_expr(message::Column::LeaseUntil, Option::<i64>::None.into())
+        .col_expr(message::Column::UpdatedAt, ms(now).into())
+        .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .exec(txn)
+        .await?;
+    deltas.apply(txn).await?;
+    Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
+}

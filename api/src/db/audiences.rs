@@ -1,0 +1,121 @@
+//! Audiences, and the condition that finds their members.
+
+use super::{
+    Result, Txn,
+    page::{self, Cursor, Page, PageRequest, Sort},
+};
+use domain::{
+    audience::{Audience, AudienceRules},
+    id::{AudienceId, SiteId},
+};
+use entity::{
+    audience,
+    convert::{self, ms, rules_json},
+    subscriber, subscriber_tag,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+};
+
+/// Saves an audience.
+pub async fn insert(txn: &Txn, audience: &Audience) -> Result<()> {
+    audience::ActiveModel {
+        id: Set(audience.id.0),
+        site_id: Set(audience.site_id.0),
+        name: Set(audience.name.clone()),
+        rules: Set(rules_json(&audience.rules)),
+        created_at: Set(ms(audience.created_at)),
+        updated_at: Set(ms(audience.updated_at)),
+    }
+    .insert(txn)
+    .await?;
+    Ok(())
+}
+
+/// Whether the site has an audience of this name.
+pub async fn name_is_taken(
+    connection: &impl ConnectionTrait,
+    site_id: SiteId,
+    name: &str,
+) -> Result<bool> {
+    let found = audience::Entity::find()
+        .filter(audience::Column::SiteId.eq(site_id.0))
+        .filter(audience::Column::Name.eq(name))
+        .count(connection)
+        .await?;
+    Ok(found > 0)
+}
+
+/// The audiences with these ids on the sites given, in no order.
+pub async fn find_many(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[AudienceId],
+) -> Result<Vec<Audience>> {
+    let rows = audience::Entity::find()
+        .filter(audience::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .filter(audience::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(convert::audience).collect::<std::result::Result<_, _>>()?)
+}
+
+/// A page of a site's audiences, by id.
+pub async fn page(
+    connection: &impl ConnectionTrait,
+    site_id: SiteId,
+    request: &PageRequest,
+) -> Result<Page<Audience>> {
+    let select = audience::Entity::find().filter(audience::Column::SiteId.eq(site_id.0));
+    let sort = Sort::by_id(Expr::col(audience::Column::Id), |row: &audience::Model| Cursor {
+        value: String::new(),
+        id: row.id,
+    });
+    Ok(page::fetch(connection, select, &sort, request).await?.try_map(convert::audience)?)
+}
+
+/// How many audiences a site has.
+pub async fn count(connection: &impl ConnectionTrait, site_id: SiteId) -> Result<i64> {
+    let select = audience::Entity::find().filter(audience::Column::SiteId.eq(site_id.0));
+    Ok(i64::try_from(select.count(connection).await?).unwrap_or(i64::MAX))
+}
+
+/// The condition, on the table of subscribers, that holds for whoever `rules` select.
+pub(super) fn members(rules: &AudienceRules) -> Condition {
+    let mut condition = Condition::all();
+    if !rules.tags_any.is_empty() {
+        condition = condition.add(has_tag(&rules.tags_any));
+    }
+    for tag in &rules.tags_all {
+        condition = condition.add(has_tag(std::slice::from_ref(tag)));
+    }
+    if !rules.tags_none.is_empty() {
+        condition = condition.add(has_tag(&rules.tags_none).not());
+    }
+    if let Some(from) = rules.subscribed_from {
+        condition = condition.add(subscriber::Column::SubscribedAt.gte(ms(from)));
+    }
+    if let Some(until) = rules.subscribed_until {
+        condition = condition.add(subscriber::Column::SubscribedAt.lt(ms(until)));
+    }
+    condition
+}
+
+/// Has at least one of `tags`.
+pub(super) fn has_tag(tags: &[String]) -> SimpleExpr {
+    let tagged = Query::select()
+        .expr(Expr::val(1))
+        .from(subscriber_tag::Entity)
+        .and_where(
+            Expr::col((subscriber_tag::Entity, subscriber_tag::Column::SubscriberId))
+                .equals((subscriber::Entity, subscriber::Column::Id)),
+        )
+        .and_where(
+            Expr::col((subscriber_tag::Entity, subscriber_tag::Column::Tag)).is_in(tags.to_vec()),
+        )
+        .to_owned();
+    Expr::exists(tagged)
+}

@@ -1,0 +1,366 @@
+//! Campaigns: reads within a caller's sites, and the one compare-and-set that moves a status.
+//!
+//! **Invariant:** a status changes only through [`move_on`], together with its event.
+
+use super::{
+    Result, Txn,
+    events::{self, Cause, NewEvent},
+    page::{self, Cursor, Page, PageRequest, Sort},
+};
+use crate::ports::Ids;
+use domain::{
+    Instant,
+    campaign::{Campaign, CampaignStatus, Trigger},
+    event::CampaignEventKind,
+    id::{CampaignId, RevisionId, SiteId},
+    reason::StatusReason,
+};
+use entity::{
+    campaign, campaign_revision,
+    convert::{self, ms},
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, PaginatorTrait, QueryFilter,
+    QuerySelect, Select, UpdateMany,
+    sea_query::{Expr, ExprTrait, Func, SimpleExpr},
+};
+use std::collections::HashMap;
+
+/// Which campaigns to keep.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In one of these statuses.
+    pub statuses: Option<Vec<CampaignStatus>>,
+    /// Whose name contains this, in any letter case.
+    pub name_contains: Option<String>,
+    /// First due at this instant or later.
+    pub starts_from: Option<Instant>,
+    /// First due before this instant.
+    pub starts_until: Option<Instant>,
+    /// Made at this instant or later.
+    pub created_from: Option<Instant>,
+    /// Made before this instant.
+    pub created_until: Option<Instant>,
+}
+
+/// What campaigns can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderField {
+    /// When they were made.
+    CreatedAt,
+    /// When they last changed.
+    UpdatedAt,
+    /// When they are first due; those without a schedule come last.
+    StartsAt,
+    /// Their names.
+    Name,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Smallest or oldest first.
+    Asc,
+    /// Largest or newest first.
+    Desc,
+}
+
+/// How to sort campaigns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sorting {
+    /// What to sort by; ties are broken by id.
+    pub field: OrderField,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// Makes a campaign.
+pub async fn insert(txn: &Txn, new: &Campaign) -> Result<()> {
+    campaign::ActiveModel {
+        id: Set(new.id.0),
+        site_id: Set(new.site_id.0),
+        name: Set(new.name.clone()),
+        status: Set(new.status.as_str().to_owned()),
+        status_reason: Set(new.status_reason.map(|reason| reason.as_str().to_owned())),
+        status_changed_at: Set(ms(new.status_changed_at)),
+        revision: Set(new.revision),
+        revision_id: Set(new.revision_id.0),
+        duplicated_from: Set(new.duplicated_from.map(|id| id.0)),
+        starts_at: Set(new.schedule.as_ref().map(|schedule| ms(schedule.starts_at))),
+        excludes_reached: Set(new.excludes_reached),
+        created_at: Set(ms(new.created_at)),
+        updated_at: Set(ms(new.updated_at)),
+    }
+    .insert(txn)
+    .await?;
+    Ok(())
+}
+
+/// One campaign of the sites given.
+pub async fn find(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    id: CampaignId,
+) -> Result<Option<Campaign>> {
+    let select = campaign::Entity::find_by_id(id.0)
+        .filter(campaign::Column::SiteId.is_in(sites.iter().map(|site| site.0)));
+    one(connection, select).await
+}
+
+/// One campaign of the sites given, locked against other writers until the transaction ends.
+pub async fn lock(txn: &Txn, sites: &[SiteId], id: CampaignId) -> Result<Option<Campaign>> {
+    let mut select = campaign::Entity::find_by_id(id.0)
+        .filter(campaign::Column::SiteId.is_in(sites.iter().map(|site| site.0)));
+    if txn.get_database_backend() == DbBackend::Postgres {
+        select = select.lock_exclusive();
+    }
+    one(txn, select).await
+}
+
+/// One campaign whatever its site: for the engine.
+pub async fn find_any(
+    connection: &impl ConnectionTrait,
+    id: CampaignId,
+) -> Result<Option<Campaign>> {
+    one(connection, campaign::Entity::find_by_id(id.0)).await
+}
+
+async fn one(
+    connection: &impl ConnectionTrait,
+    select: Select<campaign::Entity>,
+) -> Result<Option<Campaign>> {
+    let Some(row) = select.one(connection).await? else { return Ok(None) };
+    let mut campaigns = with_revisions(connection, vec![row]).await?;
+    Ok(campaigns.pop())
+}
+
+async fn with_revisions(
+    connection: &impl ConnectionTrait,
+    rows: Vec<campaign::Model>,
+) -> Result<Vec<Campaign>> {
+    let revisions = campaign_revision::Entity::find()
+        .filter(campaign_revision::Column::Id.is_in(rows.iter().map(|row| row.revision_id)))
+        .all(connection)
+        .await?;
+    let revisions: HashMap<_, _> = revisions.into_iter().map(|row| (row.id, row)).collect();
+    let missing = convert::Corrupt::Value { table: "campaign", column: "revision_id" };
+    let mut campaigns = Vec::with_capacity(rows.len());
+    for row in rows {
+        let Some(revision) = revisions.get(&row.revision_id) else { return Err(missing.into()) };
+        campaigns.push(convert::campaign(row, revision)?);
+    }
+    Ok(campaigns)
+}
+
+fn select(site_id: SiteId, filter: &Filter) -> Select<campaign::Entity> {
+    let mut select = campaign::Entity::find().filter(campaign::Column::SiteId.eq(site_id.0));
+    if let Some(statuses) = &filter.statuses {
+        select = select.filter(campaign::Column::Status.is_in(statuses.iter().map(|s| s.as_str())));
+    }
+    if let Some(part) = &filter.name_contains {
+        let name = Func::lower(Expr::col((campaign::Entity, campaign::Column::Name)));
+        select = select.filter(
+            Expr::expr(name).like(
+                sea_orm::sea_query::LikeExpr::new(format!(
+                    "%{}%",
+                    escape_like(&part.to_lowercase())
+                ))
+                .escape('\\'),
+            ),
+        );
+    }
+    let bounds = [
+        filter.starts_from.map(|at| campaign::Column::StartsAt.gte(ms(at))),
+        filter.starts_until.map(|at| campaign::Column::StartsAt.lt(ms(at))),
+        filter.created_from.map(|at| campaign::Column::CreatedAt.gte(ms(at))),
+        filter.created_until.map(|at| campaign::Column::CreatedAt.lt(ms(at))),
+    ];
+    for bound in bounds.into_iter().flatten() {
+        select = select.filter(bound);
+    }
+    select
+}
+
+fn escape_like(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// Where campaigns without a schedule sort: last, whichever way.
+fn starts_at(order: &Order) -> (i64, fn(&campaign::Model) -> Cursor) {
+    if *order == Order::Asc {
+        (i64::MAX, |row| by(row.starts_at.unwrap_or(i64::MAX), row))
+    } else {
+        (i64::MIN, |row| by(row.starts_at.unwrap_or(i64::MIN), row))
+    }
+}
+
+fn by(value: impl ToString, row: &campaign::Model) -> Cursor {
+    Cursor { value: value.to_string(), id: row.id }
+}
+
+fn sort(sorting: Sorting) -> Sort<campaign::Model> {
+    let order = match sorting.direction {
+        Direction::Asc => Order::Asc,
+        Direction::Desc => Order::Desc,
+    };
+    let column = |column: campaign::Column| Expr::col((campaign::Entity, column));
+    let number = |text: &str| text.parse::<i64>().ok().map(Into::into);
+    let (value, parse, cursor): (SimpleExpr, fn(&str) -> _, fn(&campaign::Model) -> Cursor) =
+        match sorting.field {
+            OrderField::CreatedAt => {
+                (column(campaign::Column::CreatedAt), number, |row| by(row.created_at, row))
+            }
+            OrderField::UpdatedAt => {
+                (column(campaign::Column::UpdatedAt), number, |row| by(row.updated_at, row))
+            }
+            OrderField::StartsAt => {
+                let (none, cursor) = starts_at(&order);
+                let value = Func::coalesce([column(campaign::Column::StartsAt), Expr::val(none)]);
+                (value.into(), number, cursor)
+            }
+            OrderField::Name => {
+                (column(campaign::Column::Name), |text| Some(text.into()), |row| by(&row.name, row))
+            }
+        };
+    Sort { value: Some(value), id: column(campaign::Column::Id), order, parse, cursor }
+}
+
+/// A page of a site's campaigns.
+pub async fn page(
+    connection: &impl ConnectionTrait,
+    site_id: SiteId,
+    filter: &Filter,
+    sorting: Sorting,
+    request: &PageRequest,
+) -> Result<Page<Campaign>> {
+    let page = page::fetch(connection, select(site_id, filter), &sort(sorting), request).await?;
+    let (cursors, rows): (Vec<Cursor>, Vec<campaign::Model>) = page.items.into_iter().unzip();
+    let campaigns = with_revisions(connection, rows).await?;
+    Ok(Page {
+        items: cursors.into_iter().zip(campaigns).collect(),
+        has_next: page.has_next,
+        has_previous: page.has_previous,
+    })
+}
+
+/// How many campaigns of a site match.
+pub async fn count(
+    connection: &impl ConnectionTrait,
+    site_id: SiteId,
+    filter: &Filter,
+) -> Result<i64> {
+    Ok(i64::try_from(select(site_id, filter).count(connection).await?).unwrap_or(i64::MAX))
+}
+
+/// A move of a campaign to another status.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    /// What causes it: the table says where it leads.
+    pub trigger: Trigger,
+    /// Why, if there is a reason.
+    pub reason: Option<StatusReason>,
+    /// When.
+    pub at: Instant,
+}
+
+/// Moves `campaign` on and logs it. Answers with the campaign as it now is, or with none when another
+/// writer was first or the table has no such move: read again, and decide again.
+pub async fn move_on(
+    txn: &Txn,
+    ids: &Ids,
+    cause: &Cause,
+    campaign: &Campaign,
+    step: Move,
+) -> Result<Option<Campaign>> {
+    let Ok(to) = campaign.status.decide(step.trigger) else { return Ok(None) };
+    let update = bump(campaign, step.at)
+        .col_expr(campaign::Column::Status, to.as_str().into())
+        .col_expr(campaign::Column::StatusReason, step.reason.map(StatusReason::as_str).into())
+        .col_expr(campaign::Column::StatusChangedAt, ms(step.at).into());
+    if update.exec(txn).await?.rows_affected == 0 {
+        return Ok(None);
+    }
+    let moved = Campaign {
+        status: to,
+        status_reason: step.reason,
+        status_changed_at: step.at,
+        revision: campaign.revision + 1,
+        updated_at: step.at,
+        ..campaign.clone()
+    };
+    let event = NewEvent {
+        site_id: campaign.site_id,
+        campaign_id: campaign.id,
+        sequence: moved.revision,
+        kind: CampaignEventKind::StatusChanged,
+        statuses: Some((campaign.status, to)),
+        reason: step.reason,
+        at: step.at,
+    };
+    events::append(txn, ids, cause, event).await?;
+    Ok(Some(moved))
+}
+
+/// The compare-and-set of every change: the campaign is still in the status and at the revision read.
+fn bump(campaign: &Campaign, at: Instant) -> UpdateMany<campaign::Entity> {
+    campaign::Entity::update_many()
+        .col_expr(campaign::Column::Revision, (campaign.revision + 1).into())
+        .col_expr(campaign::Column::UpdatedAt, ms(at).into())
+        .filter(campaign::Column::Id.eq(campaign.id.0))
+        .filter(campaign::Column::Status.eq(campaign.status.as_str()))
+        .filter(campaign::Column::Revision.eq(campaign.revision))
+}
+
+/// Gives a campaign a name and a revision in force, and logs the edit. None as in [`move_on`].
+pub async fn edit(
+    txn: &Txn,
+    ids: &Ids,
+    cause: &Cause,
+    campaign: &Campaign,
+    name: &str,
+    revision_id: RevisionId,
+    at: Instant,
+) -> Result<bool> {
+    let update = bump(campaign, at)
+        .col_expr(campaign::Column::Name, name.into())
+        .col_expr(campaign::Column::RevisionId, revision_id.0.into());
+    if update.exec(txn).await?.rows_affected == 0 {
+        return Ok(false);
+    }
+    let event = NewEvent {
+        site_id: campaign.site_id,
+        campaign_id: campaign.id,
+        sequence: campaign.revision + 1,
+        kind: CampaignEventKind::Edited,
+        statuses: None,
+        reason: None,
+        at,
+    };
+    events::append(txn, ids, cause, event).await?;
+    Ok(true)
+}
+
+/// Points a campaign to another revision, first due at `starts_at`, without an event of its own: the
+/// caller logs the change it is part of.
+pub async fn set_revision(
+    txn: &Txn,
+    id: CampaignId,
+    revision_id: RevisionId,
+    starts_at: Option<Instant>,
+) -> Result<()> {
+    let updated = campaign::Entity::update_many()
+        .col_expr(campaign::Column::RevisionId, revision_id.0.into())
+        .col_expr(campaign::Column::StartsAt, starts_at.map(ms).into())
+        .filter(campaign::Column::Id.eq(id.0))
+        .exec(txn)
+        .await?;
+    super::expect_rows("a campaign's revision", updated.rows_affected, 1)
+}
+
+/// Removes a campaign with its revisions; its events stay.
+pub async fn delete(txn: &Txn, id: CampaignId) -> Result<()> {
+    let deleted = campaign::Entity::delete_by_id(id.0).exec(txn).await?;
+    super::expect_rows("a deleted campaign", deleted.rows_affected, 1)
+}

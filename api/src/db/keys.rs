@@ -1,0 +1,151 @@
+//! API keys and the sites they reach.
+
+use super::{Result, Txn};
+use domain::{
+    Instant,
+    access::Role,
+    id::{ApiKeyId, SiteId},
+};
+use entity::{
+    api_key, api_key_site,
+    convert::{code, instant, ms},
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+
+/// An API key as callers see it: never its secret.
+#[derive(Clone, Debug)]
+pub struct ApiKey {
+    /// The id.
+    pub id: ApiKeyId,
+    /// A label for people.
+    pub name: String,
+    /// The first characters of the secret, enough to tell keys apart.
+    pub prefix: String,
+    /// The role.
+    pub role: Role,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it last authenticated a request, to the minute.
+    pub last_used_at: Option<Instant>,
+    /// When it stops working.
+    pub expires_at: Option<Instant>,
+    /// When it was revoked.
+    pub revoked_at: Option<Instant>,
+}
+
+/// A key to make.
+#[derive(Clone, Debug)]
+pub struct NewKey<'a> {
+    /// The id.
+    pub id: ApiKeyId,
+    /// A label for people.
+    pub name: &'a str,
+    /// The first characters of the secret.
+    pub prefix: &'a str,
+    /// The digest of the secret.
+    pub secret_hash: &'a str,
+    /// The role.
+    pub role: Role,
+    /// Whether it is the development world's key, which production refuses.
+    pub is_development: bool,
+    /// The sites it reaches.
+    pub sites: &'a [SiteId],
+}
+
+fn read(row: api_key::Model) -> Result<ApiKey> {
+    Ok(ApiKey {
+        id: row.id.into(),
+        role: code("api_key", &row.role)?,
+        name: row.name,
+        prefix: row.prefix,
+        created_at: instant(row.created_at),
+        last_used_at: row.last_used_at.map(instant),
+        expires_at: row.expires_at.map(instant),
+        revoked_at: row.revoked_at.map(instant),
+    })
+}
+
+/// The key whose secret has this digest.
+pub async fn find_by_hash(connection: &impl ConnectionTrait, hash: &str) -> Result<Option<ApiKey>> {
+    let row = api_key::Entity::find()
+        .filter(api_key::Column::SecretHash.eq(hash))
+        .one(connection)
+        .await?;
+    row.map(read).transpose()
+}
+
+/// The key with this id.
+pub async fn find(connection: &impl ConnectionTrait, id: ApiKeyId) -> Result<Option<ApiKey>> {
+    api_key::Entity::find_by_id(id.0).one(connection).await?.map(read).transpose()
+}
+
+/// The sites a key reaches, in order of id.
+pub async fn sites(connection: &impl ConnectionTrait, id: ApiKeyId) -> Result<Vec<SiteId>> {
+    let rows = api_key_site::Entity::find()
+        .filter(api_key_site::Column::ApiKeyId.eq(id.0))
+        .order_by_asc(api_key_site::Column::SiteId)
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.site_id.into()).collect())
+}
+
+/// Notes that a key was used at `at`.
+pub async fn touch(txn: &Txn, id: ApiKeyId, at: Instant) -> Result<()> {
+    api_key::Entity::update_many()
+        .col_expr(api_key::Column::LastUsedAt, Expr::value(ms(at)))
+        .filter(api_key::Column::Id.eq(id.0))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Makes a key.
+pub async fn insert(txn: &Txn, new: NewKey<'_>, now: Instant) -> Result<()> {
+    api_key::ActiveModel {
+        id: Set(new.id.0),
+        name: Set(new.name.to_owned()),
+        prefix: Set(new.prefix.to_owned()),
+        secret_hash: Set(new.secret_hash.to_owned()),
+        role: Set(new.role.as_str().to_owned()),
+        is_development: Set(new.is_development),
+        created_at: Set(ms(now)),
+        last_used_at: Set(None),
+        expires_at: Set(None),
+        revoked_at: Set(None),
+    }
+    .insert(txn)
+    .await?;
+    reach(txn, new.id, new.sites).await
+}
+
+/// Makes a key reach exactly `sites`.
+pub async fn reach(txn: &Txn, id: ApiKeyId, sites: &[SiteId]) -> Result<()> {
+    api_key_site::Entity::delete_many()
+        .filter(api_key_site::Column::ApiKeyId.eq(id.0))
+        .filter(api_key_site::Column::SiteId.is_not_in(sites.iter().map(|site| site.0)))
+        .exec(txn)
+        .await?;
+    let rows = sites
+        .iter()
+        .map(|site| api_key_site::ActiveModel { api_key_id: Set(id.0), site_id: Set(site.0) });
+    api_key_site::Entity::insert_many(rows)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+/// Whether the development world's key is in this database and still works.
+pub async fn has_development_key(connection: &impl ConnectionTrait) -> Result<bool> {
+    let found = api_key::Entity::find()
+        .filter(api_key::Column::IsDevelopment.eq(true))
+        .filter(Expr::col(api_key::Column::RevokedAt).is_null())
+        .count(connection)
+        .await?;
+    Ok(found > 0)
+}

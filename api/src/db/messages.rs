@@ -1,0 +1,179 @@
+//! The message ledger, read.
+
+use super::{
+    Result,
+    page::{self, Cursor, Page, PageRequest, Sort},
+};
+use domain::{
+    Instant,
+    id::{CampaignId, MessageId, SiteId, StepId, SubscriberId},
+    message::{MessageState, Standing},
+    reason::MessageReason,
+    zone::Zone,
+};
+use entity::{
+    convert::{code, code_opt, instant, zone},
+    message,
+};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, Select,
+    sea_query::Expr,
+};
+
+/// A row of the ledger.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The id.
+    pub id: MessageId,
+    /// The site.
+    pub site_id: SiteId,
+    /// The campaign it is part of.
+    pub campaign_id: CampaignId,
+    /// The step it is an instance of.
+    pub step_id: StepId,
+    /// Its recipient.
+    pub subscriber_id: SubscriberId,
+    /// What became of it, and why.
+    pub standing: Standing,
+    /// The aggregator's own code, if it gave one.
+    pub aggregator_code: Option<String>,
+    /// The zone its due time was worked out in.
+    pub zone: Zone,
+    /// When it is or was due.
+    pub due_at: Instant,
+    /// When it was due before it was deferred.
+    pub deferred_from: Option<Instant>,
+    /// When the aggregator accepted it.
+    pub accepted_at: Option<Instant>,
+    /// When it reached the handset, by the carrier's account.
+    pub delivered_at: Option<Instant>,
+    /// The aggregator's id for it.
+    pub aggregator_message_id: Option<String>,
+    /// Attempts to hand it over.
+    pub attempt_count: i64,
+    /// Billable segments; none until the text is rendered.
+    pub segment_count: Option<i64>,
+}
+
+/// Which messages to keep.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In one of these states.
+    pub statuses: Option<Vec<MessageState>>,
+    /// With one of these reasons.
+    pub reasons: Option<Vec<MessageReason>>,
+    /// Of this step; `Some(None)` is an id that is no step's and matches nothing.
+    pub step_id: Option<Option<StepId>>,
+    /// To this subscriber; `Some(None)` as above.
+    pub subscriber_id: Option<Option<SubscriberId>>,
+    /// In one of these time zones.
+    pub zones: Option<Vec<Zone>>,
+}
+
+fn read(row: message::Model) -> Result<Message> {
+    const TABLE: &str = "message";
+    Ok(Message {
+        id: row.id.into(),
+        site_id: row.site_id.into(),
+        campaign_id: row.campaign_id.into(),
+        step_id: row.step_id.into(),
+        subscriber_id: row.subscriber_id.into(),
+        standing: Standing {
+            state: code(TABLE, &row.state)?,
+            reason: code_opt(TABLE, row.reason.as_deref())?,
+        },
+        aggregator_code: row.aggregator_code,
+        zone: zone(TABLE, &row.time_zone)?,
+        due_at: instant(row.due_at),
+        deferred_from: row.deferred_from.map(instant),
+        accepted_at: row.accepted_at.map(instant),
+        delivered_at: row.delivered_at.map(instant),
+        aggregator_message_id: row.provider_id,
+        attempt_count: row.attempt_count,
+        segment_count: row.segments,
+    })
+}
+
+fn within(sites: &[SiteId]) -> Select<message::Entity> {
+    message::Entity::find().filter(message::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+}
+
+fn of_campaign(sites: &[SiteId], campaign: CampaignId, filter: &Filter) -> Select<message::Entity> {
+    use message::Column;
+    let mut select = within(sites).filter(Column::CampaignId.eq(campaign.0));
+    if let Some(statuses) = &filter.statuses {
+        select = select.filter(Column::State.is_in(statuses.iter().map(|state| state.as_str())));
+    }
+    if let Some(reasons) = &filter.reasons {
+        select = select.filter(Column::Reason.is_in(reasons.iter().map(|reason| reason.as_str())));
+    }
+    if let Some(step) = filter.step_id {
+        select = select.filter(Column::StepId.is_in(step.map(|step| step.0)));
+    }
+    if let Some(subscriber) = filter.subscriber_id {
+        select = select.filter(Column::SubscriberId.is_in(subscriber.map(|id| id.0)));
+    }
+    if let Some(zones) = &filter.zones {
+        select = select.filter(Column::TimeZone.is_in(zones.iter().map(|zone| zone.name())));
+    }
+    select
+}
+
+fn sort(order: Order) -> Sort<message::Model> {
+    let cursor = |row: &message::Model| Cursor { value: String::new(), id: row.id };
+    Sort { order, ..Sort::by_id(Expr::col(message::Column::Id), cursor) }
+}
+
+/// A page of a campaign's messages, by id.
+pub async fn page(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    campaign: CampaignId,
+    filter: &Filter,
+    request: &PageRequest,
+) -> Result<Page<Message>> {
+    let select = of_campaign(sites, campaign, filter);
+    page::fetch(connection, select, &sort(Order::Asc), request).await?.try_map(read)
+}
+
+/// How many messages of a campaign go to one subscriber and match: at most one a step, so they are counted.
+pub async fn count_to_subscriber(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    campaign: CampaignId,
+    filter: &Filter,
+) -> Result<i64> {
+    let found = of_campaign(sites, campaign, filter).count(connection).await?;
+    Ok(i64::try_from(found).unwrap_or(i64::MAX))
+}
+
+/// One message of the sites given.
+pub async fn find(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    id: MessageId,
+) -> Result<Option<Message>> {
+    let row = within(sites).filter(message::Column::Id.eq(id.0)).one(connection).await?;
+    row.map(read).transpose()
+}
+
+/// A page of messages to one subscriber, newest first.
+pub async fn page_to_subscriber(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    subscriber: SubscriberId,
+    request: &PageRequest,
+) -> Result<Page<Message>> {
+    let select = within(sites).filter(message::Column::SubscriberId.eq(subscriber.0));
+    page::fetch(connection, select, &sort(Order::Desc), request).await?.try_map(read)
+}
+
+/// How many messages there are to one subscriber.
+pub async fn count_by_subscriber(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    subscriber: SubscriberId,
+) -> Result<i64> {
+    let select = within(sites).filter(message::Column::SubscriberId.eq(subscriber.0));
+    Ok(i64::try_from(select.count(connection).await?).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,92 @@
+//! The database: one file an aggregate, SQLite and PostgreSQL alike.
+//!
+//! **Invariant:** the database stores what it is told; rules are the domain's, and nothing here decides.
+//! **Invariant:** civil time is always bound, never read with SQL's `now()`.
+//! **Invariant:** rows are locked in one order (campaign gate, messages by id, counts by key, progress,
+//! campaign, site log), so that two transactions never wait for each other in a circle.
+
+pub mod admin;
+pub mod attempts;
+pub mod audiences;
+pub mod campaigns;
+mod connect;
+pub mod counts;
+pub mod events;
+pub mod gate;
+pub mod idempotency;
+pub mod keys;
+pub mod messages;
+pub mod page;
+pub mod plans;
+pub mod receipts;
+pub mod revisions;
+pub mod runs;
+pub mod sites;
+pub mod subscribers;
+
+pub use connect::{Options, Pending};
+
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
+};
+
+/// A transaction; it rolls back unless it is committed.
+pub type Txn = DatabaseTransaction;
+
+/// A failure of the database or of what it holds. `Display` leaves the cause out: drivers echo values.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused or was not there.
+    #[error("the database did not do what was asked")]
+    Sql(#[from] DbErr),
+    /// A row that this version cannot read.
+    #[error("the database holds what this version cannot read")]
+    Corrupt(#[from] entity::convert::Corrupt),
+    /// A statement changed more or fewer rows than it must.
+    #[error("{what} changed {found} rows where {expected} had to change")]
+    Rows {
+        /// What was being written.
+        what: &'static str,
+        /// Rows that had to change.
+        expected: u64,
+        /// Rows that did.
+        found: u64,
+    },
+}
+
+/// The result of asking the database.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Checks that a statement changed exactly as many rows as it had to.
+pub(crate) fn expect_rows(what: &'static str, found: u64, expected: u64) -> Result<()> {
+    if found == expected { Ok(()) } else { Err(Error::Rows { what, expected, found }) }
+}
+
+/// A database: one writer on SQLite and readers beside it, one pool on PostgreSQL.
+#[derive(Clone, Debug)]
+pub struct Db {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+}
+
+impl Db {
+    /// Begins a transaction that will write. On SQLite it holds the one writer from here on.
+    pub async fn begin_write(&self) -> Result<Txn> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: self.is_sqlite().then_some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        Ok(self.writer.begin_with_options(options).await?)
+    }
+
+    /// A connection to read from; it sees what was committed before.
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// Whether this is SQLite: one process, one writer.
+    pub fn is_sqlite(&self) -> bool {
+        self.writer.get_database_backend() == DbBackend::Sqlite
+    }
+}

@@ -1,0 +1,287 @@
+//! The inbox of receipts: stored first, answered, applied later, and parked while their message is not known.
+//!
+//! **Invariant:** a receipt is stored once for each `webhook-id` of a connection, and never dropped.
+//! **Invariant:** applying receipts in any order, any number of times, leads to the same message.
+
+use super::{
+    Result, Txn,
+    attempts::lock_messages,
+    counts::Deltas,
+    plans::{key, standing_of},
+};
+use domain::{
+    Instant,
+    id::{AttemptId, ConnectionId, ReceiptId, SiteId},
+    message::{MessageState, Standing},
+};
+use entity::{
+    attempt,
+    convert::{instant, ms},
+    message, receipt,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{ExprTrait, LockBehavior, LockType, OnConflict},
+};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// A receipt or an inbound text, as the aggregator sent it.
+#[derive(Clone)]
+pub struct NewReceipt {
+    /// The id.
+    pub id: ReceiptId,
+    /// The site of the connection.
+    pub site_id: SiteId,
+    /// The connection it came in on.
+    pub connection_id: ConnectionId,
+    /// What tells it from its repeats.
+    pub dedupe_key: String,
+    /// What it reports: a receipt kind, `received`, or a word this version does not know.
+    pub kind: String,
+    /// The aggregator's id of the message.
+    pub provider_id: Option<String>,
+    /// Our reference, echoed: the attempt's id.
+    pub reference: Option<String>,
+    /// The aggregator's code.
+    pub code: Option<String>,
+    /// Who texted, for an inbound text.
+    pub phone: Option<String>,
+    /// What they texted.
+    pub text: Option<String>,
+    /// When it happened, by the aggregator's account.
+    pub occurred_at: Instant,
+}
+
+/// Where a receipt is.
+const PENDING: &str = "pending";
+const APPLIED: &str = "applied";
+const PARKED: &str = "parked";
+const IGNORED: &str = "ignored";
+
+/// Stores a receipt; answers whether it was new.
+pub async fn insert(txn: &Txn, new: NewReceipt, now: Instant) -> Result<bool> {
+    let row = receipt::ActiveModel {
+        id: Set(new.id.0),
+        site_id: Set(new.site_id.0),
+        connection_id: Set(new.connection_id.0),
+        dedupe_key: Set(new.dedupe_key),
+        kind: Set(new.kind),
+        provider_id: Set(new.provider_id),
+        reference: Set(new.reference),
+        code: Set(new.code),
+        phone: Set(new.phone),
+        text: Set(new.text),
+        occurred_at: Set(ms(new.occurred_at)),
+        received_at: Set(ms(now)),
+        state: Set(PENDING.to_owned()),
+        message_id: Set(None),
+        applied_at: Set(None),
+    };
+    let inserted = receipt::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// A stored receipt that waits to be applied.
+#[derive(Clone)]
+pub struct Waiting {
+    /// The id.
+    pub id: Uuid,
+    /// The site.
+    pub site_id: Uuid,
+    /// What it reports.
+    pub kind: String,
+    /// The aggregator's code.
+    pub code: Option<String>,
+    /// Who texted.
+    pub phone: Option<String>,
+    /// What they texted.
+    pub text: Option<String>,
+    /// When it happened.
+    pub occurred_at: Instant,
+    connection_id: Uuid,
+    provider_id: Option<String>,
+    reference: Option<String>,
+}
+
+/// Takes up to `limit` receipts that wait, the first stored first.
+pub async fn take(txn: &Txn, limit: u64) -> Result<Vec<Waiting>> {
+    let mut select = receipt::Entity::find()
+        .filter(receipt::Column::State.eq(PENDING))
+        .order_by_asc(receipt::Column::Id)
+        .limit(limit);
+    if txn.get_database_backend() == DbBackend::Postgres {
+        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let read = |row: receipt::Model| Waiting {
+        id: row.id,
+        site_id: row.site_id,
+        kind: row.kind,
+        code: row.code,
+        phone: row.phone,
+        text: row.text,
+        occurred_at: instant(row.occurred_at),
+        connection_id: row.connection_id,
+        provider_id: row.provider_id,
+        reference: row.reference,
+    };
+    Ok(select.all(txn).await?.into_iter().map(read).collect())
+}
+
+/// Applies receipts with what each proves; those whose message is not known yet are parked.
+pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) -> Result<()> {
+    let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
+    let mut rows = lock_messages(txn, found.values().copied()).await?;
+    let mut deltas = Deltas::default();
+    for (receipt, evidence) in receipts {
+        let message_id = found.get(&receipt.id).copied();
+        let Some(row) = message_id.and_then(|id| rows.get_mut(&id)) else {
+            settle(txn, receipt.id, PARKED, None, now).await?;
+            continue;
+        };
+        let before = standing_of(row)?;
+        let after = before.join(*evidence);
+        if after != before {
+            deltas.moved(key(row, before), after);
+        }
+        merge(row, receipt, after, now);
+        write(txn, row).await?;
+        settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
+    }
+    deltas.apply(txn).await
+}
+
+/// Which message each receipt is about: by our reference where it is echoed, else by the aggregator's id.
+async fn find_messages(
+    txn: &Txn,
+    receipts: impl Iterator<Item = &Waiting> + Clone,
+) -> Result<HashMap<Uuid, Uuid>> {
+    let attempt_of = |receipt: &Waiting| -> Option<Uuid> {
+        receipt.reference.as_deref()?.parse::<AttemptId>().ok().map(|id| id.0)
+    };
+    let attempts = attempt::Entity::find()
+        .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(attempt_of)))
+        .all(txn)
+        .await?;
+    // An echo counts only on the connection the attempt went out on.
+    let by_attempt: HashMap<(Uuid, Uuid), Uuid> =
+        attempts.into_iter().map(|row| ((row.connection_id, row.id), row.message_id)).collect();
+    let mut by_provider = Condition::any();
+    for receipt in receipts.clone() {
+        if let Some(provider_id) = &receipt.provider_id {
+            by_provider = by_provider.add(
+                message::Column::ConnectionId
+                    .eq(receipt.connection_id)
+                    .and(message::Column::ProviderId.eq(provider_id.as_str())),
+            );
+        }
+    }
+    let by_provider: HashMap<(Uuid, String), Uuid> = if by_provider.is_empty() {
+        HashMap::new()
+    } else {
+        let rows = message::Entity::find().filter(by_provider).all(txn).await?;
+        let entry =
+            |row: message::Model| Some(((row.connection_id?, row.provider_id.clone()?), row.id));
+        rows.into_iter().filter_map(entry).collect()
+    };
+    let mut found = HashMap::new();
+    for receipt in receipts {
+        let by_echo =
+            attempt_of(receipt).and_then(|id| by_attempt.get(&(receipt.connection_id, id)));
+        let by_id = receipt
+            .provider_id
+            .as_ref()
+            .and_then(|id| by_provider.get(&(receipt.connection_id, id.clone())));
+        if let Some(message) = by_echo.or(by_id) {
+            found.insert(receipt.id, *message);
+        }
+    }
+    Ok(found)
+}
+
+fn merge(row: &mut message::Model, receipt: &Waiting, after: Standing, now: Instant) {
+    row.state = after.state.as_str().to_owned();
+    row.reason = after.reason.map(|reason| reason.as_str().to_owned());
+    row.updated_at = ms(now);
+    // A receipt proves that the aggregator took the message, should its answer never come.
+    row.accepted_at = row.accepted_at.or(Some(ms(now)));
+    if row.provider_id.is_none() {
+        row.provider_id.clone_from(&receipt.provider_id);
+    }
+    if after.state == MessageState::Delivered && row.delivered_at.is_none() {
+        row.delivered_at = Some(ms(receipt.occurred_at));
+    }
+    if after.state == MessageState::Undelivered && receipt.code.is_some() {
+        row.aggregator_code.clone_from(&receipt.code);
+    }
+}
+
+async fn write(txn: &Txn, row: &message::Model) -> Result<()> {
+    let change = message::ActiveModel {
+        id: Set(row.id),
+        state: Set(row.state.clone()),
+        reason: Set(row.reason.clone()),
+        updated_at: Set(row.updated_at),
+        accepted_at: Set(row.accepted_at),
+        provider_id: Set(row.provider_id.clone()),
+        delivered_at: Set(row.delivered_at),
+        aggregator_code: Set(row.aggregator_code.clone()),
+        ..Default::default()
+    };
+    change.update_without_returning(txn).await?;
+    Ok(())
+}
+
+/// Notes that there is nothing to apply.
+pub async fn ignore(txn: &Txn, id: Uuid, now: Instant) -> Result<()> {
+    settle(txn, id, IGNORED, None, now).await
+}
+
+/// Notes that an inbound text was acted on.
+pub async fn done(txn: &Txn, id: Uuid, now: Instant) -> Result<()> {
+    settle(txn, id, APPLIED, None, now).await
+}
+
+async fn settle(
+    txn: &Txn,
+    id: Uuid,
+    state: &'static str,
+    message: Option<Uuid>,
+    now: Instant,
+) -> Result<()> {
+    let updated = receipt::Entity::update_many()
+        .col_expr(receipt::Column::State, state.into())
+        .col_expr(receipt::Column::MessageId, message.into())
+        .col_expr(receipt::Column::AppliedAt, ms(now).into())
+        .filter(receipt::Column::Id.eq(id))
+        .exec(txn)
+        .await?;
+    super::expect_rows("a receipt", updated.rows_affected, 1)
+}
+
+/// Wakes receipts that were parked for messages whose ids have become known; answers how many.
+pub async fn unpark(txn: &Txn, accepted: &[(ConnectionId, String)]) -> Result<u64> {
+    if accepted.is_empty() {
+        return Ok(0);
+    }
+    let known = accepted.iter().fold(Condition::any(), |any, (connection, provider_id)| {
+        any.add(
+            receipt::Column::ConnectionId
+                .eq(connection.0)
+                .and(receipt::Column::ProviderId.eq(provider_id.as_str())),
+        )
+    });
+    let woken = receipt::Entity::update_many()
+        .col_expr(receipt::Column::State, PENDING.into())
+        .filter(receipt::Column::State.eq(PARKED))
+        .filter(known)
+        .exec(txn)
+        .await?;
+    Ok(woken.rows_affected)
+}

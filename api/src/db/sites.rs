@@ -1,0 +1,173 @@
+//! Sites.
+
+use super::{
+    Result, Txn, events,
+    page::{self, Cursor, Page, PageRequest, Sort},
+};
+use domain::{
+    Instant,
+    campaign::CampaignStatus,
+    id::SiteId,
+    site::{QuietHours, SegmentPrice, Site, SiteStatus, SmartSending, SmsPlanStatus},
+    zone::Zone,
+};
+use entity::{
+    campaign,
+    convert::{self, ms, time_text},
+    sender, site,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
+    QuerySelect,
+    sea_query::Expr,
+};
+
+/// Settings of a site; what is none stays as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The store's name.
+    pub name: Option<String>,
+    /// The store's zone.
+    pub zone: Option<Zone>,
+    /// The subdomain; an empty one takes it away.
+    pub subdomain: Option<String>,
+    /// Whether it may operate.
+    pub status: Option<SiteStatus>,
+    /// The state of its subscription.
+    pub plan: Option<SmsPlanStatus>,
+    /// Segments a trial may send.
+    pub trial_limit: Option<i64>,
+    /// The price of a segment.
+    pub price: Option<SegmentPrice>,
+    /// When subscribers must not be texted.
+    pub quiet_hours: Option<QuietHours>,
+    /// Whether the dated packs of legal rules apply.
+    pub has_rule_packs: Option<bool>,
+    /// How often one subscriber may be texted.
+    pub smart_sending: Option<SmartSending>,
+}
+
+/// One site of those given.
+pub async fn find(connection: &impl ConnectionTrait, id: SiteId) -> Result<Option<Site>> {
+    let row = site::Entity::find_by_id(id.0).one(connection).await?;
+    Ok(row.map(convert::site).transpose()?)
+}
+
+/// The site with this name: names are told apart by `admin`, not by the schema.
+pub async fn find_by_name(connection: &impl ConnectionTrait, name: &str) -> Result<Option<Site>> {
+    let row = site::Entity::find().filter(site::Column::Name.eq(name)).one(connection).await?;
+    Ok(row.map(convert::site).transpose()?)
+}
+
+/// A page of the sites given, by id.
+pub async fn page(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    request: &PageRequest,
+) -> Result<Page<Site>> {
+    let select =
+        site::Entity::find().filter(site::Column::Id.is_in(sites.iter().map(|site| site.0)));
+    let sort = Sort::by_id(Expr::col(site::Column::Id), |row: &site::Model| Cursor {
+        value: String::new(),
+        id: row.id,
+    });
+    Ok(page::fetch(connection, select, &sort, request).await?.try_map(convert::site)?)
+}
+
+/// Makes a site with `defaults`, and opens its log.
+pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
+    site::ActiveModel {
+        id: Set(site.id.0),
+        name: Set(site.name.clone()),
+        time_zone: Set(site.zone.name().to_owned()),
+        subdomain: Set(site.subdomain.clone()),
+        status: Set(site.status.as_str().to_owned()),
+        plan: Set(site.plan.as_str().to_owned()),
+        trial_limit: Set(site.trial.limit),
+        trial_used: Set(site.trial.used),
+        trial_reserved: Set(site.trial.reserved),
+        trial_ends_at: Set(site.trial.ends_at.map(ms)),
+        price_amount: Set(site.price.as_ref().map(|price| price.amount.clone())),
+        price_currency: Set(site.price.as_ref().map(|price| price.currency_code.clone())),
+        quiet_hours_enabled: Set(site.quiet_hours.is_enabled),
+        quiet_hours_start: Set(time_text(site.quiet_hours.start)),
+        quiet_hours_end: Set(time_text(site.quiet_hours.end)),
+        has_rule_packs: Set(site.has_rule_packs),
+        smart_sending_enabled: Set(site.smart_sending.is_enabled),
+        smart_sending_window_s: Set(site.smart_sending.window_s),
+        created_at: Set(ms(site.created_at)),
+        updated_at: Set(ms(site.updated_at)),
+    }
+    .insert(txn)
+    .await?;
+    events::open_log(txn, site.id).await
+}
+
+/// Changes a site's settings.
+pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> Result<()> {
+    fn set<T: Into<sea_orm::Value>>(value: Option<T>) -> sea_orm::ActiveValue<T> {
+        value.map_or(NotSet, Set)
+    }
+    let quiet = settings.quiet_hours;
+    let smart = settings.smart_sending;
+    let (amount, currency) =
+        settings.price.map(|price| (price.amount, price.currency_code)).unzip();
+    site::ActiveModel {
+        id: Set(id.0),
+        name: set(settings.name),
+        time_zone: set(settings.zone.map(|zone| zone.name().to_owned())),
+        subdomain: set(settings.subdomain.map(|name| (!name.is_empty()).then_some(name))),
+        status: set(settings.status.map(|status| status.as_str().to_owned())),
+        plan: set(settings.plan.map(|plan| plan.as_str().to_owned())),
+        trial_limit: set(settings.trial_limit),
+        price_amount: set(amount.map(Some)),
+        price_currency: set(currency.map(Some)),
+        quiet_hours_enabled: set(quiet.map(|quiet| quiet.is_enabled)),
+        quiet_hours_start: set(quiet.map(|quiet| time_text(quiet.start))),
+        quiet_hours_end: set(quiet.map(|quiet| time_text(quiet.end))),
+        has_rule_packs: set(settings.has_rule_packs),
+        smart_sending_enabled: set(smart.map(|smart| smart.is_enabled)),
+        smart_sending_window_s: set(smart.map(|smart| smart.window_s)),
+        updated_at: Set(ms(now)),
+        ..Default::default()
+    }
+    .update(txn)
+    .await?;
+    Ok(())
+}
+
+/// Whether a sending number of the site is ready.
+pub async fn has_ready_sender(connection: &impl ConnectionTrait, id: SiteId) -> Result<bool> {
+    let ready = sender::Entity::find()
+        .filter(sender::Column::SiteId.eq(id.0))
+        .filter(sender::Column::IsReady.eq(true))
+        .count(connection)
+        .await?;
+    Ok(ready > 0)
+}
+
+#[derive(FromQueryResult)]
+struct StatusCount {
+    status: String,
+    count: i64,
+}
+
+/// How many of the site's campaigns are in each status; statuses without one are left out.
+pub async fn campaign_counts(
+    connection: &impl ConnectionTrait,
+    id: SiteId,
+) -> Result<Vec<(CampaignStatus, i64)>> {
+    let rows = campaign::Entity::find()
+        .select_only()
+        .column(campaign::Column::Status)
+        .column_as(campaign::Column::Id.count(), "count")
+        .filter(campaign::Column::SiteId.eq(id.0))
+        .group_by(campaign::Column::Status)
+        .into_model::<StatusCount>()
+        .all(connection)
+        .await?;
+    let read = |row: StatusCount| Ok((convert::code("campaign", &row.status)?, row.count));
+    rows.into_iter().map(read).collect()
+}

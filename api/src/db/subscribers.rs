@@ -1,0 +1,256 @@
+//! Subscribers, their tags, and opt-outs by phone.
+
+use super::{
+    Result, Txn, audiences,
+    page::{self, Cursor, Page, PageRequest, Sort},
+};
+use domain::{
+    Instant,
+    audience::AudienceRules,
+    id::{SiteId, SubscriberId},
+    phone::PhoneNumber,
+    subscriber::{Subscriber, SubscriberStatus},
+};
+use entity::{
+    convert::{self, ms},
+    opt_out, subscriber, subscriber_tag,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, ExprTrait, OnConflict},
+};
+use std::collections::{BTreeMap, HashSet};
+use uuid::Uuid;
+
+/// Which subscribers to keep.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In one of these statuses.
+    pub statuses: Option<Vec<SubscriberStatus>>,
+    /// With at least one of these tags.
+    pub tags_any: Option<Vec<String>>,
+    /// With exactly this phone number.
+    pub phone: Option<PhoneNumber>,
+    /// Selected by these rules.
+    pub rules: Option<AudienceRules>,
+}
+
+fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
+    let mut select = subscriber::Entity::find().filter(subscriber::Column::SiteId.eq(site_id.0));
+    if let Some(statuses) = &filter.statuses {
+        select =
+            select.filter(subscriber::Column::Status.is_in(statuses.iter().map(|s| s.as_str())));
+    }
+    if let Some(tags) = &filter.tags_any {
+        select = select.filter(audiences::has_tag(tags));
+    }
+    if let Some(phone) = &filter.phone {
+        select = select.filter(subscriber::Column::Phone.eq(phone.as_str()));
+    }
+    if let Some(rules) = &filter.rules {
+        select = select.filter(audiences::members(rules));
+    }
+    select
+}
+
+/// A page of a site's subscribers, by id.
+pub async fn page(
+    connection: &impl ConnectionTrait,
+    site_id: SiteId,
+    filter: &Filter,
+    request: &PageRequest,
+) -> Result<Page<Subscriber>> {
+    let sort = Sort::by_id(
+        Expr::col((subscriber::Entity, subscriber::Column::Id)),
+        |row: &subscriber::Model| Cursor { value: String::new(), id: row.id },
+    );
+    let page = page::fetch(connection, select(site_id, filter), &sort, request).await?;
+    Ok(page.try_map(convert::subscriber)?)
+}
+
+/// How many subscribers of a site match.
+pub async fn count(
+    connection: &impl ConnectionTrait,
+    site_id: SiteId,
+    filter: &Filter,
+) -> Result<i64> {
+    Ok(i64::try_from(select(site_id, filter).count(connection).await?).unwrap_or(i64::MAX))
+}
+
+/// One subscriber of the sites given.
+pub async fn find(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    id: SubscriberId,
+) -> Result<Option<Subscriber>> {
+    let row = subscriber::Entity::find_by_id(id.0)
+        .filter(subscriber::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .one(connection)
+        .await?;
+    Ok(row.map(convert::subscriber).transpose()?)
+}
+
+/// The subscribers of a site that have one of `phones`, by phone.
+pub async fn find_by_phones(
+    connection: &impl ConnectionTrait,
+    site_id: SiteId,
+    phones: &[PhoneNumber],
+) -> Result<BTreeMap<PhoneNumber, Subscriber>> {
+    let rows = subscriber::Entity::find()
+        .filter(subscriber::Column::SiteId.eq(site_id.0))
+        .filter(subscriber::Column::Phone.is_in(phones.iter().map(PhoneNumber::as_str)))
+        .all(connection)
+        .await?;
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let subscriber = convert::subscriber(row)?;
+        found.insert(subscriber.phone.clone(), subscriber);
+    }
+    Ok(found)
+}
+
+/// Tags of several subscribers, sorted.
+pub async fn tags(
+    connection: &impl ConnectionTrait,
+    ids: &[SubscriberId],
+) -> Result<BTreeMap<SubscriberId, Vec<String>>> {
+    let rows = subscriber_tag::Entity::find()
+        .filter(subscriber_tag::Column::SubscriberId.is_in(ids.iter().map(|id| id.0)))
+        .order_by_asc(subscriber_tag::Column::Tag)
+        .all(connection)
+        .await?;
+    let mut tags: BTreeMap<SubscriberId, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        tags.entry(row.subscriber_id.into()).or_default().push(row.tag);
+    }
+    Ok(tags)
+}
+
+/// Adds a subscriber.
+pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<()> {
+    subscriber::ActiveModel {
+        id: Set(new.id.0),
+        site_id: Set(new.site_id.0),
+        phone: Set(new.phone.as_str().to_owned()),
+        status: Set(new.status.as_str().to_owned()),
+        time_zone: Set(new.zone.map(|zone| zone.name().to_owned())),
+        subscribed_at: Set(ms(new.subscribed_at)),
+        unsubscribed_at: Set(new.unsubscribed_at.map(ms)),
+        last_messaged_at: Set(new.last_messaged_at.map(ms)),
+        created_at: Set(ms(now)),
+        updated_at: Set(ms(now)),
+    }
+    .insert(txn)
+    .await?;
+    Ok(())
+}
+
+/// Writes back what an upsert may change: the zone and the time of consent.
+pub async fn update(txn: &Txn, changed: &Subscriber, now: Instant) -> Result<()> {
+    subscriber::ActiveModel {
+        id: Set(changed.id.0),
+        time_zone: Set(changed.zone.map(|zone| zone.name().to_owned())),
+        subscribed_at: Set(ms(changed.subscribed_at)),
+        updated_at: Set(ms(now)),
+        ..Default::default()
+    }
+    .update(txn)
+    .await?;
+    Ok(())
+}
+
+/// Sets a subscriber's tags in place of those now set.
+pub async fn set_tags(txn: &Txn, site_id: SiteId, id: SubscriberId, tags: &[String]) -> Result<()> {
+    subscriber_tag::Entity::delete_many()
+        .filter(subscriber_tag::Column::SubscriberId.eq(id.0))
+        .exec(txn)
+        .await?;
+    let rows = tags.iter().map(|tag| subscriber_tag::ActiveModel {
+        site_id: Set(site_id.0),
+        subscriber_id: Set(id.0),
+        tag: Set(tag.clone()),
+    });
+    subscriber_tag::Entity::insert_many(rows)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+/// Which of `phones` opted out of the site's texts.
+pub async fn opted_out(
+    connection: &impl ConnectionTrait,
+    site_id: SiteId,
+    phones: impl Iterator<Item = &str>,
+) -> Result<HashSet<String>> {
+    let rows = opt_out::Entity::find()
+        .filter(opt_out::Column::SiteId.eq(site_id.0))
+        .filter(opt_out::Column::Phone.is_in(phones))
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.phone).collect())
+}
+
+/// Records that a phone opted out of the site's texts, and withdraws its subscriber's consent. Answers
+/// whether it had not opted out before.
+pub async fn opt_out(
+    txn: &Txn,
+    site_id: SiteId,
+    phone: &str,
+    source: &'static str,
+    at: Instant,
+) -> Result<bool> {
+    let row = opt_out::ActiveModel {
+        site_id: Set(site_id.0),
+        phone: Set(phone.to_owned()),
+        source: Set(source.to_owned()),
+        opted_out_at: Set(ms(at)),
+    };
+    let taken = opt_out::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    subscriber::Entity::update_many()
+        .col_expr(subscriber::Column::Status, SubscriberStatus::Unsubscribed.as_str().into())
+        .col_expr(subscriber::Column::UnsubscribedAt, ms(at).into())
+        .col_expr(subscriber::Column::UpdatedAt, ms(at).into())
+        .filter(subscriber::Column::SiteId.eq(site_id.0))
+        .filter(subscriber::Column::Phone.eq(phone))
+        .filter(subscriber::Column::Status.ne(SubscriberStatus::Unsubscribed.as_str()))
+        .exec(txn)
+        .await?;
+    Ok(taken == 1)
+}
+
+/// Statuses of several subscribers, by id.
+pub(super) async fn statuses(
+    connection: &impl ConnectionTrait,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<BTreeMap<Uuid, SubscriberStatus>> {
+    let rows = subscriber::Entity::find()
+        .filter(subscriber::Column::Id.is_in(ids))
+        .all(connection)
+        .await?;
+    let read = |row: subscriber::Model| Ok((row.id, convert::code("subscriber", &row.status)?));
+    rows.into_iter().map(read).collect()
+}
+
+/// Notes when messages were last accepted for several subscribers: what Smart Sending looks at.
+pub(super) async fn messaged(txn: &Txn, ids: &[Uuid], at: Instant) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    subscriber::Entity::update_many()
+        .col_expr(subscriber::Column::LastMessagedAt, ms(at).into())
+        .filter(subscriber::Column::Id.is_in(ids.to_vec()))
+        .filter(
+            Expr::col(subscriber::Column::LastMessagedAt)
+                .is_null()
+                .or(Expr::col(subscriber::Column::LastMessagedAt).lt(ms(at))),
+        )
+        .exec(txn)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,286 @@
+//! What the service needs of the world: time, ids, and bells that say "look again".
+//!
+//! **Invariant:** two clocks. Civil time ([`Clock::now`]) decides schedules and is virtual in the harness;
+//! lease time ([`Clock::lease_now`]) decides deadlines and never is.
+//! **Invariant:** bells and hints carry no data: a lost one costs a period, never an event.
+
+use async_trait::async_trait;
+use domain::{
+    Instant,
+    id::{AttemptId, ConnectionId, SiteId},
+    receipt::RefusalScope,
+};
+use secrecy::SecretString;
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{Notify, watch};
+use uuid::{ContextV7, Timestamp, Uuid};
+
+/// Time.
+pub trait Clock: Send + Sync + Debug + 'static {
+    /// Civil time, to the millisecond.
+    fn now(&self) -> Instant;
+    /// The time that leases and deadlines are kept in, to the millisecond.
+    fn lease_now(&self) -> Instant;
+}
+
+/// Where ids come from: UUIDs of version 7, in order of making within the process.
+#[derive(Debug)]
+pub struct Ids {
+    context: std::sync::Mutex<ContextV7>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Ids {
+    /// Ids that carry the civil time of `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { context: std::sync::Mutex::new(ContextV7::new()), clock }
+    }
+
+    /// The next id.
+    pub fn next<T: From<Uuid>>(&self) -> T {
+        let ms = self.clock.now().timestamp_millis();
+        let seconds = u64::try_from(ms.div_euclid(1_000)).unwrap_or_default();
+        let nanos = u32::try_from(ms.rem_euclid(1_000)).unwrap_or_default() * 1_000_000;
+        let context = self.context.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Uuid::new_v7(Timestamp::from_unix(&*context, seconds, nanos)).into()
+    }
+}
+
+/// A site's connection to an aggregator. `Debug` shows no token and no secret.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The id.
+    pub id: ConnectionId,
+    /// The site.
+    pub site_id: SiteId,
+    /// A label for people, unique on the site.
+    pub name: String,
+    /// The contract it speaks: `generic`.
+    pub kind: String,
+    /// The aggregator's base URL, without a slash at the end.
+    pub base_url: String,
+    /// The bearer token.
+    pub token: SecretString,
+    /// The secret its receipts are signed with: `whsec_…`.
+    pub webhook_secret: SecretString,
+    /// A second secret that is also taken, while the first is being replaced.
+    pub webhook_secret_next: Option<SecretString>,
+    /// Seconds for which the aggregator honours an idempotency key; 0 for never.
+    pub key_window_s: i64,
+    /// Whether messages can be looked up by our reference.
+    pub has_lookup: bool,
+}
+
+/// One message to hand over.
+#[derive(Clone)]
+pub struct Outbound<'a> {
+    /// The attempt: the idempotency key, and the reference that receipts echo.
+    pub attempt_id: AttemptId,
+    /// Whom to text, in E.164.
+    pub to: &'a str,
+    /// The number it is sent from, in E.164.
+    pub from: &'a str,
+    /// The text.
+    pub text: &'a str,
+    /// A picture.
+    pub media_url: Option<&'a str>,
+    /// When the aggregator must give up, if it has not been passed on by then.
+    pub not_after: Option<Instant>,
+    /// Where receipts go.
+    pub callback_url: &'a str,
+}
+
+/// What one request proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    /// The aggregator took it.
+    Accepted {
+        /// The aggregator's id for the message.
+        provider_id: String,
+        /// Billable segments by its account, if it gave one.
+        segments: Option<i64>,
+    },
+    /// It was refused, and repeating it cannot help.
+    Rejected {
+        /// How far the refusal reaches.
+        scope: RefusalScope,
+        /// The aggregator's code, if it gave one.
+        code: Option<String>,
+    },
+    /// It was certainly not taken.
+    NotSent {
+        /// How long the aggregator asks to be left alone.
+        retry_after: Option<Duration>,
+        /// The aggregator's code, if it gave one.
+        code: Option<String>,
+    },
+    /// It may or may not have been taken.
+    Unknown,
+}
+
+/// A receipt or an inbound text as it came in over HTTP, unverified.
+#[derive(Clone)]
+pub struct RawReceipt<'a> {
+    /// The headers that may matter, names in lower case.
+    pub headers: &'a [(String, String)],
+    /// The body, as the bytes that were signed.
+    pub body: &'a [u8],
+}
+
+/// A verified receipt or inbound text.
+#[derive(Clone)]
+pub struct ReadReceipt {
+    /// What tells it from its repeats.
+    pub dedupe_key: String,
+    /// What it reports: a receipt kind, `received`, or a word this version does not know.
+    pub kind: String,
+    /// The aggregator's id of the message.
+    pub provider_id: Option<String>,
+    /// Our reference, echoed.
+    pub reference: Option<String>,
+    /// The aggregator's code.
+    pub code: Option<String>,
+    /// Who texted, for an inbound text.
+    pub from: Option<String>,
+    /// What they texted.
+    pub text: Option<String>,
+    /// When it happened, by the aggregator's account.
+    pub occurred_at: Instant,
+}
+
+/// Why a receipt was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptRefusal {
+    /// It is not signed with a secret of the connection, or its timestamp is too far off.
+    #[error("the signature does not hold")]
+    Forged,
+    /// It is signed, but cannot be read.
+    #[error("the body is not a receipt")]
+    Unreadable,
+}
+
+/// An aggregator's contract.
+#[async_trait]
+pub trait Aggregator: Send + Sync + Debug + 'static {
+    /// The exact bytes of the request for `message`: the same message always gives the same bytes.
+    fn render(&self, message: &Outbound<'_>) -> Vec<u8>;
+
+    /// Hands over what [`Aggregator::render`] made, once, and says what that proved. Never retries.
+    async fn submit(
+        &self,
+        connection: &Connection,
+        attempt_id: AttemptId,
+        request: Vec<u8>,
+        timeout: Duration,
+    ) -> Submitted;
+
+    /// Verifies a receipt over its raw bytes, in constant time, and only then reads it.
+    fn read_receipt(
+        &self,
+        connection: &Connection,
+        raw: &RawReceipt<'_>,
+        now: Instant,
+    ) -> Result<ReadReceipt, ReceiptRefusal>;
+}
+
+/// The reconcilers that can be rung, one bell each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Starts campaigns whose time has come.
+    Scheduler,
+    /// Works out recipients.
+    Planner,
+    /// Hands messages over.
+    Dispatcher,
+    /// Applies receipts.
+    Receipts,
+    /// Moves campaigns on when their messages have.
+    Completer,
+    /// Settles what a crash left behind.
+    Recovery,
+}
+
+impl Task {
+    /// Every task, in the order a campaign meets them.
+    pub const ALL: [Self; 6] = [
+        Self::Scheduler,
+        Self::Planner,
+        Self::Dispatcher,
+        Self::Receipts,
+        Self::Completer,
+        Self::Recovery,
+    ];
+
+    /// Its name in logs and as an actor of events.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Planner => "planner",
+            Self::Dispatcher => "dispatcher",
+            Self::Receipts => "receipts",
+            Self::Completer => "completer",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
+/// One bell a task. Ringing an idle task wakes it; ringing a busy one makes it look once more.
+#[derive(Clone, Debug, Default)]
+pub struct Bells(Arc<[Notify; Task::ALL.len()]>);
+
+impl Bells {
+    fn of(&self, task: Task) -> &Notify {
+        let [scheduler, planner, dispatcher, receipts, completer, recovery] = &*self.0;
+        match task {
+            Task::Scheduler => scheduler,
+            Task::Planner => planner,
+            Task::Dispatcher => dispatcher,
+            Task::Receipts => receipts,
+            Task::Completer => completer,
+            Task::Recovery => recovery,
+        }
+    }
+
+    /// Wakes `task`.
+    pub fn ring(&self, task: Task) {
+        self.of(task).notify_one();
+    }
+
+    /// Waits until `task` is rung.
+    pub async fn heard(&self, task: Task) {
+        self.of(task).notified().await;
+    }
+}
+
+/// Hints to subscriptions that something was committed: a number that only grows.
+#[derive(Clone, Debug)]
+pub struct Hints {
+    generation: Arc<AtomicU64>,
+    sender: Arc<watch::Sender<u64>>,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self { generation: Arc::default(), sender: Arc::new(watch::Sender::new(0)) }
+    }
+}
+
+impl Hints {
+    /// Says "look again" to every watcher.
+    pub fn give(&self) {
+        let next = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
+        self.sender.send_modify(|seen| *seen = next.max(*seen));
+    }
+
+    /// A receiver whose `changed()` completes after the next hint.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.sender.subscribe()
+    }
+}
