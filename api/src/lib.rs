@@ -1,3 +1,4 @@
 //! The service.
 pub mod db;
 pub mod ports;
+pub mod service;

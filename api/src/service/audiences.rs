@@ -1,11 +1,21 @@
 //! Audiences.
 
-use super::{Actor, Fault, Page, PageRequest, Service};
+use super::{
+    Actor, Fault, Page, PageRequest, Service,
+    check::{Codes, Problems},
+    secrets::InputDigest,
+};
+use crate::db::{
+    Error, audiences,
+    idempotency::{self, Prior, Use},
+};
 use domain::{
     audience::{Audience, AudienceRules},
     id::{AudienceId, SiteId},
-    refusal::{AudienceError, Outcome},
+    refusal::{AudienceError, Outcome, Refusal},
 };
+use entity::convert::ms;
+use serde_json::json;
 
 /// An audience to save.
 #[derive(Clone, Debug)]
@@ -20,13 +30,138 @@ pub struct NewAudience {
     pub idempotency_key: Option<String>,
 }
 
+const CODES: Codes<AudienceError> = Codes {
+    invalid: AudienceError::Invalid,
+    blank: AudienceError::Blank,
+    too_long: AudienceError::TooLong,
+};
+
 impl Service {
     /// Saves an audience.
-    pub async fn audience_create(&self, actor: &Actor, input: NewAudience) -> Result<Outcome<Audience, AudienceError>, Fault> { unimplemented!() }
+    pub async fn audience_create(
+        &self,
+        actor: &Actor,
+        input: NewAudience,
+    ) -> Result<Outcome<Audience, AudienceError>, Fault> {
+        let site_id = match site(actor, input.site_id) {
+            Ok(site_id) => site_id,
+            Err(refusal) => return Ok(Err(vec![refusal])),
+        };
+        if let Err(refusals) = check(&input) {
+            return Ok(Err(refusals));
+        }
+        let now = self.clock.now();
+        let txn = self.db.begin_write().await?;
+        let digest = digest(&input, site_id);
+        let used = input.idempotency_key.as_deref().map(|key| Use {
+            api_key_id: actor.key_id,
+            operation: "audience_create",
+            key,
+            digest: &digest,
+        });
+        if let Some(used) = used {
+            match idempotency::take(&txn, used, Some(site_id), now).await? {
+                Prior::Fresh => {}
+                Prior::Other => return Ok(Err(vec![reused()])),
+                Prior::Same(answer) => {
+                    let id = answer.get("audience").and_then(|id| id.as_str()?.parse().ok());
+                    let found = match id {
+                        Some(id) => audiences::find_many(&txn, actor.sites(), &[id]).await?.pop(),
+                        None => None,
+                    };
+                    return Ok(found.ok_or_else(|| vec![not_found()]));
+                }
+            }
+        }
+        if audiences::name_is_taken(&txn, site_id, &input.name).await? {
+            let message = "Another audience of the site has this name.";
+            return Ok(Err(vec![Refusal::at(AudienceError::NameTaken, "input.name", message)]));
+        }
+        let audience = Audience {
+            id: self.ids.next(),
+            site_id,
+            name: input.name.clone(),
+            rules: input.rules.clone(),
+            created_at: now,
+            updated_at: now,
+        };
+        audiences::insert(&txn, &audience).await?;
+        if let Some(used) = used {
+            let answer = json!({ "audience": audience.id.to_string() });
+            idempotency::keep(&txn, used, answer).await?;
+        }
+        txn.commit().await.map_err(Error::from)?;
+        Ok(Ok(audience))
+    }
+
     /// One audience.
-    pub async fn audience(&self, actor: &Actor, id: AudienceId) -> Result<Option<Audience>, Fault> { unimplemented!() }
+    pub async fn audience(&self, actor: &Actor, id: AudienceId) -> Result<Option<Audience>, Fault> {
+        Ok(audiences::find_many(self.db.read(), actor.sites(), &[id]).await?.pop())
+    }
+
     /// Audiences of a site, by id.
-    pub async fn audiences(&self, actor: &Actor, site_id: SiteId, page: &PageRequest) -> Result<Page<Audience>, Fault> { unimplemented!() }
+    pub async fn audiences(
+        &self,
+        actor: &Actor,
+        site_id: SiteId,
+        page: &PageRequest,
+    ) -> Result<Page<Audience>, Fault> {
+        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
+        Ok(audiences::page(self.db.read(), site_id, page).await?)
+    }
+
     /// How many audiences the site has.
-    pub async fn audience_count(&self, actor: &Actor, site_id: SiteId) -> Result<i64, Fault> { unimplemented!() }
+    pub async fn audience_count(&self, actor: &Actor, site_id: SiteId) -> Result<i64, Fault> {
+        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(0) };
+        Ok(audiences::count(self.db.read(), site_id).await?)
+    }
+}
+
+fn site(actor: &Actor, named: Option<SiteId>) -> Result<SiteId, Refusal<AudienceError>> {
+    actor.site(named).ok_or_else(|| match named {
+        Some(_) => Refusal::at(AudienceError::NotFound, "input.siteId", "There is no such site."),
+        None => {
+            let message = "The key reaches several sites: name one.";
+            Refusal::at(AudienceError::SiteRequired, "input.siteId", message)
+        }
+    })
+}
+
+fn check(input: &NewAudience) -> Result<(), Vec<Refusal<AudienceError>>> {
+    let mut problems = Problems::new(CODES);
+    problems.name("input.name", &input.name);
+    problems.idempotency_key("input.idempotencyKey", input.idempotency_key.as_deref());
+    problems.tags("input.rules.tagsAny", &input.rules.tags_any);
+    problems.tags("input.rules.tagsAll", &input.rules.tags_all);
+    problems.tags("input.rules.tagsNone", &input.rules.tags_none);
+    if let (Some(from), Some(until)) = (input.rules.subscribed_from, input.rules.subscribed_until)
+        && from >= until
+    {
+        let message = "The span is empty: it ends no later than it begins.";
+        problems.add(AudienceError::Invalid, "input.rules.subscribedWithin", message);
+    }
+    problems.check()
+}
+
+fn digest(input: &NewAudience, site_id: SiteId) -> String {
+    let rules = &input.rules;
+    let at = |at: Option<domain::Instant>| at.map(|at| ms(at).to_string());
+    InputDigest::default()
+        .field(&site_id.to_string())
+        .field(&input.name)
+        .list(rules.tags_any.iter())
+        .list(rules.tags_all.iter())
+        .list(rules.tags_none.iter())
+        .optional(at(rules.subscribed_from).as_deref())
+        .optional(at(rules.subscribed_until).as_deref())
+        .finish()
+}
+
+fn reused() -> Refusal<AudienceError> {
+    let message = "The idempotency key was used with another input.";
+    Refusal::at(AudienceError::IdempotencyKeyReused, "input.idempotencyKey", message)
+}
+
+fn not_found() -> Refusal<AudienceError> {
+    Refusal::new(AudienceError::NotFound, "There is no such audience.")
 }

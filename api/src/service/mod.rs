@@ -5,39 +5,78 @@
 //! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers.
 
 mod actor;
+pub mod admin;
 mod audiences;
 mod campaigns;
+mod check;
 mod events;
 mod messages;
-mod page;
+mod receipts;
+mod secrets;
 mod sites;
 mod subscribers;
 
+pub use crate::db::{
+    campaigns::{
+        Direction, Filter as CampaignFilter, OrderField as CampaignOrderField,
+        Sorting as CampaignOrder,
+    },
+    keys::ApiKey,
+    messages::{Filter as MessageFilter, Message},
+    page::{Cursor, Page, PageRequest, Slice},
+};
 pub use actor::Actor;
 pub use audiences::NewAudience;
 pub use campaigns::{
-    Activation, CampaignFilter, CampaignOrder, CampaignOrderField, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Direction,
-    Duplication, NewCampaign, NewStep, Progress, Rescheduling,
+    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Duplication,
+    NewCampaign, NewStep, Progress, Refused, Rescheduling,
 };
-pub use messages::{Message, MessageFilter};
-pub use page::{Cursor, Page, PageRequest, Slice};
-pub use sites::ApiKey;
+pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
 
-use crate::ports::{Bells, Clock, Hints, Ids};
+use crate::{
+    db::Db,
+    ports::{Aggregator, Bells, Clock, Hints, Ids},
+};
 use std::sync::Arc;
 
 /// A failure that is ours: the caller sees that something broke, the log sees what.
 #[derive(Debug, thiserror::Error)]
-#[error("the database could not do what was asked")]
+#[error("the service could not do what was asked")]
 pub struct Fault(#[from] crate::db::Error);
 
 /// The service. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Service {
-    pub(crate) db: crate::db::Db,
+    /// The database.
+    pub(crate) db: Db,
+    /// Time.
     pub(crate) clock: Arc<dyn Clock>,
+    /// Where ids come from.
     pub(crate) ids: Arc<Ids>,
+    /// The engine's bells.
     pub(crate) bells: Bells,
+    /// Hints to subscriptions.
     pub(crate) hints: Hints,
+    /// The aggregator contract that receipts come in.
+    pub(crate) aggregator: Arc<dyn Aggregator>,
+}
+
+impl Service {
+    /// Puts the service together.
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        bells: Bells,
+        hints: Hints,
+        aggregator: Arc<dyn Aggregator>,
+    ) -> Self {
+        Self { db, clock, ids, bells, hints, aggregator }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Fault> {
+        Ok(self.db.ping().await?)
+    }
 }

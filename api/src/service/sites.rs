@@ -1,47 +1,74 @@
 //! Keys and sites.
 
-use super::{Actor, Fault, Page, PageRequest, Service};
+use super::{Actor, ApiKey, Fault, Page, PageRequest, Service, secrets};
+use crate::db::{keys, sites};
+use chrono::TimeDelta;
 use domain::{
-    Instant,
-    access::Role,
     campaign::CampaignStatus,
-    id::{ApiKeyId, SiteId},
+    id::SiteId,
     reason::StatusReason,
-    site::Site,
+    site::{self, Site},
 };
 
-/// An API key as callers see it: never its secret.
-#[derive(Clone, Debug)]
-pub struct ApiKey {
-    /// The id.
-    pub id: ApiKeyId,
-    /// A label for people.
-    pub name: String,
-    /// The first characters of the secret.
-    pub prefix: String,
-    /// The role.
-    pub role: Role,
-    /// When it was made.
-    pub created_at: Instant,
-    /// When it last authenticated a request, to the minute.
-    pub last_used_at: Option<Instant>,
-    /// When it stops working.
-    pub expires_at: Option<Instant>,
-    /// When it was revoked.
-    pub revoked_at: Option<Instant>,
-}
+/// How stale a key's "last used" may be: it is written at most once in this time.
+const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// Longer tokens than this are nobody's, and are not even hashed.
+const TOKEN_CHARS_MAX: usize = 256;
 
 impl Service {
     /// Who holds the bearer token `token`; nobody when it is unknown, expired or revoked.
-    pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, Fault> { unimplemented!() }
+    pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, Fault> {
+        if token.len() > TOKEN_CHARS_MAX {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let key = keys::find_by_hash(self.db.read(), &secrets::hash(token)).await?;
+        let works = |key: &ApiKey| {
+            key.revoked_at.is_none() && key.expires_at.is_none_or(|expires_at| now < expires_at)
+        };
+        let Some(key) = key.filter(works) else { return Ok(None) };
+        let reached = keys::sites(self.db.read(), key.id).await?;
+        if key.last_used_at.is_none_or(|used| now - used >= TOUCH_EVERY) {
+            let txn = self.db.begin_write().await?;
+            keys::touch(&txn, key.id, now).await?;
+            txn.commit().await.map_err(crate::db::Error::from)?;
+        }
+        Ok(Some(Actor::new(key.id, key.name, key.role, reached)))
+    }
+
     /// The key that authenticated `actor`.
-    pub async fn own_key(&self, actor: &Actor) -> Result<Option<ApiKey>, Fault> { unimplemented!() }
+    pub async fn own_key(&self, actor: &Actor) -> Result<Option<ApiKey>, Fault> {
+        Ok(keys::find(self.db.read(), actor.key_id).await?)
+    }
+
     /// A site the caller reaches; with no id, the only one.
-    pub async fn site(&self, actor: &Actor, id: Option<SiteId>) -> Result<Option<Site>, Fault> { unimplemented!() }
+    pub async fn site(&self, actor: &Actor, id: Option<SiteId>) -> Result<Option<Site>, Fault> {
+        let Some(id) = actor.site(id) else { return Ok(None) };
+        Ok(sites::find(self.db.read(), id).await?)
+    }
+
     /// The sites the caller reaches, by id.
-    pub async fn sites(&self, actor: &Actor, page: &PageRequest) -> Result<Page<Site>, Fault> { unimplemented!() }
+    pub async fn sites(&self, actor: &Actor, page: &PageRequest) -> Result<Page<Site>, Fault> {
+        Ok(sites::page(self.db.read(), actor.sites(), page).await?)
+    }
+
     /// Everything that would make a campaign of the site fail if it were activated now.
-    pub async fn sending_blockers(&self, site: &Site) -> Result<Vec<StatusReason>, Fault> { unimplemented!() }
+    pub async fn sending_blockers(&self, site: &Site) -> Result<Vec<StatusReason>, Fault> {
+        let has_ready_sender = sites::has_ready_sender(self.db.read(), site.id).await?;
+        Ok(site::sending_blockers(site, has_ready_sender, self.clock.now()))
+    }
+
     /// How many of the site's campaigns are in each status, every status included, in the order of a life.
-    pub async fn campaign_counts(&self, actor: &Actor, site_id: SiteId) -> Result<Vec<(CampaignStatus, i64)>, Fault> { unimplemented!() }
+    pub async fn campaign_counts(
+        &self,
+        actor: &Actor,
+        site_id: SiteId,
+    ) -> Result<Vec<(CampaignStatus, i64)>, Fault> {
+        let counted = match actor.site(Some(site_id)) {
+            Some(site_id) => sites::campaign_counts(self.db.read(), site_id).await?,
+            None => Vec::new(),
+        };
+        let count = |status| counted.iter().find(|(of, _)| *of == status).map_or(0, |(_, n)| *n);
+        Ok(CampaignStatus::ALL.iter().map(|status| (*status, count(*status))).collect())
+    }
 }

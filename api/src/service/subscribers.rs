@@ -1,14 +1,17 @@
 //! Subscribers.
 
-use super::{Actor, Fault, Page, PageRequest, Service};
+use super::{Actor, Fault, Page, PageRequest, Service, check::tag_problem};
+use crate::db::{Error, Txn, audiences, sites, subscribers};
 use domain::{
     Instant,
     id::{AudienceId, SiteId, SubscriberId},
+    limits::{TAGS_MAX, UPSERT_MAX},
     phone::PhoneNumber,
-    refusal::{Outcome, Refusal, SubscriberError},
+    refusal::{Refusal, SubscriberError},
     subscriber::{Subscriber, SubscriberStatus, TimeZoneSource},
     zone::Zone,
 };
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// A subscriber to add or change, as it came in.
 #[derive(Clone)]
@@ -58,13 +61,230 @@ pub struct SubscriberFilter {
     pub audience: Option<AudienceId>,
 }
 
+/// A row of an upsert that passed its checks.
+struct Row {
+    at: usize,
+    phone: PhoneNumber,
+    new: NewSubscriber,
+}
+
 impl Service {
-    /// Adds subscribers, or changes those whose number is known.
-    pub async fn subscribers_upsert(&self, actor: &Actor, site: Option<SiteId>, rows: Vec<NewSubscriber>) -> Result<Upserted, Fault> { unimplemented!() }
+    /// Adds subscribers, or changes those whose number is known. Good rows are kept when others are refused.
+    pub async fn subscribers_upsert(
+        &self,
+        actor: &Actor,
+        site: Option<SiteId>,
+        rows: Vec<NewSubscriber>,
+    ) -> Result<Upserted, Fault> {
+        let refuse_all =
+            |refusal| Upserted { subscribers: vec![None; rows.len()], refusals: vec![refusal] };
+        let Some(site_id) = actor.site(site) else { return Ok(refuse_all(no_site(site))) };
+        if rows.len() > UPSERT_MAX {
+            let message = format!("There are more than {UPSERT_MAX} subscribers in one call.");
+            let refusal = Refusal::at(SubscriberError::TooMany, "input.subscribers", message);
+            return Ok(Upserted { subscribers: Vec::new(), refusals: vec![refusal] });
+        }
+        let count = rows.len();
+        let (rows, refusals) = check(rows);
+        let now = self.clock.now();
+        let txn = self.db.begin_write().await?;
+        let mut written = Vec::with_capacity(rows.len());
+        let phones: Vec<_> = rows.iter().map(|row| row.phone.clone()).collect();
+        let known = subscribers::find_by_phones(&txn, site_id, &phones).await?;
+        let opted_out =
+            subscribers::opted_out(&txn, site_id, phones.iter().map(PhoneNumber::as_str)).await?;
+        for row in rows {
+            let prior = known.get(&row.phone).cloned();
+            let has_opted_out = opted_out.contains(row.phone.as_str());
+            let at = row.at;
+            written.push((at, self.upsert(&txn, site_id, row, prior, has_opted_out, now).await?));
+        }
+        txn.commit().await.map_err(Error::from)?;
+        let (places, written): (Vec<usize>, Vec<Subscriber>) = written.into_iter().unzip();
+        let views = self.views(site_id, written).await?;
+        let mut by_place: BTreeMap<usize, SubscriberView> = places.into_iter().zip(views).collect();
+        let subscribers = (0..count).map(|at| by_place.remove(&at)).collect();
+        Ok(Upserted { subscribers, refusals })
+    }
+
+    async fn upsert(
+        &self,
+        txn: &Txn,
+        site_id: SiteId,
+        row: Row,
+        prior: Option<Subscriber>,
+        has_opted_out: bool,
+        now: Instant,
+    ) -> Result<Subscriber, Fault> {
+        let subscriber = if let Some(mut known) = prior {
+            known.zone = row.new.zone.or(known.zone);
+            known.subscribed_at = row.new.subscribed_at.unwrap_or(known.subscribed_at);
+            subscribers::update(txn, &known, now).await?;
+            known
+        } else {
+            let status = if has_opted_out {
+                SubscriberStatus::Unsubscribed
+            } else {
+                SubscriberStatus::Subscribed
+            };
+            let new = Subscriber {
+                id: self.ids.next(),
+                site_id,
+                phone: row.phone,
+                status,
+                zone: row.new.zone,
+                subscribed_at: row.new.subscribed_at.unwrap_or(now),
+                unsubscribed_at: has_opted_out.then_some(now),
+                last_messaged_at: None,
+            };
+            subscribers::insert(txn, &new, now).await?;
+            new
+        };
+        if let Some(tags) = &row.new.tags {
+            let tags: Vec<String> =
+                tags.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+            subscribers::set_tags(txn, site_id, subscriber.id, &tags).await?;
+        }
+        Ok(subscriber)
+    }
+
     /// Subscribers of a site, by id.
-    pub async fn subscribers(&self, actor: &Actor, site_id: SiteId, filter: &SubscriberFilter, page: &PageRequest) -> Result<Page<SubscriberView>, Fault> { unimplemented!() }
+    pub async fn subscribers(
+        &self,
+        actor: &Actor,
+        site_id: SiteId,
+        filter: &SubscriberFilter,
+        page: &PageRequest,
+    ) -> Result<Page<SubscriberView>, Fault> {
+        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
+        let Some(filter) = self.filter(actor, filter).await? else { return Ok(Page::empty()) };
+        let page = subscribers::page(self.db.read(), site_id, &filter, page).await?;
+        let (cursors, found): (Vec<_>, Vec<_>) = page.items.into_iter().unzip();
+        let views = self.views(site_id, found).await?;
+        Ok(Page {
+            items: cursors.into_iter().zip(views).collect(),
+            has_next: page.has_next,
+            has_previous: page.has_previous,
+        })
+    }
+
     /// How many match.
-    pub async fn subscriber_count(&self, actor: &Actor, site_id: SiteId, filter: &SubscriberFilter) -> Result<i64, Fault> { unimplemented!() }
+    pub async fn subscriber_count(
+        &self,
+        actor: &Actor,
+        site_id: SiteId,
+        filter: &SubscriberFilter,
+    ) -> Result<i64, Fault> {
+        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(0) };
+        let Some(filter) = self.filter(actor, filter).await? else { return Ok(0) };
+        Ok(subscribers::count(self.db.read(), site_id, &filter).await?)
+    }
+
     /// One subscriber.
-    pub async fn subscriber(&self, actor: &Actor, id: SubscriberId) -> Result<Option<SubscriberView>, Fault> { unimplemented!() }
+    pub async fn subscriber(
+        &self,
+        actor: &Actor,
+        id: SubscriberId,
+    ) -> Result<Option<SubscriberView>, Fault> {
+        let found = subscribers::find(self.db.read(), actor.sites(), id).await?;
+        let Some(found) = found else { return Ok(None) };
+        Ok(self.views(found.site_id, vec![found]).await?.pop())
+    }
+
+    /// The filter with its audience's rules read; none when there is no such audience.
+    async fn filter(
+        &self,
+        actor: &Actor,
+        filter: &SubscriberFilter,
+    ) -> Result<Option<subscribers::Filter>, Fault> {
+        let rules = match filter.audience {
+            None => None,
+            Some(id) => {
+                let found = audiences::find_many(self.db.read(), actor.sites(), &[id]).await?.pop();
+                let Some(audience) = found else { return Ok(None) };
+                Some(audience.rules)
+            }
+        };
+        Ok(Some(subscribers::Filter {
+            statuses: filter.statuses.clone(),
+            tags_any: filter.tags_any.clone(),
+            phone: filter.phone.clone(),
+            rules,
+        }))
+    }
+
+    async fn views(
+        &self,
+        site_id: SiteId,
+        found: Vec<Subscriber>,
+    ) -> Result<Vec<SubscriberView>, Fault> {
+        let ids: Vec<SubscriberId> = found.iter().map(|subscriber| subscriber.id).collect();
+        let mut tags = subscribers::tags(self.db.read(), &ids).await?;
+        let site = sites::find(self.db.read(), site_id).await?;
+        let site_zone = site.map_or(Zone::UTC, |site| site.zone);
+        let view = |subscriber: Subscriber| SubscriberView {
+            zone: subscriber.zone.unwrap_or(site_zone),
+            zone_source: match subscriber.zone {
+                Some(_) => TimeZoneSource::Explicit,
+                None => TimeZoneSource::SiteDefault,
+            },
+            tags: tags.remove(&subscriber.id).unwrap_or_default(),
+            subscriber,
+        };
+        Ok(found.into_iter().map(view).collect())
+    }
+}
+
+fn no_site(named: Option<SiteId>) -> Refusal<SubscriberError> {
+    match named {
+        Some(_) => Refusal::at(SubscriberError::NotFound, "input.siteId", "There is no such site."),
+        None => {
+            let message = "The key reaches several sites: name one.";
+            Refusal::at(SubscriberError::SiteRequired, "input.siteId", message)
+        }
+    }
+}
+
+fn check(rows: Vec<NewSubscriber>) -> (Vec<Row>, Vec<Refusal<SubscriberError>>) {
+    let (mut good, mut refusals) = (Vec::with_capacity(rows.len()), Vec::new());
+    let mut seen = HashSet::new();
+    for (at, new) in rows.into_iter().enumerate() {
+        match check_row(at, new, &mut seen) {
+            Ok(row) => good.push(row),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    (good, refusals)
+}
+
+fn check_row(
+    at: usize,
+    new: NewSubscriber,
+    seen: &mut HashSet<PhoneNumber>,
+) -> Result<Row, Refusal<SubscriberError>> {
+    let path = format!("input.subscribers.{at}");
+    let phone_path = format!("{path}.phoneNumber");
+    let phone = PhoneNumber::parse(&new.phone_number).map_err(|invalid| {
+        Refusal::at(
+            SubscriberError::InvalidPhoneNumber,
+            &phone_path,
+            format!("The number is {invalid}."),
+        )
+    })?;
+    if !seen.insert(phone.clone()) {
+        let message = "The same number is given in an earlier row.";
+        return Err(Refusal::at(SubscriberError::DuplicatePhoneNumber, &phone_path, message));
+    }
+    for (tag_at, tag) in new.tags.iter().flatten().enumerate() {
+        let problem = if tag_at >= TAGS_MAX {
+            Some(format!("There are more than {TAGS_MAX} tags."))
+        } else {
+            tag_problem(tag)
+        };
+        if let Some(message) = problem {
+            let path = format!("{path}.tags.{tag_at}");
+            return Err(Refusal::at(SubscriberError::Invalid, &path, message));
+        }
+    }
+    Ok(Row { at, phone, new })
 }

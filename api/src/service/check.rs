@@ -1,0 +1,150 @@
+//! Checks of input: every problem is found, and each names its field.
+
+use super::NewStep;
+use domain::{
+    limits::{
+        BODY_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, NAME_CHARS_MAX, SEGMENTS_MAX, STEPS_MAX,
+        TAG_CHARS_MAX, TAGS_MAX, URL_CHARS_MAX,
+    },
+    refusal::{CampaignError, Refusal},
+    text,
+};
+
+/// The codes an area refuses malformed input with.
+#[derive(Clone, Copy)]
+pub(super) struct Codes<C> {
+    pub(super) invalid: C,
+    pub(super) blank: C,
+    pub(super) too_long: C,
+}
+
+/// The problems found so far.
+pub(super) struct Problems<C> {
+    codes: Codes<C>,
+    found: Vec<Refusal<C>>,
+}
+
+impl<C: Copy> Problems<C> {
+    pub(super) fn new(codes: Codes<C>) -> Self {
+        Self { codes, found: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, code: C, path: &str, message: impl Into<String>) {
+        self.found.push(Refusal::at(code, path, message));
+    }
+
+    /// Everything found, if anything was.
+    pub(super) fn check(self) -> Result<(), Vec<Refusal<C>>> {
+        if self.found.is_empty() { Ok(()) } else { Err(self.found) }
+    }
+
+    /// A name: not blank, not too long, on one line.
+    pub(super) fn name(&mut self, path: &str, name: &str) {
+        if name.trim().is_empty() {
+            self.add(self.codes.blank, path, "The name is blank.");
+        } else if name.chars().count() > NAME_CHARS_MAX {
+            let message = format!("The name is longer than {NAME_CHARS_MAX} characters.");
+            self.add(self.codes.too_long, path, message);
+        } else if name.chars().any(char::is_control) {
+            self.add(self.codes.invalid, path, "The name has control characters.");
+        }
+    }
+
+    /// An idempotency key, if one is given.
+    pub(super) fn idempotency_key(&mut self, path: &str, key: Option<&str>) {
+        let Some(key) = key else { return };
+        if key.is_empty() {
+            self.add(self.codes.blank, path, "The idempotency key is blank.");
+        } else if key.chars().count() > IDEMPOTENCY_KEY_CHARS_MAX {
+            let message = format!(
+                "The idempotency key is longer than {IDEMPOTENCY_KEY_CHARS_MAX} characters."
+            );
+            self.add(self.codes.too_long, path, message);
+        }
+    }
+
+    /// Tags: not too many, none blank, none too long.
+    pub(super) fn tags(&mut self, path: &str, tags: &[String]) {
+        if tags.len() > TAGS_MAX {
+            let message = format!("There are more than {TAGS_MAX} tags.");
+            self.add(self.codes.too_long, path, message);
+        }
+        for (at, tag) in tags.iter().enumerate().take(TAGS_MAX) {
+            if let Some(message) = tag_problem(tag) {
+                let code =
+                    if tag.trim().is_empty() { self.codes.blank } else { self.codes.invalid };
+                self.add(code, &format!("{path}.{at}"), message);
+            }
+        }
+    }
+}
+
+/// What is wrong with a tag, if anything.
+pub(super) fn tag_problem(tag: &str) -> Option<String> {
+    if tag.trim().is_empty() {
+        Some("The tag is blank.".to_owned())
+    } else if tag.chars().count() > TAG_CHARS_MAX {
+        Some(format!("The tag is longer than {TAG_CHARS_MAX} characters."))
+    } else if tag.chars().any(char::is_control) {
+        Some("The tag has control characters.".to_owned())
+    } else {
+        None
+    }
+}
+
+/// The codes of campaign commands.
+pub(super) const CAMPAIGN: Codes<CampaignError> = Codes {
+    invalid: CampaignError::Invalid,
+    blank: CampaignError::Blank,
+    too_long: CampaignError::TooLong,
+};
+
+impl Problems<CampaignError> {
+    /// Steps: not too many, each with a text that fits.
+    pub(super) fn steps(&mut self, path: &str, steps: &[NewStep]) {
+        if steps.len() > STEPS_MAX {
+            let message = format!("A campaign has at most {STEPS_MAX} step.");
+            self.add(CampaignError::TooLong, path, message);
+        }
+        for (at, step) in steps.iter().enumerate().take(STEPS_MAX) {
+            self.body(&format!("{path}.{at}.body"), &step.body);
+            self.media_url(&format!("{path}.{at}.mediaUrl"), step.media_url.as_deref());
+            if at == 0 && step.delay_s.is_some() {
+                let message = "The initial message goes out without a delay.";
+                self.add(CampaignError::Invalid, &format!("{path}.{at}.delay"), message);
+            }
+        }
+    }
+
+    fn body(&mut self, path: &str, body: &str) {
+        if body.trim().is_empty() {
+            self.add(CampaignError::Blank, path, "The text is blank.");
+        } else if body.chars().count() > BODY_CHARS_MAX {
+            let message = format!("The text is longer than {BODY_CHARS_MAX} characters.");
+            self.add(CampaignError::TooLong, path, message);
+        } else if body.contains('\0') {
+            self.add(CampaignError::Invalid, path, "The text has a NUL character.");
+        } else if body.contains("{{") {
+            let message = "The text has a variable, and no subscriber field fills variables.";
+            self.add(CampaignError::Invalid, path, message);
+        } else if text::measure(body).segments > SEGMENTS_MAX {
+            let message = format!("The text takes more than {SEGMENTS_MAX} segments.");
+            self.add(CampaignError::TooLong, path, message);
+        }
+    }
+
+    fn media_url(&mut self, path: &str, url: Option<&str>) {
+        let Some(url) = url else { return };
+        let is_web = url.starts_with("https://") || url.starts_with("http://");
+        if url.chars().count() > URL_CHARS_MAX {
+            let message = format!("The URL is longer than {URL_CHARS_MAX} characters.");
+            self.add(CampaignError::TooLong, path, message);
+        } else if !is_web || url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            self.add(
+                CampaignError::Invalid,
+                path,
+                "The picture needs an absolute http or https URL.",
+            );
+        }
+    }
+}
