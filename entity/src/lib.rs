@@ -5,6 +5,12 @@
 //!
 //! **Invariant:** no rules and no queries here, and no type of the API: a row is not an answer.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::struct_excessive_bools,
+    reason = "the derive writes a `begin` nobody calls; a row has as many flags as its table"
+)]
+
 pub mod aggregator_connection;
 pub mod api_key;
 pub mod api_key_site;
@@ -15,12 +21,6 @@ pub mod campaign_audience;
 pub mod campaign_progress;
 pub mod campaign_revision;
 pub mod campaign_step;
-#![expect(
-    clippy::disallowed_methods,
-    clippy::struct_excessive_bools,
-    reason = "the derive writes a `begin` nobody calls; a row has as many flags as its table"
-)]
-
 pub mod convert;
 pub mod event;
 pub mod idempotency;
