@@ -1,1 +1,2 @@
-//! Placeholder.
+//! The service: GraphQL over HTTP and WebSocket.
+pub mod graphql;
