@@ -1,2 +1,3 @@
 //! The service: GraphQL over HTTP and WebSocket.
 pub mod graphql;
+pub mod http;
