@@ -1,0 +1,3 @@
+//! The GraphQL schema.
+#[cfg(test)]
+mod guard_tests;

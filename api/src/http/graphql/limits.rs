@@ -1,0 +1,80 @@
+//! The bounds of the GraphQL transports, each with its name.
+use std::time::Duration;
+
+/// Bytes of a request body.
+pub const BODY_BYTES: usize = 256 * 1024;
+/// Bytes read and thrown away after an over-long body, so that its sender can hear the refusal.
+pub const DISCARD_BYTES: usize = 4 * 1024 * 1024;
+/// Time in which a request body must have arrived.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Braces, brackets and parentheses a document may open inside one another. The parser recurses on
+/// them before its own limit is asked.
+pub const DOCUMENT_DEPTH: usize = 100;
+/// Errors of a refused document that are told; the rest are left out.
+pub const ERRORS_IN_ANSWER: usize = 20;
+/// Time in which the authenticator must have answered; after it nobody counts as recognised.
+pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a message on a socket.
+pub const MESSAGE_BYTES: usize = 256 * 1024;
+/// Time from the opening of a socket to its `connection_init`.
+pub const INIT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time between two pings of the server; also how often the token of a socket is checked again.
+pub const PING_PERIOD: Duration = Duration::from_secs(12);
+/// Ping periods without a word from the client after which its socket is cut.
+pub const SILENT_PERIODS: u32 = 3;
+/// Time in which the client must have taken a message.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the closing of a socket: the close frame out, the answer to it in.
+pub const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+/// Operations that run at once on a socket.
+pub const OPERATIONS: usize = 100;
+/// Messages of operations that wait for the writer of a socket.
+pub const QUEUED_MESSAGES: usize = 32;
+/// Answers of the protocol itself (`pong`, `connection_ack`, refusals) that wait for the writer.
+pub const QUEUED_REPLIES: usize = 32;
+/// Sockets that are open at once.
+pub const SOCKETS: usize = 10_000;
+/// Bytes of the reason in a close frame: 125 of a control frame less the two of the code.
+pub const CLOSE_REASON_BYTES: usize = 123;
+/// Bytes of a socket's read buffer, which is allocated when the socket opens.
+pub const READ_BUFFER_BYTES: usize = 8 * 1024;
+
+/// The bounds that a deployment or a test may set; the constants above are the defaults.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// See [`BODY_BYTES`].
+    pub body_bytes: usize,
+    /// See [`BODY_TIMEOUT`].
+    pub body_timeout: Duration,
+    /// See [`AUTH_TIMEOUT`].
+    pub auth_timeout: Duration,
+    /// See [`MESSAGE_BYTES`].
+    pub message_bytes: usize,
+    /// See [`INIT_TIMEOUT`].
+    pub init_timeout: Duration,
+    /// See [`PING_PERIOD`].
+    pub ping_period: Duration,
+    /// See [`WRITE_TIMEOUT`].
+    pub write_timeout: Duration,
+    /// See [`OPERATIONS`].
+    pub operations: usize,
+    /// See [`SOCKETS`].
+    pub sockets: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: BODY_BYTES,
+            body_timeout: BODY_TIMEOUT,
+            auth_timeout: AUTH_TIMEOUT,
+            message_bytes: MESSAGE_BYTES,
+            init_timeout: INIT_TIMEOUT,
+            ping_period: PING_PERIOD,
+            write_timeout: WRITE_TIMEOUT,
+            operations: OPERATIONS,
+            sockets: SOCKETS,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What is settled before anything runs: the document's syntax, which of its operations, whether
+//! the required variables are there.
+//!
+//! **Invariant:** no field of an operation runs when a required variable is missing. Left to
+//! itself, async-graphql finds it out at the field that needs it, after the fields before it ran.
+use super::{
+    limits::DOCUMENT_DEPTH,
+    problem::{Outcome, Problem, code, error, set_code},
+};
+use async_graphql::{
+    Request, Value, Variables,
+    parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
+};
+
+/// Parses the document into `request` and tells the kind of the operation that would run.
+pub(super) fn prepare(request: &mut Request) -> Result<OperationType, Problem> {
+    // The parser goes as deep as its stack allows, and what comes after it goes as deep again.
+    match nesting(&request.query) {
+        None => return Err(refused(code::PARSE_FAILED, "A string in the document has no end.")),
+        Some(depth) if depth > DOCUMENT_DEPTH => {
+            return Err(refused(code::PARSE_FAILED, "The document is nested too deeply."));
+        }
+        Some(_) => {}
+    }
+    let name = request.operation_name.clone();
+    let variables = request.variables.clone();
+    let document = request.parsed_query().map_err(|mut fault| {
+        fault.message = gist(&fault.message);
+        set_code(&mut fault, code::PARSE_FAILED);
+        Problem::of(Outcome::Refused, vec![fault])
+    })?;
+    let operation = pick(document, name.as_deref())?;
+    require_variables(operation, &variables)?;
+    if operation.ty == OperationType::Subscription {
+        require_one_root_field(operation)?;
+    }
+    Ok(operation.ty)
+}
+
+fn refused(code: &str, message: impl Into<String>) -> Problem {
+    Problem::new(Outcome::Refused, code, message)
+}
+
+/// What the parser says without the drawing of the line around it: the line may be the whole
+/// document, and its place is told apart.
+fn gist(message: &str) -> String {
+    let last = message.lines().next_back().unwrap_or_default().trim();
+    format!("Syntax error: {}", last.trim_start_matches("= ").trim_end_matches('.'))
+}
+
+/// How deep the brackets of any kind go; those in strings and comments are not counted. `None` when
+/// a string has no end: what follows could be read in several ways.
+fn nesting(document: &str) -> Option<usize> {
+    let (mut depth, mut deepest) = (0usize, 0usize);
+    let mut rest = document;
+    while let Some(place) = rest.find(['{', '[', '(', '}', ']', ')', '#', '"']) {
+        rest = rest.get(place..)?;
+        rest = match rest.bytes().next()? {
+            b'#' => rest.find(['\n', '\r']).and_then(|end| rest.get(end..)).unwrap_or_default(),
+            b'"' => after_string(rest)?,
+            bracket => {
+                depth = match bracket {
+                    b'{' | b'[' | b'(' => depth.saturating_add(1),
+                    _ => depth.saturating_sub(1),
+                };
+                deepest = deepest.max(depth);
+                rest.get(1..)?
+            }
+        };
+    }
+    Some(deepest)
+}
+
+/// What follows the string or block string that `rest` begins with.
+fn after_string(rest: &str) -> Option<&str> {
+    if let Some(mut body) = rest.strip_prefix("\"\"\"") {
+        loop {
+            let here = body.get(body.find(['\\', '"'])?..)?;
+            if let Some(after) = here.strip_prefix("\"\"\"") {
+                return Some(after);
+            }
+            body = here.strip_prefix("\\\"\"\"").or_else(|| here.get(1..))?;
+        }
+    }
+    let mut body = rest.get(1..)?;
+    loop {
+        let here = body.get(body.find(['\\', '"', '\n', '\r'])?..)?;
+        let mut characters = here.chars();
+        match characters.next()? {
+            '"' => return Some(characters.as_str()),
+            '\\' => {
+                characters.next()?;
+            }
+            _ => return None,
+        }
+        body = characters.as_str();
+    }
+}
+
+/// The operation of this name, or the only one.
+fn pick<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a OperationDefinition, Problem> {
+    let mut operations = document.operations.iter();
+    let found = match name {
+        Some(name) => operations.find(|(own, _)| own.is_some_and(|own| own.as_str() == name)),
+        None => operations.next().filter(|_| operations.next().is_none()),
+    };
+    let message = match name {
+        Some(_) => "The document has no operation of the name in `operationName`.",
+        None => "The document has several operations: `operationName` must name the one to run.",
+    };
+    found.map(|(_, operation)| &operation.node).ok_or_else(|| refused(code::NO_OPERATION, message))
+}
+
+/// Every variable of a non-null type without a default has a value, and none of them is null.
+/// Values of the wrong type are found by the validation of the arguments that use them, which is
+/// before execution too.
+fn require_variables(
+    operation: &OperationDefinition,
+    variables: &Variables,
+) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    for definition in &operation.variable_definitions {
+        let (position, definition) = (definition.pos, &definition.node);
+        let (name, required) = (&definition.name.node, &definition.var_type.node);
+        let lacking = match variables.get(name) {
+            None => definition.default_value.is_none(),
+            Some(value) => matches!(value, Value::Null),
+        };
+        if lacking && !required.nullable {
+            let message = format!("Variable \"${name}\" of type \"{required}\" is required.");
+            let mut fault = error(code::BAD_USER_INPUT, message);
+            fault.locations = vec![position];
+            errors.push(fault);
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(Problem::of(Outcome::Refused, errors)) }
+}
+
+/// async-graphql would run several root fields side by side, and would silently answer nothing for
+/// those in a fragment.
+fn require_one_root_field(operation: &OperationDefinition) -> Result<(), Problem> {
+    let bare = |selection: &Selection| match selection {
+        Selection::Field(field) => field.node.directives.is_empty(),
+        Selection::FragmentSpread(_) | Selection::InlineFragment(_) => false,
+    };
+    match operation.selection_set.node.items.as_slice() {
+        [only] if bare(&only.node) => Ok(()),
+        _ => Err(refused(
+            code::VALIDATION_FAILED,
+            "A subscription must have exactly one root field, not in a fragment and without \
+             @skip or @include.",
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{nesting, prepare};
+    use async_graphql::{Request, Variables, parser::types::OperationType};
+    use serde_json::json;
+
+    fn kind(query: &str) -> Result<OperationType, (String, String)> {
+        outcome(Request::new(query))
+    }
+
+    fn outcome(mut request: Request) -> Result<OperationType, (String, String)> {
+        prepare(&mut request).map_err(|problem| {
+            let error = problem.into_errors().remove(0);
+            let code = error.extensions.unwrap().get("code").unwrap().to_string();
+            (code.trim_matches('"').to_owned(), error.message)
+        })
+    }
+
+    fn with(query: &str, variables: serde_json::Value) -> Result<OperationType, (String, String)> {
+        outcome(Request::new(query).variables(Variables::from_json(variables)))
+    }
+
+    #[test]
+    fn tells_the_kind() {
+        assert_eq!(kind("{a}"), Ok(OperationType::Query));
+        assert_eq!(kind("mutation{a}"), Ok(OperationType::Mutation));
+        assert_eq!(kind("subscription{a}"), Ok(OperationType::Subscription));
+    }
+
+    #[test]
+    fn picks_the_named_operation() {
+        let document = "query A{a} mutation B{b}";
+        assert_eq!(kind(document).unwrap_err().0, "OPERATION_RESOLUTION_FAILURE");
+        let named = |name: &str| outcome(Request::new(document).operation_name(name));
+        assert_eq!(named("B"), Ok(OperationType::Mutation));
+        assert_eq!(named("C").unwrap_err().0, "OPERATION_RESOLUTION_FAILURE");
+        assert_eq!(
+            outcome(Request::new("{a}").operation_name("A")).unwrap_err().0,
+            "OPERATION_RESOLUTION_FAILURE"
+        );
+    }
+
+    #[test]
+    fn syntax_errors_carry_their_place() {
+        assert_eq!(kind("{a").unwrap_err().0, "GRAPHQL_PARSE_FAILED");
+        let mut request = Request::new("{a");
+        let errors = prepare(&mut request).unwrap_err().into_errors();
+        assert_eq!(errors[0].locations.len(), 1);
+        assert!(errors[0].message.starts_with("Syntax error: expected "), "{}", errors[0].message);
+        assert!(!errors[0].message.contains("{a"), "{}", errors[0].message);
+    }
+
+    #[test]
+    fn required_variables_must_be_given() {
+        let query = "query($n:Int!){a(n:$n)}";
+        let (code, message) = with(query, json!({})).unwrap_err();
+        assert_eq!(code, "BAD_USER_INPUT");
+        assert_eq!(message, "Variable \"$n\" of type \"Int!\" is required.");
+        assert_eq!(with(query, json!({"n": null})).unwrap_err().0, "BAD_USER_INPUT");
+        assert_eq!(with(query, json!({"n": 1})), Ok(OperationType::Query));
+        assert_eq!(with("query($n:Int){a(n:$n)}", json!({})), Ok(OperationType::Query));
+        let default = "query($n:Int!=1){a(n:$n)}";
+        assert_eq!(with(default, json!({})), Ok(OperationType::Query));
+        assert_eq!(with(default, json!({"n": null})).unwrap_err().0, "BAD_USER_INPUT");
+    }
+
+    #[test]
+    fn a_subscription_has_one_plain_root_field() {
+        for refused in [
+            "subscription{a b}",
+            "subscription{a a}",
+            "subscription{...F} fragment F on S{a}",
+            "subscription{...{a}}",
+            "subscription($x:Boolean!){a @skip(if:$x)}",
+        ] {
+            let request = Request::new(refused).variables(Variables::from_json(json!({"x":true})));
+            assert_eq!(outcome(request).unwrap_err().0, "GRAPHQL_VALIDATION_FAILED", "{refused}");
+        }
+    }
+
+    #[test]
+    fn nesting_looks_past_strings_and_comments() {
+        assert_eq!(nesting("{a(b:[[1]]){c}}"), Some(4));
+        assert_eq!(nesting("{a(b:\"}}}{{{{{\\\"{{\"){c}}"), Some(2));
+        assert_eq!(nesting("{a(b:\"\"\"{{{{\" \\\"\"\" {{ \"\"\")}"), Some(2));
+        assert_eq!(nesting("{a(b:\"\"\" \\\"\"\\\"\"\" {{{ \"\"\")}"), Some(2));
+        assert_eq!(nesting("{a # {{{{{\n b}"), Some(1));
+        assert_eq!(nesting("\"é\\é{\"{"), Some(1));
+        assert_eq!(nesting("[\"\"\"never ended\" {{{"), None);
+        assert_eq!(nesting("\"ended by a line\n{{{\""), None);
+    }
+
+    #[test]
+    fn a_document_too_deep_is_refused_before_the_parser_recurses() {
+        for open in ["{a", "[", "{a(b:["] {
+            assert_eq!(kind(&open.repeat(50_000)).unwrap_err().0, "GRAPHQL_PARSE_FAILED");
+        }
+    }
+}

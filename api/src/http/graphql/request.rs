@@ -1,0 +1,99 @@
+//! The parameters of a request, as a POST body or a `subscribe` message holds them.
+use super::problem::Problem;
+use async_graphql::{Request, Variables};
+use serde_json::{Map, Value as Json};
+
+/// The request in these bytes of JSON.
+pub(super) fn parse(bytes: &[u8]) -> Result<Request, Problem> {
+    let json = serde_json::from_slice(bytes).map_err(|fault| {
+        // Only where it broke: the text around it may hold values.
+        let (line, column) = (fault.line(), fault.column());
+        Problem::ill_formed(format!("The body is not JSON (line {line}, column {column})."))
+    })?;
+    from_json(json)
+}
+
+/// The request in this JSON object.
+pub(super) fn from_json(json: Json) -> Result<Request, Problem> {
+    let Json::Object(mut members) = json else {
+        let array = "Send one request: a JSON object. Batches are not served.";
+        return Err(Problem::ill_formed(array));
+    };
+    let Some(query) = string(&mut members, "query")? else {
+        return Err(Problem::ill_formed("`query` is required."));
+    };
+    let operation_name = string(&mut members, "operationName")?.filter(|name| !name.is_empty());
+    let variables = object(&mut members, "variables")?;
+    let extensions = object(&mut members, "extensions")?;
+    let mut request = Request::new(query).variables(Variables::from_json(variables));
+    request.operation_name = operation_name;
+    request.extensions = serde_json::from_value(extensions).map_err(|fault| {
+        tracing::debug!(%fault, "extensions that cannot be read");
+        Problem::ill_formed("`extensions` cannot be read.")
+    })?;
+    Ok(request)
+}
+
+fn string(members: &mut Map<String, Json>, name: &str) -> Result<Option<String>, Problem> {
+    match members.remove(name) {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Problem::ill_formed(format!("`{name}` must be a string."))),
+    }
+}
+
+/// The member as an object, an empty one when it is absent or null.
+fn object(members: &mut Map<String, Json>, name: &str) -> Result<Json, Problem> {
+    match members.remove(name) {
+        None | Some(Json::Null) => Ok(Json::Object(Map::new())),
+        Some(object @ Json::Object(_)) => Ok(object),
+        Some(_) => Err(Problem::ill_formed(format!("`{name}` must be an object."))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use async_graphql::{Name, Value};
+
+    fn refusal(body: &str) -> String {
+        parse(body.as_bytes()).unwrap_err().into_errors().remove(0).message
+    }
+
+    #[test]
+    fn reads_all_four_parameters() {
+        let body =
+            r#"{"query":"{a}","operationName":"A","variables":{"n":"x"},"extensions":{"k":1}}"#;
+        let request = parse(body.as_bytes()).unwrap();
+        assert_eq!(request.query, "{a}");
+        assert_eq!(request.operation_name.as_deref(), Some("A"));
+        assert_eq!(request.variables.get(&Name::new("n")), Some(&Value::from("x")));
+        assert_eq!(request.extensions.get("k"), Some(&Value::from(1)));
+    }
+
+    #[test]
+    fn absent_null_and_empty_are_alike() {
+        let body = r#"{"query":"{a}","operationName":"","variables":null,"extensions":null}"#;
+        let request = parse(body.as_bytes()).unwrap();
+        assert_eq!(request.operation_name, None);
+        assert!(request.variables.is_empty() && request.extensions.is_empty());
+    }
+
+    #[test]
+    fn refuses_what_is_not_well_formed() {
+        assert_eq!(refusal("{"), "The body is not JSON (line 1, column 1).");
+        assert!(refusal("[]").contains("Batches"));
+        assert!(refusal(r#"[{"query":"{a}"}]"#).contains("Batches"));
+        assert_eq!(refusal("{}"), "`query` is required.");
+        assert_eq!(refusal(r#"{"query":1}"#), "`query` must be a string.");
+        assert_eq!(
+            refusal(r#"{"query":"{a}","operationName":[]}"#),
+            "`operationName` must be a string."
+        );
+        assert_eq!(refusal(r#"{"query":"{a}","variables":[]}"#), "`variables` must be an object.");
+        assert_eq!(
+            refusal(r#"{"query":"{a}","extensions":"x"}"#),
+            "`extensions` must be an object."
+        );
+    }
+}

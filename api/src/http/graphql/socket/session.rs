@@ -1,0 +1,228 @@
+//! The reading side of a socket: its phases, its clocks, and what each message of the client does.
+//!
+//! **Invariant:** nothing runs before `connection_ack`, and nothing begins under a token that is no
+//! longer valid; a revoked token ends what runs within a ping period.
+use super::{
+    Stream,
+    farewell::End,
+    operations::{Operations, Task},
+    protocol::{self, Close, Inbound},
+    writer::{Outbox, Queue, Replies},
+};
+use crate::http::{
+    auth::{AuthRefusal, Authenticator},
+    graphql::{
+        limits::{Limits, SILENT_PERIODS},
+        problem::{self, code},
+        shared::Shared,
+    },
+};
+use async_graphql::{Executor, Request};
+use futures_util::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Fuse, FusedFuture},
+    stream::SplitStream,
+};
+use secrecy::SecretString;
+use std::sync::Arc;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, MissedTickBehavior, interval_at, sleep},
+};
+use tokio_tungstenite::tungstenite::{Error as Fault, Message, error::ProtocolError};
+
+/// How far a client has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No `connection_init` yet.
+    Fresh,
+    /// Its token is being checked.
+    Checking,
+    /// Acknowledged.
+    Ready,
+}
+
+/// The state of one socket.
+pub(super) struct Session<E: Executor, A: Authenticator> {
+    shared: Arc<Shared<E, A>>,
+    limits: Limits,
+    shutdown: watch::Receiver<bool>,
+    phase: Phase,
+    token: Option<SecretString>,
+    /// Ping periods since the client's last word.
+    silent: u32,
+    /// The check of the token that is under way, at most one.
+    check: Fuse<BoxFuture<'static, Result<(), AuthRefusal>>>,
+    refusals: (mpsc::Sender<AuthRefusal>, mpsc::Receiver<AuthRefusal>),
+    operations: Operations,
+    replies: Replies,
+    queue: Queue,
+}
+
+impl<E: Executor, A: Authenticator> Session<E, A> {
+    /// A socket that has just opened.
+    pub(super) fn new(
+        shared: Arc<Shared<E, A>>,
+        token: Option<SecretString>,
+        outbox: &Outbox,
+    ) -> Self {
+        Self {
+            limits: shared.options.limits,
+            shutdown: shared.shutdown.clone(),
+            shared,
+            phase: Phase::Fresh,
+            token,
+            silent: 0,
+            check: Fuse::terminated(),
+            refusals: mpsc::channel(1),
+            operations: Operations::default(),
+            replies: outbox.replies(),
+            queue: outbox.queue(),
+        }
+    }
+
+    /// Serves the client until one side ends the socket.
+    pub(super) async fn attend(&mut self, input: &mut SplitStream<Stream>) -> End {
+        let init = sleep(self.limits.init_timeout);
+        tokio::pin!(init);
+        let period = self.limits.ping_period;
+        let mut beat = interval_at(Instant::now() + period, period);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let step = tokio::select! {
+                () = told(&mut self.shutdown) => {
+                    Err(Close::new(Close::RESTART, "Service restart").into())
+                }
+                () = self.replies.closed() => Err(End::Gone),
+                () = &mut init, if self.phase == Phase::Fresh => {
+                    let reason = "Connection initialisation timeout";
+                    Err(Close::new(Close::INIT_TIMEOUT, reason).into())
+                }
+                _ = beat.tick(), if self.phase == Phase::Ready => self.on_beat(),
+                verdict = &mut self.check => self.on_verdict(verdict),
+                Some(refusal) = self.refusals.1.recv() => Err(refused(refusal).into()),
+                frame = input.next() => self.on_frame(frame),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    /// A ping period is over.
+    fn on_beat(&mut self) -> Result<(), End> {
+        if self.silent >= SILENT_PERIODS {
+            return Err(Close::new(Close::SILENT, "Terminated").into());
+        }
+        self.silent = self.silent.saturating_add(1);
+        if self.check.is_terminated() {
+            self.begin_check();
+        }
+        Ok(self.replies.send(protocol::PING)?)
+    }
+
+    fn begin_check(&mut self) {
+        let (shared, token) = (Arc::clone(&self.shared), self.token.clone());
+        let check = async move { shared.caller(token.as_ref()).await.map(drop) };
+        self.check = check.boxed().fuse();
+    }
+
+    /// The token was checked: the first time, or again.
+    fn on_verdict(&mut self, verdict: Result<(), AuthRefusal>) -> Result<(), End> {
+        let first = self.phase == Phase::Checking;
+        match verdict {
+            Ok(()) if first => {
+                self.phase = Phase::Ready;
+                Ok(self.replies.send(protocol::ACK)?)
+            }
+            Ok(()) => Ok(()),
+            // What runs goes on: that the check failed says nothing about the token.
+            Err(AuthRefusal::Unavailable) if !first => Ok(()),
+            Err(refusal) => Err(refused(refusal).into()),
+        }
+    }
+
+    fn on_frame(&mut self, frame: Option<Result<Message, Fault>>) -> Result<(), End> {
+        self.silent = 0;
+        match frame {
+            None => Err(End::Gone),
+            Some(Err(fault)) => Err(unreadable(&fault)),
+            Some(Ok(Message::Close(_))) => Err(End::ByClient),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
+            Some(Ok(Message::Binary(_))) => {
+                Err(Close::new(Close::INVALID, "Binary messages are not read").into())
+            }
+            Some(Ok(Message::Text(text))) => Ok(self.on_message(protocol::parse(&text)?)?),
+        }
+    }
+
+    fn on_message(&mut self, message: Inbound) -> Result<(), Close> {
+        match message {
+            Inbound::Init(_) if self.phase != Phase::Fresh => {
+                Err(Close::new(Close::TOO_MANY_INITS, "Too many initialisation requests"))
+            }
+            Inbound::Init(token) => {
+                self.phase = Phase::Checking;
+                self.token = token.or_else(|| self.token.take());
+                self.begin_check();
+                Ok(())
+            }
+            Inbound::Ping(payload) => self.replies.send(protocol::pong(payload)),
+            Inbound::Pong => Ok(()),
+            Inbound::Subscribe(id, request) => self.on_subscribe(id, *request),
+            Inbound::Complete(id) => {
+                self.operations.stop(&id);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_subscribe(&mut self, id: String, request: Request) -> Result<(), Close> {
+        if self.phase != Phase::Ready {
+            return Err(Close::new(Close::UNAUTHORIZED, "Unauthorized"));
+        }
+        if self.operations.has(&id) {
+            let reason = format!("Subscriber for {id} already exists");
+            return Err(Close::new(Close::DUPLICATE, reason));
+        }
+        if self.operations.len() >= self.limits.operations {
+            let most = self.limits.operations;
+            let message = format!("At most {most} operations run at once on a socket.");
+            let errors = [problem::error(code::RATE_LIMITED, message)];
+            return self.replies.send(protocol::error(&id, &errors));
+        }
+        let task = Task {
+            shared: Arc::clone(&self.shared),
+            token: self.token.clone(),
+            request,
+            queue: self.queue.clone(),
+            refusals: self.refusals.0.clone(),
+        };
+        self.operations.start(id, task);
+        Ok(())
+    }
+}
+
+/// Ends when the service shuts down.
+async fn told(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, and with it the service.
+    let _ = shutdown.wait_for(|down| *down).await;
+}
+
+fn refused(refusal: AuthRefusal) -> Close {
+    match refusal {
+        AuthRefusal::Missing | AuthRefusal::Invalid => Close::new(Close::FORBIDDEN, "Forbidden"),
+        AuthRefusal::Unavailable => Close::new(Close::TRY_AGAIN, "Try again later"),
+    }
+}
+
+/// What to tell about a frame that cannot be read; left to itself, the library just hangs up.
+fn unreadable(fault: &Fault) -> End {
+    match fault {
+        Fault::Capacity(_) => Close::new(Close::TOO_LONG, "The message is too long").into(),
+        Fault::Utf8(_) => Close::new(Close::NOT_TEXT, "The message is not UTF-8").into(),
+        Fault::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+        Fault::Protocol(_) => Close::new(Close::FRAMING, "Protocol error").into(),
+        _ => End::Gone,
+    }
+}

@@ -1,0 +1,165 @@
+//! The one task that writes to a socket, and the three lanes that lead to it.
+//!
+//! **Invariant:** a close frame overtakes replies, and replies overtake the messages of operations.
+//! **Invariant:** a message of an operation that was stopped is not written.
+use super::{Stream, protocol::Close};
+use crate::http::graphql::limits::{FAREWELL_TIMEOUT, QUEUED_MESSAGES, QUEUED_REPLIES};
+use futures_util::{SinkExt, stream::SplitSink};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
+
+/// The writing half of a socket.
+pub(super) type Sink = SplitSink<Stream, Message>;
+
+/// Raised when an operation was stopped: by the client, or with its socket.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Stopped(Arc<AtomicBool>);
+
+impl Stopped {
+    /// Raises the flag.
+    pub(super) fn raise(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether both are the flag of the same operation.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn raised(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// A message of an operation.
+struct Queued {
+    text: String,
+    stopped: Stopped,
+}
+
+/// The lane of the operations. Waits when the socket is slower than they are.
+#[derive(Clone)]
+pub(super) struct Queue(mpsc::Sender<Queued>);
+
+impl Queue {
+    /// Puts a message in line; false when the socket is gone.
+    pub(super) async fn send(&self, text: String, stopped: &Stopped) -> bool {
+        self.0.send(Queued { text, stopped: stopped.clone() }).await.is_ok()
+    }
+}
+
+/// The lane of the protocol's own replies. Never waits.
+#[derive(Clone)]
+pub(super) struct Replies(mpsc::Sender<String>);
+
+impl Replies {
+    /// Puts a reply in line. A client that asks on without reading fills the lane, and is refused.
+    pub(super) fn send(&self, text: impl Into<String>) -> Result<(), Close> {
+        match self.0.try_send(text.into()) {
+            // The session sees by itself that the writer is gone.
+            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
+            Err(TrySendError::Full(_)) => {
+                Err(Close::new(Close::POLICY, "Replies are not being read"))
+            }
+        }
+    }
+
+    /// Ends when the writer has ended.
+    pub(super) async fn closed(&self) {
+        self.0.closed().await;
+    }
+}
+
+/// What leads to the writer.
+pub(super) struct Outbox {
+    close: mpsc::Sender<Close>,
+    replies: Replies,
+    queue: Queue,
+    task: JoinHandle<Option<Sink>>,
+}
+
+/// The writer's ends of the lanes.
+struct Lanes {
+    close: mpsc::Receiver<Close>,
+    replies: mpsc::Receiver<String>,
+    queue: mpsc::Receiver<Queued>,
+}
+
+/// Starts the writer. It ends after a close frame, or when a write fails or takes too long.
+pub(super) fn start(sink: Sink, write_timeout: Duration) -> Outbox {
+    let (close, close_lane) = mpsc::channel(1);
+    let (replies, reply_lane) = mpsc::channel(QUEUED_REPLIES);
+    let (queue, queue_lane) = mpsc::channel(QUEUED_MESSAGES);
+    let lanes = Lanes { close: close_lane, replies: reply_lane, queue: queue_lane };
+    let task = tokio::spawn(write(sink, lanes, write_timeout));
+    Outbox { close, replies: Replies(replies), queue: Queue(queue), task }
+}
+
+impl Outbox {
+    /// The lane of replies.
+    pub(super) fn replies(&self) -> Replies {
+        self.replies.clone()
+    }
+
+    /// The lane of the operations.
+    pub(super) fn queue(&self) -> Queue {
+        self.queue.clone()
+    }
+
+    /// Writes the close frame as the last message; `None` when the client does not take it.
+    pub(super) async fn close(mut self, close: Close) -> Option<Sink> {
+        // The lane holds one and is used once: it is only ever refused when the writer is gone.
+        let _ = self.close.try_send(close);
+        match timeout(FAREWELL_TIMEOUT, &mut self.task).await {
+            Ok(ended) => ended.ok().flatten(),
+            Err(_elapsed) => {
+                self.task.abort();
+                None
+            }
+        }
+    }
+
+    /// Writes nothing more.
+    pub(super) fn abort(self) {
+        self.task.abort();
+    }
+}
+
+/// The sink comes back only after a close frame went out.
+async fn write(mut sink: Sink, mut lanes: Lanes, write_timeout: Duration) -> Option<Sink> {
+    loop {
+        let message = tokio::select! {
+            biased;
+            Some(Close { code, reason }) = lanes.close.recv() => {
+                Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
+            }
+            Some(text) = lanes.replies.recv() => Message::text(text),
+            Some(Queued { text, stopped }) = lanes.queue.recv() => {
+                if stopped.raised() {
+                    continue;
+                }
+                Message::text(text)
+            }
+            else => return None,
+        };
+        let last = message.is_close();
+        if !matches!(timeout(write_timeout, sink.send(message)).await, Ok(Ok(()))) {
+            tracing::debug!("a socket's client took a message too slowly or is gone");
+            return None;
+        }
+        if last {
+            return Some(sink);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! POST: what is accepted, what is refused and with which status.
+use super::{
+    Toy,
+    client::{Answer, JSON, KEY, NEW, post, request},
+};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use std::sync::atomic::Ordering;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+#[tokio::test]
+async fn a_query_is_answered() {
+    let toy = Toy::start().await;
+    let answer = post(&toy, &[], "{b:hello a:who}", json!({})).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.text, r#"{"data":{"b":"world","a":"good"}}"#);
+    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
+    assert_eq!(answer.header("vary"), "Accept");
+}
+
+#[tokio::test]
+async fn the_newer_media_type_is_served() {
+    let toy = Toy::start().await;
+    let answer = post(&toy, &[NEW], "query($n:Int!){echo(n:$n)}", json!({"n": 3})).await;
+    assert_eq!(answer.text, r#"{"data":{"echo":3}}"#);
+    assert_eq!(answer.header("content-type"), "application/graphql-response+json; charset=utf-8");
+}
+
+#[tokio::test]
+async fn a_mutation_runs() {
+    let toy = Toy::start().await;
+    let answer = post(&toy, &[], "mutation{rename(name:\"x\")}", json!({})).await;
+    assert_eq!(answer.text, r#"{"data":{"rename":"x"}}"#);
+    assert_eq!(*toy.world.renames.borrow(), ["x"]);
+}
+
+/// A refused document is a 400 with the newer media type, a 200 with the older, and has no data.
+async fn is_refused(query: &str, variables: serde_json::Value, code: &str) {
+    let toy = Toy::start().await;
+    for (extra, status) in [(vec![NEW], 400), (vec![], 200)] {
+        let answer = post(&toy, &extra, query, variables.clone()).await;
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.text);
+        assert_eq!(answer.code(), code, "{}", answer.text);
+        assert_eq!(answer.json().get("data"), None, "{}", answer.text);
+    }
+    assert!(toy.world.renames.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn a_syntax_error_is_refused() {
+    is_refused("{hello", json!({}), "GRAPHQL_PARSE_FAILED").await;
+}
+
+#[tokio::test]
+async fn an_invalid_document_is_refused() {
+    is_refused("{helo}", json!({}), "GRAPHQL_VALIDATION_FAILED").await;
+    is_refused("{echo(n:\"x\")}", json!({}), "GRAPHQL_VALIDATION_FAILED").await;
+}
+
+#[tokio::test]
+async fn a_missing_variable_is_refused_before_anything_runs() {
+    let query = "mutation($n:String!){a:rename(name:\"x\") b:rename(name:$n)}";
+    is_refused(query, json!({}), "BAD_USER_INPUT").await;
+    is_refused(query, json!({"n": null}), "BAD_USER_INPUT").await;
+}
+
+#[tokio::test]
+async fn a_variable_of_the_wrong_type_is_refused_before_anything_runs() {
+    let query = "mutation($n:String!){a:rename(name:\"x\") b:rename(name:$n)}";
+    is_refused(query, json!({"n": 1}), "GRAPHQL_VALIDATION_FAILED").await;
+}
+
+#[tokio::test]
+async fn an_ambiguous_operation_is_refused() {
+    is_refused("query A{hello} query B{hello}", json!({}), "OPERATION_RESOLUTION_FAILURE").await;
+}
+
+#[tokio::test]
+async fn a_failed_field_is_an_execution_error() {
+    let toy = Toy::start().await;
+    for extra in [vec![NEW], vec![]] {
+        let answer = post(&toy, &extra, "{hello broken}", json!({})).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.json()["data"], json!(null));
+        assert_eq!(answer.json()["errors"][0]["path"], json!(["broken"]));
+        assert_eq!(answer.code(), "BROKEN");
+        assert!(answer.text.starts_with(r#"{"errors":"#), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn what_comes_from_inside_stays_inside() {
+    let toy = Toy::start().await;
+    let answer = post(&toy, &[], "{leaky}", json!({})).await;
+    assert_eq!(answer.code(), "INTERNAL");
+    assert!(!answer.text.contains("disk"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_and_the_service_lives_on() {
+    let toy = Toy::start().await;
+    let answer = post(&toy, &[], "{defect}", json!({})).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (500, "INTERNAL"));
+    assert!(!answer.text.contains("panics"), "{}", answer.text);
+    assert_eq!(post(&toy, &[], "{hello}", json!({})).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn only_json_is_read() {
+    let toy = Toy::start().await;
+    let body = r#"{"query":"mutation{rename(name:\"x\")}"}"#;
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/json; charset=utf-16",
+    ] {
+        let answer = request(&toy, Method::POST, &[("content-type", kind), KEY], body).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (415, "BAD_REQUEST"));
+    }
+    let answer = request(&toy, Method::POST, &[KEY], body).await;
+    assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(toy.world.renames.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn ill_formed_parameters_are_a_400_in_both_media_types() {
+    let toy = Toy::start().await;
+    for body in ["", "{", "[]", r#"[{"query":"{hello}"}]"#, "{}", r#"{"query":1}"#] {
+        for extra in [vec![JSON, KEY, NEW], vec![JSON, KEY]] {
+            let answer = request(&toy, Method::POST, &extra, body).await;
+            assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}");
+            assert_eq!(answer.code(), "BAD_REQUEST", "{body}");
+            assert_eq!(answer.json().get("data"), None);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_over_long_body_is_refused() {
+    let toy = Toy::start().await;
+    for length in [256 * 1024 + 1, 3 * 1024 * 1024] {
+        let body = " ".repeat(length);
+        let answer = request(&toy, Method::POST, &[JSON, KEY], body).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (413, "BAD_REQUEST"));
+    }
+    let query = r#"{"query":"{hello}"}"#;
+    let exact = format!("{query}{}", " ".repeat(256 * 1024 - query.len()));
+    assert_eq!(request(&toy, Method::POST, &[JSON, KEY], exact).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_over_long_chunked_body_is_refused() {
+    let toy = Toy::start().await;
+    let mut stream = TcpStream::connect(toy.address).await.unwrap();
+    let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                authorization: Bearer good\r\ntransfer-encoding: chunked\r\n\
+                connection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    for _ in 0..5 {
+        stream.write_all(chunk.as_bytes()).await.unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_refused() {
+    let toy =
+        Toy::limited(|limits| limits.body_timeout = std::time::Duration::from_millis(20)).await;
+    let mut stream = TcpStream::connect(toy.address).await.unwrap();
+    let head = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+                authorization: Bearer good\r\ncontent-length: 10\r\nconnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+#[tokio::test]
+async fn an_accept_that_cannot_be_served_is_a_406() {
+    let toy = Toy::start().await;
+    let answer = post(&toy, &[("accept", "text/html")], "{hello}", json!({})).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (406, "BAD_REQUEST"));
+}
+
+#[tokio::test]
+async fn a_subscription_is_pointed_to_the_socket() {
+    let toy = Toy::start().await;
+    let answer = post(&toy, &[], "subscription{ticks}", json!({})).await;
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (406, "BAD_REQUEST"));
+    assert!(answer.text.contains("WebSocket") && answer.text.contains("graphql-transport-ws"));
+}
+
+#[tokio::test]
+async fn other_methods_are_a_405() {
+    let toy = Toy::start().await;
+    for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS] {
+        let answer = request(&toy, method, &[KEY], "").await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (405, "BAD_REQUEST"));
+        assert_eq!(answer.header("allow"), "POST");
+    }
+}
+
+fn is_unauthenticated(answer: &Answer) {
+    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "UNAUTHENTICATED"));
+    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    assert_eq!(answer.json().get("data"), None);
+}
+
+#[tokio::test]
+async fn strangers_are_refused() {
+    let toy = Toy::start().await;
+    let body = r#"{"query":"{hello}"}"#;
+    is_unauthenticated(&request(&toy, Method::POST, &[JSON], body).await);
+    for value in ["Bearer bad", "Basic good", "good", "Bearer "] {
+        let headers = [JSON, NEW, ("authorization", value)];
+        is_unauthenticated(&request(&toy, Method::POST, &headers, body).await);
+    }
+    toy.world.revoked.store(true, Ordering::SeqCst);
+    is_unauthenticated(&request(&toy, Method::POST, &[JSON, KEY], body).await);
+}
+
+#[tokio::test]
+async fn a_key_that_cannot_be_checked_is_a_503() {
+    let toy = Toy::start().await;
+    for value in ["Bearer down", "Bearer panic"] {
+        let headers = [JSON, ("authorization", value)];
+        let answer = request(&toy, Method::POST, &headers, r#"{"query":"{hello}"}"#).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "UNAVAILABLE"));
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+}
+
+#[tokio::test]
+async fn the_errors_of_an_answer_are_bounded() {
+    let toy = Toy::start().await;
+    let query = format!("{{{}}}", "nope ".repeat(500));
+    let answer = post(&toy, &[NEW], &query, json!({})).await;
+    assert_eq!(answer.json()["errors"].as_array().unwrap().len(), 20);
+}
+
+/// A document of 600 brackets gets through the parser and overruns the stack behind it, which no
+/// panic handler can catch.
+#[tokio::test]
+async fn a_deeply_nested_document_does_not_end_the_service() {
+    let toy = Toy::start().await;
+    for (depth, code) in [
+        (98, "GRAPHQL_VALIDATION_FAILED"),
+        (99, "GRAPHQL_PARSE_FAILED"),
+        (600, "GRAPHQL_PARSE_FAILED"),
+        (50_000, "GRAPHQL_PARSE_FAILED"),
+    ] {
+        let query = format!("{{echo(n:{}{})}}", "[".repeat(depth), "]".repeat(depth));
+        let answer = post(&toy, &[NEW], &query, json!({})).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, code), "{depth}");
+    }
+}
