@@ -1,11 +1,13 @@
 //! The scripted aggregator, in the generic contract.
 //!
-//! One [`Core`] decides everything and knows no network: it takes a [`WireRequest`], answers with a [`Reply`], keeps
-//! the ledger of what it took and the receipts it owes. Two fronts put it on the wire: [`front_wiremock`] for tests
-//! and scenarios, [`front_hyper`] for the development world and long runs. The [`Aggregator`] joins it with the
-//! courier, which posts receipts: when told (`deliver_due`, on virtual time) or by itself (`run_in_real_time`).
+//! One [`Core`] decides everything and knows no network: it takes a [`WireRequest`], answers with a
+//! [`Reply`], keeps the ledger of what it took and the receipts it owes. Two fronts put it on the
+//! wire: [`front_wiremock`] for tests and scenarios, [`front_hyper`] for the development world and
+//! long runs. The [`Aggregator`] joins it with the courier, which posts receipts: when told
+//! (`deliver_due`, on virtual time) or by itself (`run_in_real_time`).
 //!
-//! **Invariant:** the ledger is the truth: what is in it was taken exactly once, whatever the caller was answered.
+//! **Invariant:** the ledger is the truth: what is in it was taken exactly once, whatever the
+//! caller was answered.
 
 mod core;
 mod courier;
@@ -69,14 +71,15 @@ pub struct Settings {
     pub token: String,
     /// The secret it signs with, `whsec_<base64>`.
     pub webhook_secret: String,
-    /// Where inbound texts and receipts without a message go; by default to the last `callback_url` seen.
+    /// Where inbound texts and receipts without a message go; by default to the last `callback_url`
+    /// seen.
     pub callback_url: Option<String>,
     /// The number inbound texts are sent to; by default the last `from` seen.
     pub sender: Option<String>,
     /// Where receipts may be posted.
     pub callbacks: Callbacks,
-    /// Mixed into message ids. Zero where ids must be the same every time; something new at each start where a
-    /// database outlives the aggregator.
+    /// Mixed into message ids. Zero where ids must be the same every time; something new at each
+    /// start where a database outlives the aggregator.
     pub id_salt: u64,
     /// How many entries the journal keeps; the oldest go first.
     pub journal_max: usize,
@@ -146,8 +149,8 @@ impl Aggregator {
         self.core.next_due()
     }
 
-    /// Posts every receipt that is due at `now`, one after the other, by due instant and then by id. A post that the
-    /// service failed to take is tried again later, a bounded number of times.
+    /// Posts every receipt that is due at `now`, one after the other, by due instant and then by
+    /// id. A post that the service failed to take is tried again later, a bounded number of times.
     pub async fn deliver_due(&self, now: DateTime<Utc>) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for _ in 0..DELIVERIES_MAX {

@@ -15,7 +15,8 @@ pub use socket::{Ended, Subscription, subscribe};
 /// How long an answer may take.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
-/// A builder for HTTP clients that talk to this machine: no proxy, no redirect, and a TLS provider where there was none.
+/// A builder for HTTP clients that talk to this machine: no proxy, no redirect, and a TLS provider
+/// where there was none.
 pub fn http_builder() -> reqwest::ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {

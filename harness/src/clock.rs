@@ -1,4 +1,5 @@
-//! Civil time for the harness: a clock set by hand for scenarios, the machine's clock for the development world.
+//! Civil time for the harness: a clock set by hand for scenarios, the machine's clock for the
+//! development world.
 //!
 //! **Invariant:** a [`VirtualClock`] never goes back.
 //! **Invariant:** [`WallClock`] is the only place of this crate that reads the machine's time.
@@ -32,7 +33,8 @@ impl VirtualClock {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves to `instant`, or stays where it is if `instant` has passed; answers where it stands then.
+    /// Moves to `instant`, or stays where it is if `instant` has passed; answers where it stands
+    /// then.
     pub fn advance_to(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         *now = instant.max(*now);

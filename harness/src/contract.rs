@@ -1,7 +1,9 @@
-//! The generic aggregator contract: what travels between the service and any aggregator that speaks it.
+//! The generic aggregator contract: what travels between the service and any aggregator that speaks
+//! it.
 //!
-//! `POST {base}/messages` hands over, `GET {base}/messages?reference=` looks up, receipts and inbound texts come by
-//! Standard Webhooks to the message's `callback_url`. The types here are the wire's; unknown fields are ignored.
+//! `POST {base}/messages` hands over, `GET {base}/messages?reference=` looks up, receipts and
+//! inbound texts come by Standard Webhooks to the message's `callback_url`. The types here are the
+//! wire's; unknown fields are ignored.
 //!
 //! **Invariant:** no `Debug` of these types shows a whole phone number or a text.
 
@@ -36,7 +38,8 @@ pub struct SubmitRequest {
     /// Pictures, which make it an MMS.
     #[serde(default)]
     pub media_urls: Vec<String>,
-    /// The service's own name for the message or the attempt; receipts echo it and look-ups ask for it.
+    /// The service's own name for the message or the attempt; receipts echo it and look-ups ask for
+    /// it.
     #[serde(default)]
     pub reference: String,
     /// The last instant at which the message may still be delivered.
@@ -189,7 +192,8 @@ impl fmt::Debug for EventData {
     }
 }
 
-/// An instant as the contract writes it: RFC 3339 in UTC, with as many digits of a second as it needs.
+/// An instant as the contract writes it: RFC 3339 in UTC, with as many digits of a second as it
+/// needs.
 pub fn instant_text(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
 }
@@ -245,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_hand_over_ignores_unknown_fields_and_reads_any_offset() {
-        let json = r#"{"to":"+14155550142","from":"+18885550100","text":"hello","reference":"msg_1","colour":"red",
+        let json = r#"{"to":"+14155550142","from":"+18885550100","text":"hello",
+                       "reference":"msg_1","colour":"red",
                        "not_after":"2026-11-23T10:00:00-05:00","callback_url":null}"#;
         let request: SubmitRequest = serde_json::from_str(json).unwrap();
         assert_eq!(request.not_after, Some("2026-11-23T15:00:00Z".parse().unwrap()));
@@ -277,10 +282,10 @@ mod tests {
             },
         };
         let json = serde_json::to_string(&event).unwrap();
-        assert_eq!(
-            json,
-            r#"{"type":"message.delivered","timestamp":"2026-11-23T15:00:02.500Z","data":{"id":"agg_1","reference":"msg_1","to":"+14155550142","from":"+18885550100"}}"#
-        );
+        let data =
+            r#"{"id":"agg_1","reference":"msg_1","to":"+14155550142","from":"+18885550100"}"#;
+        let head = r#""type":"message.delivered","timestamp":"2026-11-23T15:00:02.500Z""#;
+        assert_eq!(json, format!(r#"{{{head},"data":{data}}}"#));
         assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event);
     }
 }

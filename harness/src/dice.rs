@@ -1,7 +1,7 @@
 //! Choices that look random and are not: each is a hash of the seed and of what it is about.
 //!
-//! **Invariant:** a choice depends on nothing but its arguments; neither the order of arrival nor the number of
-//! threads can change it.
+//! **Invariant:** a choice depends on nothing but its arguments; neither the order of arrival nor
+//! the number of threads can change it.
 
 use sha2::{Digest, Sha256};
 
@@ -32,7 +32,8 @@ pub fn id(prefix: &str, seed: u64, parts: &[&str]) -> String {
     format!("{prefix}_{}", digits.collect::<String>())
 }
 
-/// The hash of the seed and of the parts, each preceded by its length so that no two lists of parts read the same.
+/// The hash of the seed and of the parts, each preceded by its length so that no two lists of parts
+/// read the same.
 fn digest(seed: u64, parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(seed.to_be_bytes());

@@ -1,4 +1,5 @@
-//! The harness: everything that plays the world around the service, so that it can be verified whole.
+//! The harness: everything that plays the world around the service, so that it can be verified
+//! whole.
 //!
 //! - [`scenario`] the stories, read from YAML
 //! - [`aggregator`] the scripted aggregator, in the wire format of [`contract`]

@@ -1,11 +1,12 @@
 //! Scenario files, format v1: one YAML file tells one story.
 //!
-//! The file says who is there (`site`, `subscribers`, `audiences`), what callers do (`campaign`, `steps`), how the
-//! aggregator behaves (`defaults`, `rules`, `windows`, `receipt_faults`, `inbound`) and how it must end (`expect`).
-//! Every field has a default; what is not known is an error that names the field and the line.
+//! The file says who is there (`site`, `subscribers`, `audiences`), what callers do (`campaign`,
+//! `steps`), how the aggregator behaves (`defaults`, `rules`, `windows`, `receipt_faults`,
+//! `inbound`) and how it must end (`expect`). Every field has a default; what is not known is an
+//! error that names the field and the line.
 //!
-//! **Invariant:** a [`Scenario`] that was read is valid: its references resolve, its phones are phones and are told
-//! apart, and it asks for nothing that this version cannot do.
+//! **Invariant:** a [`Scenario`] that was read is valid: its references resolve, its phones are
+//! phones and are told apart, and it asks for nothing that this version cannot do.
 
 mod script;
 mod story;
@@ -32,6 +33,7 @@ pub use story::{
     SmsPlan, Step, Subscribers, Until, Update, WhenReached,
 };
 pub use validate::{Problem, is_phone};
+pub(crate) use values::text;
 pub use values::{Percent, Span};
 
 /// The version of the format that this crate reads.
@@ -131,11 +133,13 @@ pub enum Error {
         /// Its length.
         bytes: usize,
     },
-    /// The text is not a scenario; the source names the field and the line.
-    #[error("scenario `{name}` cannot be parsed")]
+    /// The text is not a scenario; the source names the field.
+    #[error("scenario `{name}` cannot be parsed at line {line}")]
     Parse {
         /// The scenario.
         name: String,
+        /// The line, from 1: of the value that holds what is wrong, if not of that itself.
+        line: usize,
         /// What, and where.
         #[source]
         source: serde_yaml_ng::Error,
@@ -169,8 +173,10 @@ impl Scenario {
         // Enums are written `{ hang: 30s }`, not with YAML tags.
         let deserializer = serde_yaml_ng::Deserializer::from_str(text);
         let read = serde_yaml_ng::with::singleton_map_recursive::deserialize(deserializer);
-        let mut scenario: Self =
-            read.map_err(|source| Error::Parse { name: name.clone(), source })?;
+        let mut scenario: Self = read.map_err(|source| {
+            let line = line_of(text, &source);
+            Error::Parse { name: name.clone(), line, source }
+        })?;
         if scenario.name.is_empty() {
             scenario.name.clone_from(&name);
         }
@@ -198,7 +204,8 @@ impl Scenario {
         }
     }
 
-    /// The subscribers one by one. Phones are `+1<area>55501NN`, counted up for each area code through all groups.
+    /// The subscribers one by one. Phones are `+1<area>55501NN`, counted up for each area code
+    /// through all groups.
     pub fn seed_subscribers(&self) -> Vec<SeedSubscriber> {
         let mut used: BTreeMap<u16, u32> = BTreeMap::new();
         let mut all = Vec::new();
@@ -211,6 +218,18 @@ impl Scenario {
         }
         all
     }
+}
+
+/// The line of a mistake. One in the outermost mapping has no place of its own, but its field
+/// begins a line.
+fn line_of(text: &str, error: &serde_yaml_ng::Error) -> usize {
+    if let Some(location) = error.location() {
+        return location.line();
+    }
+    let message = error.to_string();
+    let named = message.split('`').nth(1).unwrap_or_default();
+    let line = text.lines().position(|line| line.split(':').next() == Some(named));
+    line.map_or(1, |line| line.saturating_add(1))
 }
 
 /// When a scenario begins unless it says: a Monday morning in America.

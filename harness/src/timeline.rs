@@ -1,11 +1,13 @@
 //! The timeline: everything that happened in a scenario, in words, the same every time.
 //!
-//! Entries of one instant, beat and phase have no order of their own: they are sorted by their words. Ids are replaced by
-//! names of first appearance (`msg#3`), instants by offsets from the start (`+00:15:00.000`), phones by their last four
-//! digits; and many alike in one instant are told as one line with a count.
+//! Entries of one instant, beat and phase have no order of their own: they are sorted by their
+//! words. Ids are replaced by names of first appearance (`msg#3`), instants by offsets from the
+//! start (`+00:15:00.000`), phones by their last four digits; and many alike in one instant are
+//! told as one line with a count.
 //!
-//! **Invariant:** the text depends on what happened and when by the clock, not on ids or on the order within a beat. For
-//! that an id's first line must tell it apart: by a phone beside it, or by an id that has a name already.
+//! **Invariant:** the text depends on what happened and when by the clock, not on ids or on the
+//! order within a beat. For that an id's first line must tell it apart: by a phone beside it, or by
+//! an id that has a name already.
 
 mod finale;
 mod fold;
@@ -62,14 +64,14 @@ impl Timeline {
         Self { start, beat: 0, entries: Vec::new() }
     }
 
-    /// What is added from here on comes after what was added before, even at the same instant: a story calls this
-    /// between two things that it does one after the other.
+    /// What is added from here on comes after what was added before, even at the same instant: a
+    /// story calls this between two things that it does one after the other.
     pub fn next_beat(&mut self) {
         self.beat = self.beat.saturating_add(1);
     }
 
-    /// Adds something that happened. `words` may hold ids, phones and instants as they are, and may begin with an arrow;
-    /// line ends in it are written as spaces.
+    /// Adds something that happened. `words` may hold ids, phones and instants as they are, and may
+    /// begin with an arrow; line ends in it are written as spaces.
     pub fn push(
         &mut self,
         at: DateTime<Utc>,

@@ -1,7 +1,7 @@
 //! The aggregator without a network: requests in, replies out, and what it owes.
 //!
-//! **Invariant:** one lock guards all state and is never held across an await; a request is decided on, entered and
-//! journaled under it at once.
+//! **Invariant:** one lock guards all state and is never held across an await; a request is decided
+//! on, entered and journaled under it at once.
 
 mod owing;
 
@@ -23,7 +23,7 @@ use crate::contract::problem::{self, Code};
 use crate::contract::signing::{SecretError, WebhookSecret};
 use crate::contract::{Accepted, MESSAGES_PATH, MessageList, SubmitRequest};
 use crate::dice;
-use crate::scenario::{Latency, Respond, Script, is_phone};
+use crate::scenario::{Respond, Script, is_phone};
 
 /// The longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
@@ -86,7 +86,8 @@ impl Core {
         self.state().ledger.clone()
     }
 
-    /// Looks at the ledger without copying it. `look` must be short: the aggregator waits meanwhile.
+    /// Looks at the ledger without copying it. `look` must be short: the aggregator waits
+    /// meanwhile.
     pub fn with_ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
         look(&self.state().ledger)
     }
@@ -312,11 +313,12 @@ impl Core {
         Ok(reply)
     }
 
-    /// Lets a window answer in place of `reply`, if one does now.
+    /// Lets a window answer in place of `reply`, or delay it, if one does now.
     fn through_window(&self, now: DateTime<Utc>, reply: Reply) -> Reply {
-        let Some(window) = decide::answering_window(&self.script, now) else { return reply };
-        let latency = window.latency.unwrap_or(Latency::default());
-        decide::dress(reply, window.respond.as_ref(), window.transport, latency)
+        let window = decide::answering_window(&self.script, now);
+        let latency = decide::latency(&self.script, now, self.script.defaults.latency);
+        let respond = window.and_then(|window| window.respond.as_ref());
+        decide::dress(reply, respond, window.and_then(|window| window.transport), latency)
     }
 }
 

@@ -60,22 +60,26 @@ pub(super) fn decide(
     let mut verdict = if let Some(window) = answering_window(script, now) {
         by_window(script, window)
     } else if let Some((index, rule)) = matching_rule(script, uses, request, place) {
-        let used = uses.entry(index).or_default();
-        *used = used.saturating_add(1);
+        let count = uses.entry(index).or_default();
+        *count = count.saturating_add(1);
         by_rule(script, rule)
     } else {
         by_default(script)
     };
-    if let Some(latency) = lasting(script, now).find_map(|window| window.latency) {
-        verdict.latency = latency;
-    }
+    verdict.latency = latency(script, now, verdict.latency);
     verdict
+}
+
+/// How long answers take at `now`: as the first window that says so, or else as `otherwise`.
+pub(super) fn latency(script: &Script, now: DateTime<Utc>, otherwise: Latency) -> Latency {
+    lasting(script, now).find_map(|window| window.latency).unwrap_or(otherwise)
 }
 
 /// When a receipt that is due at `due` comes; nothing if it never does.
 pub(super) fn passes_windows(script: &Script, due: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let mut due = due;
-    // Holding moves a receipt to a window's end, where another may hold it again: at most once a window.
+    // Holding moves a receipt to a window's end, where another may hold it again: at most once a
+    // window.
     for _ in 0..=script.windows.len() {
         let held = lasting(script, due).find(|window| window.receipts != WindowReceipts::Flow);
         match held.map(|window| (window.receipts, window.until)) {
@@ -99,8 +103,8 @@ fn matching_rule<'a>(
     place: Place,
 ) -> Option<(usize, &'a Rule)> {
     script.rules.iter().enumerate().find(|(index, rule)| {
-        let used = uses.get(index).copied().unwrap_or_default();
-        rule.limit.is_none_or(|limit| used < limit)
+        let count = uses.get(index).copied().unwrap_or_default();
+        rule.limit.is_none_or(|limit| count < limit)
             && matches(&rule.when, script.seed, &rule_name(*index, rule), request, place)
     })
 }
@@ -119,7 +123,8 @@ fn matches(when: &When, seed: u64, rule: &str, request: &SubmitRequest, place: P
         && when.body_matches.as_ref().is_none_or(|pattern| text_matches(pattern, &request.text))
 }
 
-/// Whether the pieces of `pattern` between its `*` occur in `text` one after the other, whatever the case.
+/// Whether the pieces of `pattern` between its `*` occur in `text` one after the other, whatever
+/// the case.
 pub(super) fn text_matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.to_lowercase(), text.to_lowercase());
     let mut rest = text.as_str();
@@ -166,7 +171,6 @@ fn by_window(script: &Script, window: &Window) -> Verdict {
         takes: takes(window.accepts, window.respond.as_ref()),
         respond: window.respond.clone(),
         transport: window.transport,
-        latency: window.latency.unwrap_or(base.latency),
         ..base
     }
 }

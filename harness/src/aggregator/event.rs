@@ -10,7 +10,8 @@ use crate::scenario::ForgedSignature;
 pub(crate) struct Outgoing {
     /// When it is due.
     pub(crate) due: DateTime<Utc>,
-    /// The event's id: `whk_` and 32 hexadecimal digits. A repeat has the same, unless it is told to differ.
+    /// The event's id: `whk_` and 32 hexadecimal digits. A repeat has the same, unless it is told
+    /// to differ.
     pub(crate) event_id: String,
     /// Which repeat this is; 0 for the first.
     pub(crate) copy: u32,
@@ -25,7 +26,8 @@ pub(crate) struct Outgoing {
 pub(crate) enum Content {
     /// A receipt of a message in the ledger.
     Receipt { message_id: String, kind: EventType, code: Option<String>, happened: DateTime<Utc> },
-    /// A receipt somebody made up, by its place in the script. Its message is chosen when it is due.
+    /// A receipt somebody made up, by its place in the script. Its message is chosen when it is
+    /// due.
     Forged { index: usize, message_id: Option<String> },
     /// A genuine receipt of a message nobody knows, by its place in the script.
     UnknownMessage { index: usize },

@@ -1,7 +1,8 @@
-//! The scripted aggregator on a plain HTTP/1.1 server: what the development world and long runs use.
+//! The scripted aggregator on a plain HTTP/1.1 server: what the development world and long runs
+//! use.
 //!
-//! **Invariant:** bodies, connections and the time to send a request's head are bounded; nothing of a request is kept
-//! but what the core keeps.
+//! **Invariant:** bodies, connections and the time to send a request's head are bounded; nothing of
+//! a request is kept but what the core keeps.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -34,7 +35,8 @@ const STOP_WAIT: Duration = Duration::from_secs(5);
 /// How long to wait after a connection could not be taken, for want of file descriptors as a rule.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Serves `aggregator` on `listener` until `shutdown` is ready; then finishes the answers under way.
+/// Serves `aggregator` on `listener` until `shutdown` is ready; then finishes the answers under
+/// way.
 pub async fn serve(
     listener: TcpListener,
     aggregator: Aggregator,
@@ -62,7 +64,8 @@ pub async fn serve(
             connection.await;
             drop(place);
         });
-        // Finished ones are reaped here, so that the set stays as small as the number of open connections.
+        // Finished ones are reaped here, so that the set stays as small as the number of open
+        // connections.
         while connections.try_join_next().is_some() {}
     }
     stop.send(true).ok();

@@ -1,7 +1,8 @@
 //! The scripted aggregator behind wiremock: what tests and scenarios use.
 //!
-//! wiremock matches and answers one request at a time, under one lock; so the matcher of the first mock asks the core,
-//! and the two mocks share what it said: the first cuts the connection, the second answers.
+//! wiremock matches and answers one request at a time, under one lock; so the matcher of the first
+//! mock asks the core, and the two mocks share what it said: the first cuts the connection, the
+//! second answers.
 //!
 //! **Invariant:** the core is asked exactly once a request.
 
@@ -34,8 +35,8 @@ pub struct WiremockFront {
 }
 
 impl WiremockFront {
-    /// Serves `aggregator` on a free port of the loopback. Receipts that come before their answer are posted by the
-    /// runtime this is called in.
+    /// Serves `aggregator` on a free port of the loopback. Receipts that come before their answer
+    /// are posted by the runtime this is called in.
     pub async fn start(aggregator: Aggregator) -> Self {
         let server = MockServer::builder().disable_request_recording().start().await;
         let said = Said::default();
@@ -55,7 +56,8 @@ impl WiremockFront {
 /// What the core said to the request being answered.
 type Said = Arc<Mutex<Option<Reply>>>;
 
-/// Asks the core, and has posted what must arrive before the answer; matches if the connection is to be closed.
+/// Asks the core, and has posted what must arrive before the answer; matches if the connection is
+/// to be closed.
 struct Asks {
     aggregator: Aggregator,
     said: Said,
@@ -63,7 +65,8 @@ struct Asks {
 }
 
 impl Asks {
-    /// Posts receipts on the runtime of the test while wiremock's own thread waits; past the limit the answer goes out.
+    /// Posts receipts on the runtime of the test while wiremock's own thread waits; past the limit
+    /// the answer goes out.
     fn post_all(&self, before: Vec<Outgoing>) {
         if before.is_empty() {
             return;
@@ -100,8 +103,8 @@ impl Respond for Answers {
     }
 }
 
-/// The answer as wiremock wants it. It cannot close a connection late, so that a caller who outlasts a hang gets a
-/// gateway's timeout, which tells no more than a closed connection.
+/// The answer as wiremock wants it. It cannot close a connection late, so that a caller who
+/// outlasts a hang gets a gateway's timeout, which tells no more than a closed connection.
 fn template(reply: Reply) -> ResponseTemplate {
     if let Some(Transport::Hang(span)) = reply.transport {
         return ResponseTemplate::new(GATEWAY_TIMEOUT).set_delay(span.duration());

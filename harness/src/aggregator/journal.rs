@@ -1,7 +1,7 @@
 //! Everything the aggregator saw and did, in order, in words.
 //!
-//! **Invariant:** `Display` masks phones. [`Entry::words`] does not: it is for the timeline, which tells entries apart
-//! by whole numbers before it masks them.
+//! **Invariant:** `Display` masks phones. [`Entry::words`] does not: it is for the timeline, which
+//! tells entries apart by whole numbers before it masks them.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -24,8 +24,8 @@ pub enum Answer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Status(status, Some(code)) => write!(f, "{status} {code}"),
-            Self::Status(status, None) => write!(f, "{status}"),
+            Self::Status(status, Some(code)) => write!(f, "answered {status} {code}"),
+            Self::Status(status, None) => write!(f, "answered {status}"),
             Self::Cut(Transport::CloseAfterRead) => f.write_str("connection closed"),
             Self::Cut(Transport::Hang(span)) => write!(f, "no answer for {span}"),
         }
@@ -159,18 +159,17 @@ impl Seen {
                     None => "not taken".to_owned(),
                 };
                 format!(
-                    "← POST /messages to {} reference {reference} key {key}{by}: {taken}, answered {answer}",
+                    "← POST /messages to {} reference {reference} key {key}{by}: {taken}, {answer}",
                     show(to)
                 )
             }
-            Self::Replay { to, key, id, answer } => format!(
-                "← POST /messages to {} key {key}: a repeat of {id}, answered {answer}",
-                show(to)
-            ),
-            Self::Refusal { request, answer } => format!("← {request}: answered {answer}"),
+            Self::Replay { to, key, id, answer } => {
+                format!("← POST /messages to {} key {key}: a repeat of {id}, {answer}", show(to))
+            }
+            Self::Refusal { request, answer } => format!("← {request}: {answer}"),
             Self::LookUp { reference, found, answer } => {
                 let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
-                format!("← GET /messages reference {reference}: found {found}, answered {answer}")
+                format!("← GET /messages reference {reference}: found {found}, {answer}")
             }
             Self::Receipt { .. } => self.receipt_words(show),
             Self::Inbound { from, tries, outcome } => {

@@ -1,6 +1,7 @@
 //! What the aggregator still has to post, by due instant.
 //!
-//! **Invariant:** two posts due at one instant leave in the order of their ids, whenever they were put in.
+//! **Invariant:** two posts due at one instant leave in the order of their ids, whenever they were
+//! put in.
 
 use std::collections::BTreeMap;
 

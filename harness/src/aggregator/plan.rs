@@ -1,6 +1,7 @@
 //! Which receipts a message will have, and when: planned the moment it is taken.
 //!
-//! **Invariant:** a plan depends on the script, the message and the instant it was taken; not on other messages.
+//! **Invariant:** a plan depends on the script, the message and the instant it was taken; not on
+//! other messages.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -31,7 +32,8 @@ pub(super) struct Receipts {
     pub(super) later: Vec<Outgoing>,
 }
 
-/// What happens to a message taken at `accepted_at`. Nothing is sent or delivered after `not_after`: it expires.
+/// What happens to a message taken at `accepted_at`. Nothing is sent or delivered after
+/// `not_after`: it expires.
 pub(super) fn happenings(
     script: &Script,
     steps: &[ReceiptStep],

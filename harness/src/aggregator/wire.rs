@@ -103,7 +103,8 @@ impl Reply {
 
     /// A reply in JSON.
     pub(crate) fn json(status: u16, body: &impl serde::Serialize) -> Self {
-        // Every type that comes here is plain data with text for keys, which cannot fail to be written.
+        // Every type that comes here is plain data with text for keys, which cannot fail to be
+        // written.
         Self::new(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
     }
 

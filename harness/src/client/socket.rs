@@ -1,7 +1,8 @@
 //! One subscription over graphql-transport-ws, on a connection of its own.
 //!
-//! A task of its own reads the connection, so that pings are answered and values kept while the caller does something
-//! else. **Invariant:** a subscription ends once, with the reason; what was received before it ended is not lost.
+//! A task of its own reads the connection, so that pings are answered and values kept while the
+//! caller does something else. **Invariant:** a subscription ends once, with the reason; what was
+//! received before it ended is not lost.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -1,4 +1,5 @@
-//! Refusals on the wire: RFC 9457 problems with a code and a scope, and the codes the scripted aggregator knows.
+//! Refusals on the wire: RFC 9457 problems with a code and a scope, and the codes the scripted
+//! aggregator knows.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -143,13 +144,12 @@ pub struct ScriptedCode(pub &'static Code);
 
 impl<'de> Deserialize<'de> for ScriptedCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        Code::find(&name).map(Self).ok_or_else(|| {
-            let known: Vec<&str> = CODES.iter().map(|code| code.name).collect();
-            serde::de::Error::custom(format!(
-                "unknown error code `{name}`, expected one of {}; a code of your own goes in `json`",
-                known.join(", ")
-            ))
+        crate::scenario::text(deserializer, "an error code", |name| {
+            Code::find(name).map(Self).ok_or_else(|| {
+                let known: Vec<&str> = CODES.iter().map(|code| code.name).collect();
+                let known = known.join(", ");
+                format!("unknown code `{name}`, expected one of {known}; any other goes in `json`")
+            })
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Standard Webhooks: how receipts are signed.
 //!
-//! **Invariant:** what is signed is `{id}.{timestamp}.{body}`, the body byte for byte as it is sent.
+//! **Invariant:** what is signed is `{id}.{timestamp}.{body}`, the body byte for byte as it is
+//! sent.
 
 use std::fmt;
 
@@ -55,7 +56,8 @@ impl fmt::Debug for WebhookSecret {
     }
 }
 
-/// The value of `webhook-signature`: `v1,<base64 of HMAC-SHA256>`. `timestamp` is in seconds since 1970.
+/// The value of `webhook-signature`: `v1,<base64 of HMAC-SHA256>`. `timestamp` is in seconds since
+/// 1970.
 pub fn sign(secret: &WebhookSecret, id: &str, timestamp: i64, body: &[u8]) -> String {
     let mut mac = secret.mac.clone();
     mac.update(format!("{id}.{timestamp}.").as_bytes());

@@ -1,7 +1,8 @@
-//! The aggregator's part of a scenario: what it takes, what it answers, what its receipts say, and what goes wrong.
+//! The aggregator's part of a scenario: what it takes, what it answers, what its receipts say, and
+//! what goes wrong.
 //!
-//! **Invariant:** whether a message was taken (`accepts`) and what the caller saw (`respond`, `transport`) are said
-//! apart; only so can "taken, and the answer was lost" be told.
+//! **Invariant:** whether a message was taken (`accepts`) and what the caller saw (`respond`,
+//! `transport`) are said apart; only so can "taken, and the answer was lost" be told.
 
 use std::collections::BTreeMap;
 
@@ -181,7 +182,8 @@ pub struct When {
     pub to: Option<String>,
     /// To one of these phones.
     pub to_in: Vec<String>,
-    /// The n-th hand-over of the scenario by arrival, from 1; repeats of a taken one are not counted.
+    /// The n-th hand-over of the scenario by arrival, from 1; repeats of a taken one are not
+    /// counted.
     pub nth: Option<u32>,
     /// So many of a hundred phones, chosen by seed, rule and phone.
     pub percent: Option<Percent>,
@@ -333,7 +335,8 @@ pub struct Duplicate {
     pub copies: u32,
     /// How far apart.
     pub gap: Span,
-    /// Whether each repeat has an event id of its own, so that only its content tells that it is one.
+    /// Whether each repeat has an event id of its own, so that only its content tells that it is
+    /// one.
     pub fresh_ids: bool,
 }
 

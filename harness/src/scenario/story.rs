@@ -1,4 +1,5 @@
-//! Who is there and what they do: the site, its subscribers, the campaign, the callers' steps, the expected end.
+//! Who is there and what they do: the site, its subscribers, the campaign, the callers' steps, the
+//! expected end.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use super::values::{Span, instant, wall_time};
 #[serde(default, deny_unknown_fields)]
 pub struct Clock {
     /// The instant that offsets count from.
-    #[serde(deserialize_with = "instant::deserialize")]
+    #[serde(deserialize_with = "instant")]
     pub start: DateTime<Utc>,
 }
 
@@ -97,7 +98,8 @@ impl Default for QuietHours {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Engine {
-    /// How many hand-overs may be under way at once: the window, between two of which a story can stop.
+    /// How many hand-overs may be under way at once: the window, between two of which a story can
+    /// stop.
     pub max_in_flight: u32,
 }
 
@@ -235,7 +237,7 @@ pub enum Schedule {
     #[default]
     Now,
     /// At a wall-clock time in the site's zone.
-    StoreTime(#[serde(deserialize_with = "wall_time::deserialize")] NaiveDateTime),
+    StoreTime(#[serde(deserialize_with = "wall_time")] NaiveDateTime),
 }
 
 /// Whose wire format the aggregator speaks.
@@ -352,6 +354,30 @@ pub struct Query {
     pub graphql: String,
     /// Its variables. A string `$name` is replaced by the id of the campaign of that name.
     pub variables: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Query {
+    /// The variables with every string `$name`, at any depth, replaced by the id of that name; a
+    /// string whose name is not among `ids` stays as it is.
+    pub fn variables_with(&self, ids: &BTreeMap<String, String>) -> serde_json::Value {
+        let mut variables = serde_json::Value::Object(self.variables.clone());
+        bind(&mut variables, ids);
+        variables
+    }
+}
+
+/// Replaces names in a value. The depth is the parser's, which ends at 128.
+fn bind(value: &mut serde_json::Value, ids: &BTreeMap<String, String>) {
+    match value {
+        serde_json::Value::String(text) => {
+            if let Some(id) = text.strip_prefix('$').and_then(|name| ids.get(name)) {
+                text.clone_from(id);
+            }
+        }
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| bind(value, ids)),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(|value| bind(value, ids)),
+        _ => {}
+    }
 }
 
 /// What to let the engine run for: exactly one of the three.

@@ -23,31 +23,39 @@ about: >
   Every field of the format. S7, S19.
 seed: 42
 clock: { start: "2026-11-23T10:00:00-05:00" }
-site: { time_zone: America/Chicago, status: inactive, plan: { trial: 100 }, subdomain: "", sender_segments_per_s: 3,
-        quiet_hours: { start: "21:00", end: "08:00" } }
+site: { time_zone: America/Chicago, status: inactive, plan: { trial: 100 }, subdomain: "",
+        sender_segments_per_s: 3, quiet_hours: { start: "21:00", end: "08:00" } }
 engine: { max_in_flight: 4 }
 subscribers:
   - { count: 2, area: 415, tags: [vip], unsubscribed: false }
   - { count: 1, area: 212, unsubscribed: true, time_zone: America/New_York }
   - { count: 1, area: 415 }
-audiences: { everyone: { tags_any: [] }, vips: { tags_any: [vip], tags_all: [], tags_none: [staff] } }
+audiences:
+  everyone: { tags_any: [] }
+  vips: { tags_any: [vip], tags_all: [], tags_none: [staff] }
 campaign:
   name: Sale
   audiences: [everyone]
   excluded: [vips]
-  steps: [ { body: "20% off today", media_url: "http://127.0.0.1/a.png" }, { body: "Last call", delay: 1d } ]
+  steps:
+    - { body: "20% off today", media_url: "http://127.0.0.1/a.png" }
+    - { body: "Last call", delay: 1d }
   schedule: { store_time: "2026-11-24T09:30:00" }
   uses_smart_sending: true
 provider: generic
 defaults:
   latency: { fixed: 1ms }
   accept: { status: accepted, segments: 2, price: "0.0158 USD", retry_after_ms: 50 }
-  receipts: [ { after: 300ms, status: sent }, { after: 1h30m, status: undelivered, code: Unreachable } ]
+  receipts:
+    - { after: 300ms, status: sent }
+    - { after: 1h30m, status: undelivered, code: Unreachable }
   obeys_not_after: false
 rules:
   - { name: landline, when: { to: "+12125550100" }, respond: { error: Landline } }
-  - { when: { to_in: ["+14155550100"], nth: 3, percent: 2.5, attempt: 1, body_matches: "20*off" }, limit: 5,
-      accepts: true, respond: { status: 502, headers: { content-type: text/html }, body: "<html></html>" } }
+  - { when: { to_in: ["+14155550100"], nth: 3, percent: 2.5, attempt: 1,
+              body_matches: "20*off" },
+      limit: 5, accepts: true,
+      respond: { status: 502, headers: { content-type: text/html }, body: "<html></html>" } }
   - { transport: close_after_read, accepts: false }
   - { transport: { hang: 30s }, latency: { fixed: 2s }, receipts: [] }
   - { respond: { status: 202, json: { id: agg_1, status: queued } }, accept: { status: x } }
@@ -137,17 +145,14 @@ fn what_is_not_known_is_refused_with_its_place() {
             assert!(message.contains(part), "`{part}` is not in: {message}");
         }
     };
-    check("colour: red", &["unknown field `colour`", "line 1"]);
+    check("name: a\ncolour: red", &["unknown field `colour`", "line 2"]);
     check("site:\n  statu: active", &["site", "unknown field `statu`", "line 2"]);
     check("rules:\n  - { when: { too: 1 } }", &["rules[0].when", "unknown field `too`", "line 2"]);
     check("seed: many", &["seed", "line 1"]);
     check("steps: [ { jump: {} } ]", &["steps[0]", "unknown variant `jump`"]);
     check("steps: [ { create: { name: a } } ]", &["steps[0]", "unknown field `name`"]);
     check("receipt_faults: { lost: 1 }", &["receipt_faults", "unknown field `lost`"]);
-    check(
-        "rules: [ { respond: { error: Nope } } ]",
-        &["respond.error", "unknown error code `Nope`"],
-    );
+    check("rules: [ { respond: { error: Nope } } ]", &["respond.error", "unknown code `Nope`"]);
     check("defaults: { latency: { fixed: 3 } }", &["latency.fixed", "a span such as 300ms"]);
     check("defaults: { latency: { fixed: 3y } }", &["latency.fixed", "a span such as 300ms"]);
     check("receipt_faults: { drop: { percent: 101 } }", &["drop.percent", "from 0 to 100"]);
@@ -169,10 +174,10 @@ fn what_needs_the_fault_gate_is_refused() {
     ];
     for transport in written {
         let message = refused(&format!("rules: [ {{ transport: {transport} }} ]"));
-        assert!(message.contains("rules[0].transport"), "{message}");
+        assert!(message.contains("rules[0]") && message.contains("transport `"), "{message}");
         assert!(message.contains("needs the fault gate, not in this version"), "{message}");
         let message = refused(&format!("windows: [ {{ transport: {transport} }} ]"));
-        assert!(message.contains("windows[0].transport"), "{message}");
+        assert!(message.contains("windows[0]") && message.contains("line 1"), "{message}");
     }
 }
 
@@ -238,4 +243,15 @@ fn spans_are_sums_with_units() {
     {
         assert_eq!(ms(wrong), None, "{wrong}");
     }
+}
+
+#[test]
+fn names_in_variables_become_ids() {
+    let variables =
+        serde_json::json!({ "id": "$sale", "in": [{ "x": "$sale" }, "$other", "sale", 1] });
+    let query = Query { variables: variables.as_object().unwrap().clone(), ..Query::default() };
+    let ids = BTreeMap::from([("sale".to_owned(), "camp_1".to_owned())]);
+    let expected =
+        serde_json::json!({ "id": "camp_1", "in": [{ "x": "camp_1" }, "$other", "sale", 1] });
+    assert_eq!(query.variables_with(&ids), expected);
 }

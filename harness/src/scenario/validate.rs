@@ -301,7 +301,7 @@ fn check_steps(scenario: &Scenario) -> Checked {
                 check_audiences(scenario, &path("update.excluded"), excluded)?;
             }
             Step::Query(query) => {
-                require(!query.graphql.trim().is_empty(), path("query.graphql"), "must be said")?
+                require(!query.graphql.trim().is_empty(), path("query.graphql"), "must be said")?;
             }
             Step::When(when) => {
                 let said = [when.accepted.is_some(), when.status.is_some(), when.at.is_some()];

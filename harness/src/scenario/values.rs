@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// The longest span a scenario can name: ten years.
 const SPAN_MS_MAX: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
 
-/// A length of time: `300ms`, `2s`, `10m`, `26h`, `1d`, or a sum of them as `1h30m`; `0` is none. A `+` may precede it.
+/// A length of time: `300ms`, `2s`, `10m`, `26h`, `1d`, or a sum of them as `1h30m`; `0` is none. A
+/// `+` may precede it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
     ms: u64,
@@ -44,12 +45,15 @@ impl Span {
             return Some(Self::default());
         }
         let mut ms: u64 = 0;
+        if rest.is_empty() {
+            return None;
+        }
         while !rest.is_empty() {
             let (part, after) = parse_part(rest)?;
             ms = ms.checked_add(part).filter(|ms| *ms <= SPAN_MS_MAX)?;
             rest = after;
         }
-        (!text.is_empty()).then_some(Self { ms })
+        Some(Self { ms })
     }
 }
 
@@ -110,8 +114,7 @@ impl Visitor<'_> for SpanVisitor {
 }
 
 /// A share of a hundred, from 0 to 100.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, PartialOrd)]
-#[serde(try_from = "f64")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
 pub struct Percent(f64);
 
 impl Percent {
@@ -133,34 +136,79 @@ impl TryFrom<f64> for Percent {
     }
 }
 
-/// Reads and writes instants in RFC 3339.
-pub(super) mod instant {
-    use chrono::{DateTime, Utc};
-    use serde::{Deserialize, Deserializer};
-
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<DateTime<Utc>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        DateTime::parse_from_rfc3339(&text).map(|instant| instant.to_utc()).map_err(|error| {
-            serde::de::Error::custom(format!("`{text}` is not an RFC 3339 instant: {error}"))
-        })
+impl<'de> Deserialize<'de> for Percent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_f64(PercentVisitor)
     }
 }
 
-/// Reads wall-clock times: a date and a time without a zone.
-pub(super) mod wall_time {
-    use chrono::NaiveDateTime;
-    use serde::{Deserialize, Deserializer};
+struct PercentVisitor;
 
-    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<NaiveDateTime, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S").map_err(|error| {
-            serde::de::Error::custom(format!(
-                "`{text}` is not a time like 2026-11-24T09:30:00: {error}"
-            ))
-        })
+impl Visitor<'_> for PercentVisitor {
+    type Value = Percent;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a percentage from 0 to 100")
     }
+
+    fn visit_f64<E: de::Error>(self, share: f64) -> Result<Percent, E> {
+        Percent::try_from(share).map_err(E::custom)
+    }
+
+    fn visit_u64<E: de::Error>(self, share: u64) -> Result<Percent, E> {
+        // A number past 32 bits is past 100 as well.
+        self.visit_f64(f64::from(u32::try_from(share).unwrap_or(u32::MAX)))
+    }
+
+    fn visit_i64<E: de::Error>(self, share: i64) -> Result<Percent, E> {
+        Err(E::invalid_value(de::Unexpected::Signed(share), &self))
+    }
+}
+
+/// Reads text with `parse`. What is wrong is found while the text is read, not after, so that the
+/// error names the field.
+pub(crate) fn text<'de, T, D: Deserializer<'de>>(
+    deserializer: D,
+    expected: &'static str,
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_str(TextVisitor { expected, parse })
+}
+
+struct TextVisitor<T> {
+    expected: &'static str,
+    parse: fn(&str) -> Result<T, String>,
+}
+
+impl<T> Visitor<'_> for TextVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.expected)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.parse)(text).map_err(E::custom)
+    }
+}
+
+/// Reads an instant in RFC 3339.
+pub(super) fn instant<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<DateTime<Utc>, D::Error> {
+    text(deserializer, "an RFC 3339 instant", |text| {
+        DateTime::parse_from_rfc3339(text)
+            .map(|instant| instant.to_utc())
+            .map_err(|error| format!("`{text}` is not an RFC 3339 instant: {error}"))
+    })
+}
+
+/// Reads a wall-clock time: a date and a time without a zone.
+pub(super) fn wall_time<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<NaiveDateTime, D::Error> {
+    text(deserializer, "a time like 2026-11-24T09:30:00", |text| {
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S")
+            .map_err(|error| format!("`{text}` is not a time like 2026-11-24T09:30:00: {error}"))
+    })
 }

@@ -1,4 +1,5 @@
-//! How a story ended: each campaign's status, counts and messages, and what the aggregator's ledger says.
+//! How a story ended: each campaign's status, counts and messages, and what the aggregator's ledger
+//! says.
 
 use std::collections::BTreeMap;
 

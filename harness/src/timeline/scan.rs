@@ -24,7 +24,8 @@ pub(super) enum Piece<'a> {
     Instant(DateTime<Utc>),
 }
 
-/// Takes words apart. Every piece of an alphanumeric run is looked at as a whole, so that nothing is found within a word.
+/// Takes words apart. Every piece of an alphanumeric run is looked at as a whole, so that nothing
+/// is found within a word.
 pub(super) fn pieces(words: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = words;
@@ -85,7 +86,8 @@ fn read_core(core: &str) -> Piece<'_> {
     Piece::Text(core)
 }
 
-/// An instant as an offset: `+00:15:00.000`, hours first, as many as there are; `-` before the start.
+/// An instant as an offset: `+00:15:00.000`, hours first, as many as there are; `-` before the
+/// start.
 pub(super) fn offset(start: DateTime<Utc>, at: DateTime<Utc>) -> String {
     let ms = at.signed_duration_since(start).num_milliseconds();
     let sign = if ms < 0 { '-' } else { '+' };

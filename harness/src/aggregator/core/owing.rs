@@ -39,7 +39,8 @@ impl Core {
         Some(outgoing)
     }
 
-    /// The request that posts `outgoing`; nothing if there is nobody to post to or nothing to post about.
+    /// The request that posts `outgoing`; nothing if there is nobody to post to or nothing to post
+    /// about.
     pub(crate) fn webhook(&self, outgoing: &Outgoing) -> Option<Webhook> {
         let state = self.state();
         let now = self.now();
