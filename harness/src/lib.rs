@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The harness: everything that plays the world around the service, so that it can be verified
+//! whole.
+//!
+//! - [`scenario`] the stories, read from YAML
+//! - [`aggregator`] the scripted aggregator, in the wire format of [`contract`]
+//! - [`clock`] time set by hand
+//! - [`client`] a caller of the GraphQL API
+//! - [`timeline`] what happened, in words that are the same every time
+//!
+//! **Invariant:** nothing here prints a whole phone number, a text or a token.
+
+pub mod aggregator;
+pub mod client;
+pub mod clock;
+pub mod contract;
+pub mod dice;
+pub mod privacy;
+pub mod scenario;
+pub mod timeline;

@@ -1,0 +1,92 @@
+//! Civil time for the harness: a clock set by hand for scenarios, the machine's clock for the
+//! development world.
+//!
+//! **Invariant:** a [`VirtualClock`] never goes back.
+//! **Invariant:** [`WallClock`] is the only place of this crate that reads the machine's time.
+
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// Where civil time comes from.
+pub trait Now: Debug + Send + Sync {
+    /// The present instant.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// A clock that moves only when told to. Clones share one time.
+#[derive(Clone, Debug)]
+pub struct VirtualClock {
+    now: Arc<Mutex<DateTime<Utc>>>,
+}
+
+impl VirtualClock {
+    /// A clock that stands at `start`.
+    pub fn new(start: DateTime<Utc>) -> Self {
+        Self { now: Arc::new(Mutex::new(start)) }
+    }
+
+    /// The instant it stands at.
+    pub fn now(&self) -> DateTime<Utc> {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves to `instant`, or stays where it is if `instant` has passed; answers where it stands
+    /// then.
+    pub fn advance_to(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = instant.max(*now);
+        *now
+    }
+
+    /// Moves on by `span`; a negative span leaves it where it is. Answers where it stands then.
+    pub fn advance_by(&self, span: TimeDelta) -> DateTime<Utc> {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        *now = now.checked_add_signed(span.max(TimeDelta::zero())).unwrap_or(*now);
+        *now
+    }
+}
+
+impl Now for VirtualClock {
+    fn now(&self) -> DateTime<Utc> {
+        Self::now(self)
+    }
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallClock;
+
+impl Now for WallClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the harness's one reader of wall time")]
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from(SystemTime::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instant(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn clones_share_one_time_that_never_goes_back() {
+        let clock = VirtualClock::new(instant("2026-11-23T15:00:00Z"));
+        let other = clock.clone();
+        assert_eq!(other.advance_to(instant("2026-11-23T15:10:00Z")), clock.now());
+        assert_eq!(clock.advance_to(instant("2026-11-23T15:05:00Z")), other.now());
+        assert_eq!(clock.now(), instant("2026-11-23T15:10:00Z"));
+        assert_eq!(clock.advance_by(TimeDelta::seconds(-1)), instant("2026-11-23T15:10:00Z"));
+        assert_eq!(clock.advance_by(TimeDelta::seconds(1)), instant("2026-11-23T15:10:01Z"));
+    }
+
+    #[test]
+    fn the_wall_clock_is_past_the_day_this_was_written() {
+        assert!(WallClock.now() > instant("2026-01-01T00:00:00Z"));
+    }
+}
