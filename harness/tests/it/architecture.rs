@@ -51,7 +51,11 @@ const MODULES: &[Module] = &[
         may_name: &["config", "db", "ports"],
         never: &["async_graphql", "poem", "reqwest"],
     },
-    Module { name: "db", may_name: &["config"], never: &["async_graphql", "poem", "reqwest"] },
+    Module {
+        name: "db",
+        may_name: &["config", "ports"],
+        never: &["async_graphql", "poem", "reqwest"],
+    },
     Module {
         name: "aggregators",
         may_name: &["config", "ports"],
