@@ -1,4 +1,18 @@
-//! The service.
+//! Sendoff, the service: SMS campaigns over GraphQL, a ledger of every message, and the engine that sends.
+//!
+//! `main -> cli -> app -> http -> graphql -> service -> db`; `engine` is the sibling of `service`: time's
+//! hand, as `service` is a caller's. ARCHITECTURE.md is the map.
+
+pub mod aggregators;
+pub mod app;
+pub mod causes;
+pub mod cli;
+pub mod config;
 pub mod db;
+pub mod engine;
+pub mod graphql;
+mod hex;
+pub mod http;
 pub mod ports;
 pub mod service;
+pub mod wall_clock;

@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The product: see `api::cli`.
+
+fn main() -> std::process::ExitCode {
+    api::cli::main()
+}

@@ -181,6 +181,11 @@ impl Service {
         Ok(sites::find_by_name(self.db.read(), name).await?)
     }
 
+    /// Whether there is such a site.
+    pub async fn admin_has_site(&self, id: SiteId) -> Result<bool, Fault> {
+        Ok(sites::find(self.db.read(), id).await?.is_some())
+    }
+
     /// How many aggregator connections there are.
     pub async fn admin_connection_count(&self) -> Result<u64, Fault> {
         Ok(admin::count_connections(self.db.read()).await?)

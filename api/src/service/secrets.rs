@@ -3,10 +3,10 @@
 //! **Invariant:** only the digest of a secret is stored. Secrets are 256 random bits, so a plain SHA-256
 //! cannot be guessed backwards.
 
+use crate::hex;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::Rng as _;
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 
 /// What every secret begins with, so that leaked ones can be searched for.
 const SECRET_PREFIX: &str = "sk_";
@@ -29,16 +29,7 @@ pub(super) fn shown(secret: &str) -> &str {
 
 /// The digest of a secret, as stored.
 pub(super) fn hash(secret: &str) -> String {
-    hex(&Sha256::digest(secret.as_bytes()))
-}
-
-/// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::encode(&Sha256::digest(secret.as_bytes()))
 }
 
 /// A digest of a command's input: fields in order, each with its length, so that none runs into the next.
@@ -72,7 +63,7 @@ impl InputDigest {
 
     /// The digest.
     pub(super) fn finish(self) -> String {
-        hex(&self.0.finalize())
+        hex::encode(&self.0.finalize())
     }
 }
 

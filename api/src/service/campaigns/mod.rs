@@ -38,9 +38,6 @@ pub struct Canceled {
     pub in_flight_count: i64,
 }
 
-/// How many times a command reads and decides again when another writer was first.
-const CONFLICTS_MAX: usize = 8;
-
 /// The caller as the cause of an event.
 fn cause(actor: &Actor) -> Cause {
     Cause { kind: ActorKind::ApiKey, name: actor.name.clone() }

@@ -1,0 +1,109 @@
+//! What an answer proves.
+//!
+//! **Invariant:** only an answer that says so proves that a message was not taken; anything doubtful is
+//! unknown, and is never sent again unasked.
+
+use super::wire::{Accepted, Problem};
+use crate::ports::Submitted;
+use domain::receipt::RefusalScope;
+use std::time::Duration;
+
+/// The code of a repeat whose bytes differ from the first request's.
+const IDEMPOTENCY_MISMATCH: &str = "IdempotencyMismatch";
+
+/// Classifies an answer by its status, its `Retry-After` and its body.
+pub(super) fn classify(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Submitted {
+    let problem = || serde_json::from_slice::<Problem>(body).unwrap_or_default();
+    match status {
+        200..=299 => match serde_json::from_slice::<Accepted>(body) {
+            Ok(accepted) if !accepted.id.is_empty() => Submitted::Accepted {
+                provider_id: accepted.id,
+                segments: accepted.segments.filter(|segments| *segments > 0),
+            },
+            // Probably taken, but under which id nobody can say.
+            _ => Submitted::Unknown,
+        },
+        // The contract says of these three: not taken.
+        425 | 429 | 503 => Submitted::NotSent { retry_after, code: problem().code },
+        // Never followed: whoever set the base URL must look.
+        300..=399 => Submitted::Rejected { scope: RefusalScope::Account, code: None },
+        408 | 409 => Submitted::Unknown,
+        400..=499 => {
+            let Problem { code, scope } = problem();
+            if code.as_deref() == Some(IDEMPOTENCY_MISMATCH) {
+                return Submitted::Unknown;
+            }
+            match scope.and_then(|scope| scope.parse().ok()).unwrap_or(by_status(status)) {
+                RefusalScope::Service => Submitted::NotSent { retry_after, code },
+                scope => Submitted::Rejected { scope, code },
+            }
+        }
+        _ => Submitted::Unknown,
+    }
+}
+
+/// How far a refusal reaches that does not say so.
+const fn by_status(status: u16) -> RefusalScope {
+    match status {
+        401 | 402 | 403 | 404 | 405 | 415 => RefusalScope::Account,
+        _ => RefusalScope::Recipient,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepted(id: &str, segments: Option<i64>) -> Submitted {
+        Submitted::Accepted { provider_id: id.to_owned(), segments }
+    }
+
+    fn rejected(scope: RefusalScope, code: Option<&str>) -> Submitted {
+        Submitted::Rejected { scope, code: code.map(str::to_owned) }
+    }
+
+    #[test]
+    fn only_a_named_id_proves_acceptance() {
+        let body = br#"{"id":"m1","status":"queued","segments":2,"new_field":true}"#;
+        assert_eq!(classify(202, None, body), accepted("m1", Some(2)));
+        assert_eq!(classify(200, None, br#"{"id":"m1"}"#), accepted("m1", None));
+        for body in [&b""[..], b"{}", br#"{"id":""}"#, br#"{"id":"m1"#, b"<html>"] {
+            assert_eq!(classify(202, None, body), Submitted::Unknown);
+        }
+    }
+
+    #[test]
+    fn only_the_named_statuses_prove_that_nothing_was_taken() {
+        let wait = Some(Duration::from_secs(7));
+        for status in [425, 429, 503] {
+            let expected = Submitted::NotSent { retry_after: wait, code: None };
+            assert_eq!(classify(status, wait, b""), expected);
+        }
+        for status in [408, 409, 500, 502, 504, 599, 100] {
+            assert_eq!(classify(status, wait, b"{}"), Submitted::Unknown, "{status}");
+        }
+    }
+
+    #[test]
+    fn refusals_reach_as_far_as_they_say_or_their_status_does() {
+        let body = br#"{"code":"InvalidNumber","scope":"recipient"}"#;
+        assert_eq!(
+            classify(422, None, body),
+            rejected(RefusalScope::Recipient, Some("InvalidNumber"))
+        );
+        assert_eq!(classify(401, None, b""), rejected(RefusalScope::Account, None));
+        assert_eq!(classify(302, None, b""), rejected(RefusalScope::Account, None));
+        let body = br#"{"code":"Novel","scope":"galaxy"}"#;
+        assert_eq!(classify(400, None, body), rejected(RefusalScope::Recipient, Some("Novel")));
+        let body = br#"{"code":"SenderBlocked","scope":"sender"}"#;
+        assert_eq!(
+            classify(403, None, body),
+            rejected(RefusalScope::Sender, Some("SenderBlocked"))
+        );
+        let body = br#"{"code":"IdempotencyMismatch","scope":"message"}"#;
+        assert_eq!(classify(422, None, body), Submitted::Unknown);
+        let body = br#"{"code":"QueueFull","scope":"service"}"#;
+        let expected = Submitted::NotSent { retry_after: None, code: Some("QueueFull".to_owned()) };
+        assert_eq!(classify(422, None, body), expected);
+    }
+}

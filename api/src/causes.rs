@@ -1,0 +1,27 @@
+//! The causes of an error, for the one place that logs it.
+
+use std::error::Error;
+
+/// Causes of one error that are told.
+const CAUSES_MAX: usize = 8;
+
+/// What led to `error`, outermost first, joined by colons; `error` itself is left out.
+pub fn chain(error: &dyn Error) -> String {
+    let (mut text, mut next) = (String::new(), error.source());
+    for _ in 0..CAUSES_MAX {
+        let Some(cause) = next else { break };
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+/// `error` and what led to it, on one line: what a person at a terminal is told.
+pub fn line(error: &dyn Error) -> String {
+    let causes = chain(error);
+    let text = if causes.is_empty() { error.to_string() } else { format!("{error}: {causes}") };
+    text.replace(['\n', '\r'], " ")
+}

@@ -1,0 +1,338 @@
+//! `sendoff admin`: sites, connections, senders and keys, set up before there is any caller.
+
+use super::Source;
+use crate::{
+    app::{App, Settings, StartError},
+    config::Config,
+    db::{self, Db},
+    service::{
+        Fault, Service,
+        admin::{ConnectionSettings, KeySettings, SenderSettings, SiteSettings},
+    },
+    wall_clock::WallClock,
+};
+use clap::{Args, Subcommand};
+use domain::{
+    access::Role,
+    id::{ConnectionId, SiteId},
+    limits::NAME_CHARS_MAX,
+    phone::PhoneNumber,
+    site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
+    zone::Zone,
+};
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+
+/// `sendoff admin`.
+#[derive(Args)]
+pub(super) struct Admin {
+    #[command(flatten)]
+    pub(super) source: Source,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Bring the database's schema to this version.
+    Migrate,
+    /// Sites.
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Connections to aggregators.
+    #[command(subcommand)]
+    Connection(ConnectionCommand),
+    /// Sending numbers.
+    #[command(subcommand)]
+    Sender(SenderCommand),
+    /// API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+}
+
+#[derive(Subcommand)]
+pub(super) enum SiteCommand {
+    /// Make a site, or find the one of this name, and apply the settings given. Prints its id.
+    Create {
+        /// The store's name, which tells sites apart here.
+        #[arg(long)]
+        name: String,
+        #[command(flatten)]
+        flags: SiteFlags,
+    },
+    /// Apply settings to a site. Prints its id.
+    Set {
+        /// The site: `site_…`.
+        #[arg(long)]
+        site: SiteId,
+        /// A new name.
+        #[arg(long)]
+        name: Option<String>,
+        #[command(flatten)]
+        flags: SiteFlags,
+    },
+}
+
+/// Settings of a site; what is left out stays as it is.
+#[derive(Args)]
+pub(super) struct SiteFlags {
+    /// The store's IANA time zone, such as America/New_York.
+    #[arg(long)]
+    zone: Option<Zone>,
+    /// The subdomain that short links are served from; empty takes it away.
+    #[arg(long)]
+    subdomain: Option<String>,
+    /// active or inactive.
+    #[arg(long)]
+    status: Option<SiteStatus>,
+    /// none, trial or active.
+    #[arg(long)]
+    plan: Option<SmsPlanStatus>,
+    /// Segments a trial may send.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(0..))]
+    trial_segments: Option<i64>,
+    /// The price of a segment, such as 0.0125.
+    #[arg(long, requires = "currency")]
+    price: Option<String>,
+    /// The price's ISO 4217 code, such as USD.
+    #[arg(long, requires = "price")]
+    currency: Option<String>,
+    /// When nobody is texted, such as 20:00-09:00, or off.
+    #[arg(long, value_parser = quiet_hours)]
+    quiet_hours: Option<QuietHours>,
+    /// Whether the dated packs of legal rules apply.
+    #[arg(long)]
+    rule_packs: Option<bool>,
+    /// Hours for which Smart Sending leaves a subscriber alone; 0 is off.
+    #[arg(long, value_parser = clap::value_parser!(i64).range(0..=168))]
+    smart_sending_hours: Option<i64>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum ConnectionCommand {
+    /// Make a connection, or change the one of this name. Prints its id.
+    Set {
+        /// The site.
+        #[arg(long)]
+        site: SiteId,
+        /// A label, unique on the site.
+        #[arg(long)]
+        name: String,
+        /// The aggregator's base URL.
+        #[arg(long)]
+        base_url: String,
+        /// The bearer token it expects.
+        #[arg(long)]
+        token: SecretString,
+        /// The secret it signs receipts with: whsec_ and base64.
+        #[arg(long, value_parser = webhook_secret)]
+        webhook_secret: SecretString,
+        /// A second secret that is also taken, while the first is being replaced.
+        #[arg(long, value_parser = webhook_secret)]
+        webhook_secret_next: Option<SecretString>,
+        /// Hours for which it honours idempotency keys; 0 for never.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(i64).range(0..=720))]
+        key_window_hours: i64,
+        /// Whether messages can be looked up by our reference.
+        #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
+        look_up: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum SenderCommand {
+    /// Make a sender, or change the one of this number. Prints its id.
+    Set {
+        /// The site.
+        #[arg(long)]
+        site: SiteId,
+        /// The connection that carries its messages.
+        #[arg(long)]
+        connection: ConnectionId,
+        /// The number, in E.164.
+        #[arg(long, value_parser = phone)]
+        number: PhoneNumber,
+        /// Segments a second; 0 for no limit.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i64).range(0..=100_000))]
+        segments_per_second: i64,
+        /// It is registered and may send.
+        #[arg(long)]
+        ready: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a key. Prints its secret, this once.
+    Create {
+        /// A site it reaches; repeat it for several.
+        #[arg(long, required = true)]
+        site: Vec<SiteId>,
+        /// A label for people.
+        #[arg(long)]
+        name: String,
+        /// viewer, editor, sender or admin.
+        #[arg(long)]
+        role: Role,
+    },
+}
+
+/// Why an act of set-up was refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AdminError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error("the database could not be brought to this version")]
+    Migrate(#[source] db::Error),
+    #[error("there is no site {0}")]
+    NoSite(SiteId),
+    #[error("a name is blank, or longer than {NAME_CHARS_MAX} characters")]
+    Name,
+}
+
+/// Runs one act and answers with what to print.
+pub(super) async fn run(command: Command, db: Db) -> Result<String, AdminError> {
+    if let Command::Migrate = command {
+        db.migrate().await.map_err(AdminError::Migrate)?;
+        return Ok("the database has the schema of this version".to_owned());
+    }
+    let pending = db.pending().await.map_err(AdminError::Migrate)?;
+    if pending.0 > 0 {
+        return Err(StartError::SchemaBehind(pending.0).into());
+    }
+    let settings = Settings::new(&Config::default(), String::new());
+    let app = App::new(db, Arc::new(WallClock), settings)?;
+    act(command, app.service()).await
+}
+
+async fn act(command: Command, service: &Service) -> Result<String, AdminError> {
+    match command {
+        Command::Migrate => Ok(String::new()),
+        Command::Site(command) => site(command, service).await,
+        Command::Connection(command) => connection(command, service).await,
+        Command::Sender(command) => sender(command, service).await,
+        Command::Key(KeyCommand::Create { site, name, role }) => {
+            for id in &site {
+                check_site(service, *id).await?;
+            }
+            let name = check_name(&name)?;
+            let new = KeySettings { name, role, sites: &site, is_development: false };
+            let (_, secret) = service.admin_key(new).await?;
+            Ok(secret.expose_secret().to_owned())
+        }
+    }
+}
+
+async fn site(command: SiteCommand, service: &Service) -> Result<String, AdminError> {
+    match command {
+        SiteCommand::Create { name, flags } => {
+            let id = service.admin_site(check_name(&name)?, flags.settings(None)).await?;
+            Ok(id.to_string())
+        }
+        SiteCommand::Set { site, name, flags } => {
+            if let Some(name) = &name {
+                check_name(name)?;
+            }
+            let is_there = service.admin_site_set(site, flags.settings(name)).await?;
+            if is_there { Ok(site.to_string()) } else { Err(AdminError::NoSite(site)) }
+        }
+    }
+}
+
+async fn connection(command: ConnectionCommand, service: &Service) -> Result<String, AdminError> {
+    const HOUR_S: i64 = 3_600;
+    let ConnectionCommand::Set {
+        site,
+        name,
+        base_url,
+        token,
+        webhook_secret,
+        webhook_secret_next,
+        key_window_hours,
+        look_up,
+    } = command;
+    check_site(service, site).await?;
+    check_name(&name)?;
+    let new = ConnectionSettings {
+        site_id: site,
+        name,
+        base_url,
+        token,
+        webhook_secret,
+        webhook_secret_next,
+        key_window_s: key_window_hours * HOUR_S,
+        has_lookup: look_up,
+    };
+    Ok(service.admin_connection(new).await?.to_string())
+}
+
+async fn sender(command: SenderCommand, service: &Service) -> Result<String, AdminError> {
+    let SenderCommand::Set { site, connection, number, segments_per_second, ready } = command;
+    check_site(service, site).await?;
+    let new = SenderSettings {
+        site_id: site,
+        connection_id: connection,
+        phone: number,
+        segments_per_s: segments_per_second,
+        is_ready: ready,
+    };
+    Ok(service.admin_sender(new).await?.to_string())
+}
+
+async fn check_site(service: &Service, id: SiteId) -> Result<(), AdminError> {
+    if service.admin_has_site(id).await? { Ok(()) } else { Err(AdminError::NoSite(id)) }
+}
+
+fn check_name(name: &str) -> Result<&str, AdminError> {
+    let is_fine = !name.trim().is_empty() && name.chars().count() <= NAME_CHARS_MAX;
+    if is_fine { Ok(name) } else { Err(AdminError::Name) }
+}
+
+impl SiteFlags {
+    fn settings(self, name: Option<String>) -> SiteSettings {
+        const HOUR_S: i64 = 3_600;
+        let price = self.price.zip(self.currency);
+        SiteSettings {
+            name,
+            zone: self.zone,
+            subdomain: self.subdomain,
+            status: self.status,
+            plan: self.plan,
+            trial_limit: self.trial_segments,
+            price: price.map(|(amount, currency_code)| SegmentPrice { amount, currency_code }),
+            quiet_hours: self.quiet_hours,
+            has_rule_packs: self.rule_packs,
+            smart_sending: self
+                .smart_sending_hours
+                .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
+        }
+    }
+}
+
+fn quiet_hours(text: &str) -> Result<QuietHours, String> {
+    let form = || "a window such as 20:00-09:00, or off".to_owned();
+    let time =
+        |text: &str| chrono::NaiveTime::parse_from_str(text, "%H:%M").map_err(|_parse| form());
+    if text == "off" {
+        let start = time("20:00")?;
+        return Ok(QuietHours { is_enabled: false, start, end: time("09:00")? });
+    }
+    let (start, end) = text.split_once('-').ok_or_else(form)?;
+    let (start, end) = (time(start)?, time(end)?);
+    if start == end { Err(form()) } else { Ok(QuietHours { is_enabled: true, start, end }) }
+}
+
+fn phone(text: &str) -> Result<PhoneNumber, String> {
+    PhoneNumber::parse(text).map_err(|invalid| invalid.to_string())
+}
+
+fn webhook_secret(text: &str) -> Result<SecretString, String> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
+    match key {
+        Some(key) if !key.is_empty() => Ok(text.into()),
+        _ => Err("whsec_ and base64 are needed".to_owned()),
+    }
+}

@@ -1,0 +1,33 @@
+//! `sendoff serve`: production. Nothing is assumed; what is missing is named.
+
+use super::start_logging;
+use crate::{
+    app::{self, App, Settings, StartError},
+    config::Config,
+    wall_clock::WallClock,
+};
+use std::sync::Arc;
+
+/// Runs the service until it is asked to stop.
+pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
+    start_logging(&config.log);
+    let db = app::open_database(config).await?;
+    let pending = db.pending().await.map_err(StartError::Database)?;
+    if pending.0 > 0 {
+        return Err(StartError::SchemaBehind(pending.0));
+    }
+    let listener = app::listen(config).await?;
+    let address = listener.local_addr().map_err(StartError::Serve)?;
+    let settings = Settings::new(config, config.server.public_url(address));
+    let app = App::new(db, Arc::new(WallClock), settings)?;
+    if app.service().admin_connection_count().await? == 0 {
+        return Err(StartError::NoAggregator);
+    }
+    if app.service().admin_has_development_key().await? {
+        return Err(StartError::DevelopmentKey);
+    }
+    tracing::info!(%address, "serving");
+    app.run(listener, app::stop_signal()).await?;
+    tracing::info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! The completer: moves a campaign on when its messages have moved.
+
+use super::{Activity, Engine, Fault};
+use crate::{
+    db::{
+        campaigns::{self, Move},
+        counts, runs,
+    },
+    ports::Task,
+};
+use domain::{
+    campaign::{CampaignStatus, Trigger},
+    id::CampaignId,
+    message::MessageCounts,
+    reason::StatusReason,
+};
+
+/// Running campaigns looked at in one activation.
+const RUNNING_MAX: u64 = 1_000;
+
+impl Engine {
+    pub(super) async fn activate_completer(&self) -> Result<Activity, Fault> {
+        let mut done = 0;
+        for id in runs::running(self.db.read(), None, RUNNING_MAX).await? {
+            done += u64::from(self.complete(id).await?);
+        }
+        Ok(Activity::done(done))
+    }
+
+    /// Moves one campaign on, if its messages have moved. Answers whether it did.
+    async fn complete(&self, id: CampaignId) -> Result<bool, Fault> {
+        let read = self.db.read();
+        let Some(found) = campaigns::find_any(read, id).await? else { return Ok(false) };
+        let (Some(run), counted) =
+            (counts::run(read, id).await?, counts::read(read, id, None).await?)
+        else {
+            return Ok(false);
+        };
+        if next(found.status, &run, &counts::partition(&counted)).is_none() {
+            return Ok(false);
+        }
+        // There may be something to do: decide again, now that nobody else can move the campaign.
+        let txn = self.db.begin_write().await?;
+        let Some(campaign) = campaigns::lock(&txn, &[found.site_id], id).await? else {
+            return Ok(false);
+        };
+        let Some(run) = counts::run(&txn, id).await? else { return Ok(false) };
+        let counted = counts::partition(&counts::read(&txn, id, None).await?);
+        let Some((trigger, reason)) = next(campaign.status, &run, &counted) else {
+            return Ok(false);
+        };
+        let step = Move { trigger, reason, at: self.clock.now() };
+        let cause = Self::cause(Task::Completer);
+        let moved = campaigns::move_on(&txn, &self.ids, &cause, &campaign, step).await?;
+        txn.commit().await?;
+        self.hints.give();
+        Ok(moved.is_some())
+    }
+}
+
+/// Where a campaign goes from here, if anywhere: it is released when its plan is complete and a hand-over
+/// has begun, and complete when nothing is left to hand over.
+fn next(
+    status: CampaignStatus,
+    run: &counts::Run,
+    counts: &MessageCounts,
+) -> Option<(Trigger, Option<StatusReason>)> {
+    run.planned_at?;
+    let is_done = counts.outstanding() == 0;
+    match status {
+        CampaignStatus::Processing if run.started_at.is_some() => Some((Trigger::Release, None)),
+        CampaignStatus::Processing if run.recipient_count == 0 => {
+            Some((Trigger::Fail, Some(StatusReason::AudienceEmpty)))
+        }
+        CampaignStatus::Processing if is_done => {
+            Some((Trigger::Complete, Some(StatusReason::NothingToSend)))
+        }
+        CampaignStatus::Sending if is_done => Some((Trigger::Complete, None)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::id::SiteId;
+
+    fn run(recipients: i64, planned: bool, started: bool) -> counts::Run {
+        let at: domain::Instant = "2026-11-23T15:00:00Z".parse().unwrap();
+        counts::Run {
+            campaign_id: CampaignId::from(uuid::Uuid::nil()),
+            site_id: SiteId::from(uuid::Uuid::nil()),
+            version: 1,
+            recipient_count: recipients,
+            processing_at: at,
+            plan_cursor: None,
+            planned_at: planned.then_some(at),
+            started_at: started.then_some(at),
+            handed_over_at: None,
+        }
+    }
+
+    #[test]
+    fn a_campaign_moves_when_its_messages_have() {
+        use CampaignStatus::{Processing, Sending};
+        let waiting = MessageCounts { queued: 1, ..MessageCounts::default() };
+        let in_flight = MessageCounts { in_flight: 1, ..MessageCounts::default() };
+        let unknown = MessageCounts { unknown: 1, ..MessageCounts::default() };
+        let skipped = MessageCounts { skipped: 1, ..MessageCounts::default() };
+        assert_eq!(next(Processing, &run(1, false, true), &waiting), None);
+        assert_eq!(next(Processing, &run(1, true, false), &waiting), None);
+        assert_eq!(next(Processing, &run(1, true, true), &unknown), Some((Trigger::Release, None)));
+        let empty = Some((Trigger::Fail, Some(StatusReason::AudienceEmpty)));
+        assert_eq!(next(Processing, &run(0, true, false), &MessageCounts::default()), empty);
+        let nothing = Some((Trigger::Complete, Some(StatusReason::NothingToSend)));
+        assert_eq!(next(Processing, &run(1, true, false), &skipped), nothing);
+        assert_eq!(next(Sending, &run(1, true, true), &in_flight), None);
+        assert_eq!(next(Sending, &run(1, true, true), &unknown), Some((Trigger::Complete, None)));
+    }
+}

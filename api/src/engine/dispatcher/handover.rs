@@ -1,0 +1,241 @@
+//! One window of hand-overs: claimed, looked at a last time, sent, and recorded.
+
+use super::{Lane, span};
+use crate::{
+    db::{
+        attempts::{self, Claim, Claimer, Ended, Outcome},
+        gate, receipts,
+    },
+    engine::{Engine, Fault},
+    hex,
+    ports::{Outbound, Submitted, Task},
+};
+use chrono::TimeDelta;
+use domain::{
+    Instant, gate as rules,
+    id::{AttemptId, MessageId},
+    reason::{MessageReason, StatusReason},
+    receipt, text,
+};
+use futures_util::future::join_all;
+use sha2::{Digest as _, Sha256};
+
+/// Attempts of one message that were certainly not taken before the engine gives up: with the longest hold
+/// between them, well over an hour.
+const ATTEMPTS_MAX: i64 = 100;
+/// How often a record is tried again when the database refuses it, before the lease settles the messages.
+const RECORD_TRIES_MAX: usize = 5;
+
+/// A message claimed, with its request.
+pub(super) struct Handover {
+    attempt_id: AttemptId,
+    message_id: MessageId,
+    attempts_before: i64,
+    segments: u64,
+    request: Vec<u8>,
+}
+
+impl Handover {
+    /// Billable segments.
+    pub(super) const fn segments(&self) -> u64 {
+        self.segments
+    }
+}
+
+/// What a claim came to.
+pub(super) struct Claimed {
+    /// Messages claimed or put away.
+    pub(super) touched: u64,
+    /// Messages to hand over.
+    pub(super) handovers: Vec<Handover>,
+}
+
+/// The hand-overs of several campaigns, in flight together.
+#[derive(Default)]
+pub(super) struct Window(Vec<(Lane, Vec<Handover>)>);
+
+impl Window {
+    /// Adds a campaign's share.
+    pub(super) fn add(&mut self, lane: Lane, handovers: Vec<Handover>) {
+        if !handovers.is_empty() {
+            self.0.push((lane, handovers));
+        }
+    }
+}
+
+/// How one hand-over ended.
+struct End {
+    handover: Handover,
+    submitted: Submitted,
+}
+
+impl Engine {
+    /// Claims up to `limit` due messages of a campaign in one transaction that checks the gate and writes
+    /// the attempts ahead.
+    pub(super) async fn claim(
+        &self,
+        lane: &Lane,
+        limit: u64,
+        now: Instant,
+    ) -> Result<Claimed, Fault> {
+        let id = lane.campaign.id;
+        let txn = self.db.begin_write().await?;
+        gate::enter(&txn, id).await?;
+        if !attempts::is_open(&txn, id).await? {
+            return Ok(Claimed { touched: 0, handovers: Vec::new() });
+        }
+        let due =
+            attempts::candidates(&txn, id, limit, now, |facts| rules::judge(facts, now)).await?;
+        let touched = u64::try_from(due.len()).unwrap_or(u64::MAX);
+        let (mut claims, mut handovers) = (Vec::new(), Vec::new());
+        for candidate in due {
+            let (claim, handover) = self.prepare(lane, candidate);
+            claims.push(claim);
+            handovers.push(handover);
+        }
+        let claimer = Claimer {
+            node: &self.settings.node,
+            connection_id: lane.connection.id,
+            lease_until: self.clock.lease_now() + span(self.settings.lease),
+        };
+        attempts::claim(&txn, &claims, claimer, now).await?;
+        txn.commit().await?;
+        Ok(Claimed { touched, handovers })
+    }
+
+    /// Makes a candidate's attempt and renders its request.
+    fn prepare(&self, lane: &Lane, candidate: attempts::Candidate) -> (Claim, Handover) {
+        let attempt_id = self.ids.next();
+        let step =
+            lane.steps.iter().find(|step| i64::from(step.position) == candidate.step_position());
+        let body = step.map_or("", |step| step.body.as_str());
+        let send_by = lane.campaign.schedule.as_ref().and_then(|schedule| schedule.send_by);
+        let request = self.aggregator.render(&Outbound {
+            attempt_id,
+            to: candidate.phone(),
+            from: lane.sender.phone.as_str(),
+            text: body,
+            media_url: step.and_then(|step| step.media_url.as_deref()),
+            not_after: self.not_after(send_by),
+            callback_url: &lane.callback_url,
+        });
+        let segments = u64::from(text::measure(body).segments).max(1);
+        let handover = Handover {
+            attempt_id,
+            message_id: candidate.id(),
+            attempts_before: candidate.attempt_count(),
+            segments,
+            request,
+        };
+        let claim = Claim {
+            attempt_id,
+            request_digest: hex::encode(&Sha256::digest(&handover.request)),
+            segments: i64::try_from(segments).unwrap_or(i64::MAX),
+            candidate,
+        };
+        (claim, handover)
+    }
+
+    /// Sends a window's requests together, and records what each campaign's proved.
+    pub(super) async fn hand_over(&self, window: Window) -> Result<(), Fault> {
+        let claimed_at = self.clock.lease_now();
+        let lanes = window.0.into_iter().map(async |(lane, handovers)| {
+            let ends = join_all(
+                handovers.into_iter().map(|handover| self.submit(&lane, handover, claimed_at)),
+            );
+            let ends = ends.await;
+            self.settle(&lane, ends).await
+        });
+        for settled in join_all(lanes).await {
+            settled?;
+        }
+        Ok(())
+    }
+
+    /// One request. The last look: a claim that grew old while the process was not running is not sent.
+    async fn submit(&self, lane: &Lane, mut handover: Handover, claimed_at: Instant) -> End {
+        let age = self.clock.lease_now() - claimed_at;
+        let submitted = if age > span(self.settings.dispatch_grace) {
+            Submitted::NotSent { retry_after: Some(std::time::Duration::ZERO), code: None }
+        } else {
+            let request = std::mem::take(&mut handover.request);
+            let timeout = self.settings.submit_timeout;
+            self.aggregator.submit(&lane.connection, handover.attempt_id, request, timeout).await
+        };
+        End { handover, submitted }
+    }
+
+    async fn settle(&self, lane: &Lane, ends: Vec<End>) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let failure = ends.iter().find_map(|end| failure(&end.submitted));
+        if ends.iter().any(|end| matches!(end.submitted, Submitted::Accepted { .. })) {
+            self.dispatcher.holds.release(lane.connection.id);
+        }
+        let ended: Vec<Ended> = ends.into_iter().map(|end| self.ended(lane, end, now)).collect();
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.record(lane, &ended, now).await {
+                Ok(()) => break,
+                Err(fault) if tries == RECORD_TRIES_MAX => return Err(fault),
+                Err(fault) => {
+                    tracing::warn!(error = %fault, tries, "a record was refused; trying again")
+                }
+            }
+        }
+        if let Some(reason) = failure {
+            self.fail(lane.campaign.site_id, lane.campaign.id, reason, Task::Dispatcher).await?;
+        }
+        Ok(())
+    }
+
+    /// What a request proved, with the time at which to try again.
+    fn ended(&self, lane: &Lane, end: End, now: Instant) -> Ended {
+        let outcome = match end.submitted {
+            Submitted::Accepted { provider_id, segments } => {
+                Outcome::Accepted { provider_id, segments }
+            }
+            Submitted::Rejected { code, .. } => {
+                let known = code.as_deref().and_then(receipt::undelivered_reason);
+                Outcome::Rejected {
+                    reason: known.unwrap_or(MessageReason::AggregatorRejected),
+                    code,
+                }
+            }
+            Submitted::NotSent { code, .. } if end.handover.attempts_before + 1 >= ATTEMPTS_MAX => {
+                Outcome::GivenUp { code }
+            }
+            Submitted::NotSent { retry_after, code } => {
+                let asked =
+                    retry_after.map(|asked| TimeDelta::from_std(asked).unwrap_or(TimeDelta::MAX));
+                let retry_at = self.dispatcher.holds.hold(lane.connection.id, asked, now);
+                Outcome::NotSent { retry_at, code }
+            }
+            Submitted::Unknown => Outcome::Unknown,
+        };
+        Ended { attempt_id: end.handover.attempt_id, message_id: end.handover.message_id, outcome }
+    }
+
+    async fn record(&self, lane: &Lane, ended: &[Ended], now: Instant) -> Result<(), Fault> {
+        let txn = self.db.begin_write().await?;
+        gate::enter(&txn, lane.campaign.id).await?;
+        let is_open = attempts::is_open(&txn, lane.campaign.id).await?;
+        let accepted = attempts::record(&txn, ended, is_open, now).await?;
+        let woken = receipts::unpark(&txn, &accepted).await?;
+        txn.commit().await?;
+        if woken > 0 {
+            self.bells.ring(Task::Receipts);
+        }
+        self.bells.ring(Task::Completer);
+        self.hints.give();
+        Ok(())
+    }
+}
+
+/// The failure of the campaign that a refusal amounts to, if it concerns more than one message.
+fn failure(submitted: &Submitted) -> Option<StatusReason> {
+    match submitted {
+        Submitted::Rejected { scope, .. } => receipt::campaign_failure(*scope),
+        _ => None,
+    }
+}

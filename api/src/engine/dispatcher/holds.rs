@@ -1,0 +1,91 @@
+//! Holds: an aggregator that refuses to take messages is left alone for a while, longer each time.
+//!
+//! **Invariant:** a hold costs no message an attempt: while it lasts, nothing is claimed.
+
+use chrono::TimeDelta;
+use domain::{Instant, id::ConnectionId};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// The first hold; each further one in a row is twice as long.
+const FIRST_HOLD_S: i64 = 1;
+/// The longest hold.
+const HOLD_MAX_S: i64 = 60;
+/// The longest hold an aggregator can ask for.
+const ASKED_MAX_S: i64 = 600;
+/// Doublings after which a hold is at its longest.
+const DOUBLINGS_MAX: u32 = 6;
+
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    until: Instant,
+    in_a_row: u32,
+}
+
+/// Which connections are held.
+#[derive(Debug, Default)]
+pub(super) struct Holds(Mutex<HashMap<ConnectionId, Hold>>);
+
+impl Holds {
+    /// Until when a connection is held, if it is.
+    pub(super) fn until(&self, connection: ConnectionId, now: Instant) -> Option<Instant> {
+        let holds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        holds.get(&connection).map(|hold| hold.until).filter(|until| *until > now)
+    }
+
+    /// Holds a connection that did not take a message, for as long as it asked or for the next of the
+    /// growing holds. Answers until when.
+    pub(super) fn hold(
+        &self,
+        connection: ConnectionId,
+        asked: Option<TimeDelta>,
+        now: Instant,
+    ) -> Instant {
+        let mut holds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = holds.get(&connection).copied();
+        // Refusals of one window count once: the hold they led to is still on.
+        let in_a_row = match known {
+            Some(hold) if hold.until > now => hold.in_a_row,
+            Some(hold) => hold.in_a_row.saturating_add(1),
+            None => 0,
+        };
+        let growing_s = (FIRST_HOLD_S << in_a_row.min(DOUBLINGS_MAX)).min(HOLD_MAX_S);
+        let span = asked.map_or(TimeDelta::seconds(growing_s), |asked| {
+            asked.clamp(TimeDelta::zero(), TimeDelta::seconds(ASKED_MAX_S))
+        });
+        let until = known.map_or(now, |hold| hold.until).max(now + span);
+        holds.insert(connection, Hold { until, in_a_row });
+        until
+    }
+
+    /// Notes that a connection took a message.
+    pub(super) fn release(&self, connection: ConnectionId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_grow_until_a_message_is_taken() {
+        let (holds, connection) = (Holds::default(), ConnectionId(uuid::Uuid::nil()));
+        let mut now: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
+        let mut spans = Vec::new();
+        for _ in 0..8 {
+            let until = holds.hold(connection, None, now);
+            assert_eq!(holds.hold(connection, None, now), until, "one window counts once");
+            assert_eq!(holds.until(connection, now), Some(until));
+            spans.push((until - now).num_seconds());
+            now = until;
+            assert_eq!(holds.until(connection, now), None);
+        }
+        assert_eq!(spans, [1, 2, 4, 8, 16, 32, 60, 60]);
+        holds.release(connection);
+        let asked = Some(TimeDelta::seconds(7));
+        assert_eq!(holds.hold(connection, asked, now), now + TimeDelta::seconds(7));
+    }
+}

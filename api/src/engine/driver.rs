@@ -1,0 +1,86 @@
+//! Driving the engine: each reconciler in a task of its own, rung by its bell, by its own next due
+//! instant, and by a period.
+//!
+//! **Invariant:** a failed or panicking activation is logged and followed by the next: no reconciler dies.
+
+use super::{Engine, Fault};
+use crate::ports::Task;
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinSet};
+
+/// The longest a reconciler waits before it looks again after a failure.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// Activations in a row before a busy reconciler lets the others have a turn.
+const BURST_MAX: usize = 64;
+
+/// The engine at work. Dropping it stops it at the next await.
+#[derive(Debug)]
+pub struct Driver {
+    tasks: JoinSet<()>,
+}
+
+impl Driver {
+    /// Sets every reconciler to work until `shutdown` turns true. What a former incarnation of this
+    /// process left in flight is settled first.
+    pub fn start(engine: &Arc<Engine>, shutdown: &watch::Receiver<bool>) -> Self {
+        let mut tasks = JoinSet::new();
+        for task in Task::ALL {
+            tasks.spawn(drive(Arc::clone(engine), task, shutdown.clone()));
+        }
+        Self { tasks }
+    }
+
+    /// Waits until every reconciler has finished the activation it was in.
+    pub async fn finished(mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn drive(engine: Arc<Engine>, task: Task, mut shutdown: watch::Receiver<bool>) {
+    while !*shutdown.borrow_and_update() {
+        let pause = look(&engine, task).await;
+        tokio::select! {
+            () = engine.bells.heard(task) => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = shutdown.changed() => {}
+        }
+    }
+}
+
+/// Activates until there is nothing to do, and answers how long to wait for a ring.
+async fn look(engine: &Arc<Engine>, task: Task) -> Duration {
+    for _ in 0..BURST_MAX {
+        let activation = {
+            let engine = Arc::clone(engine);
+            // A task of its own, so that a panic ends the activation and not the reconciler.
+            tokio::spawn(async move { engine.activate(task).await })
+        };
+        match activation.await {
+            Ok(Ok(activity)) if activity.done == 0 => {
+                return engine.pause(activity.next_at);
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(fault)) => {
+                report(task, &fault);
+                return FAILURE_PAUSE;
+            }
+            Err(panic) => {
+                tracing::error!(task = task.name(), error = %panic, "an activation panicked");
+                return FAILURE_PAUSE;
+            }
+        }
+    }
+    Duration::ZERO
+}
+
+fn report(task: Task, fault: &Fault) {
+    let causes = crate::causes::chain(fault);
+    tracing::error!(task = task.name(), error = %fault, causes, "an activation failed");
+}
+
+impl Engine {
+    fn pause(&self, next_at: Option<domain::Instant>) -> Duration {
+        let until = next_at.map(|at| (at - self.clock.now()).to_std().unwrap_or_default());
+        until.unwrap_or(self.settings.period).min(self.settings.period)
+    }
+}

@@ -1,0 +1,142 @@
+//! The sending engine: reconcilers that look at the tables and do what is left to do.
+//!
+//! Each reconciler is an [`Engine::activate`] without input, called when its bell rings and on a period.
+//! Even when someone knows what changed, the bell does not say: after a restart, or with several nodes,
+//! nobody would know, and there must be one way only.
+//!
+//! **Invariant:** activating any reconciler any number of times, at any moment, is harmless.
+//! **Invariant:** nothing is remembered between activations that cannot be lost.
+//! **Invariant:** time's hand and a caller's are siblings: nothing here calls `service`.
+
+mod completer;
+mod dispatcher;
+mod driver;
+mod failing;
+mod planner;
+mod receipts;
+mod recovery;
+mod scheduler;
+
+pub use driver::Driver;
+
+use crate::{
+    db::{Db, events::Cause},
+    ports::{Aggregator, Bells, Clock, Hints, Ids, Task},
+};
+use dispatcher::Dispatcher;
+use domain::{Instant, event::ActorKind};
+use std::{sync::Arc, time::Duration};
+
+/// A failure of an activation: it is logged, and the next one looks again.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine could not do what was due")]
+pub struct Fault(#[from] crate::db::Error);
+
+impl From<sea_orm::DbErr> for Fault {
+    fn from(source: sea_orm::DbErr) -> Self {
+        Self(source.into())
+    }
+}
+
+/// What an activation came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// How many things were done: 0 when there was nothing to do now.
+    pub done: u64,
+    /// When there will be something to do, if that is known, in civil time.
+    pub next_at: Option<Instant>,
+}
+
+impl Activity {
+    /// `done` things, and nothing known to come.
+    const fn done(done: u64) -> Self {
+        Self { done, next_at: None }
+    }
+
+    /// Both, one after the other.
+    fn and(self, other: Self) -> Self {
+        Self {
+            done: self.done.saturating_add(other.done),
+            next_at: self.next_at.into_iter().chain(other.next_at).min(),
+        }
+    }
+}
+
+/// How the engine works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Hand-overs in flight at once.
+    pub max_in_flight: u64,
+    /// Messages claimed in one transaction.
+    pub claim_batch_max: u64,
+    /// Subscribers planned in one transaction.
+    pub plan_batch_max: u64,
+    /// Receipts applied in one transaction.
+    pub receipt_batch_max: u64,
+    /// How often each reconciler looks unasked.
+    pub period: Duration,
+    /// How long a claim is held.
+    pub lease: Duration,
+    /// How long one hand-over may take; shorter than the lease.
+    pub submit_timeout: Duration,
+    /// How late a scheduled campaign may start.
+    pub max_lateness: Duration,
+    /// How old a claim may be when its request leaves.
+    pub dispatch_grace: Duration,
+    /// How long before a message's last moment the aggregator must give up.
+    pub validity_pad: Duration,
+    /// Where receipts come in, without a slash at the end.
+    pub public_url: String,
+    /// The node, and its incarnation.
+    pub node: String,
+}
+
+/// The engine. One a process.
+#[derive(Debug)]
+pub struct Engine {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
+    bells: Bells,
+    hints: Hints,
+    aggregator: Arc<dyn Aggregator>,
+    settings: Settings,
+    dispatcher: Dispatcher,
+}
+
+impl Engine {
+    /// Puts the engine together; nothing runs until it is driven.
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ids: Arc<Ids>,
+        bells: Bells,
+        hints: Hints,
+        aggregator: Arc<dyn Aggregator>,
+        settings: Settings,
+    ) -> Self {
+        let dispatcher = Dispatcher::default();
+        Self { db, clock, ids, bells, hints, aggregator, settings, dispatcher }
+    }
+
+    /// Lets one reconciler look once.
+    pub async fn activate(&self, task: Task) -> Result<Activity, Fault> {
+        match task {
+            Task::Scheduler => self.activate_scheduler().await,
+            Task::Planner => self.activate_planner().await,
+            Task::Dispatcher => self.activate_dispatcher().await,
+            Task::Receipts => self.activate_receipts().await,
+            Task::Completer => self.activate_completer().await,
+            Task::Recovery => self.activate_recovery().await,
+        }
+    }
+
+    fn cause(task: Task) -> Cause {
+        Cause { kind: ActorKind::Engine, name: task.name().to_owned() }
+    }
+}
+
+/// A span of civil time as long as `duration`; a century for anything longer.
+fn span(duration: Duration) -> chrono::TimeDelta {
+    chrono::TimeDelta::from_std(duration).unwrap_or(chrono::TimeDelta::days(36_500))
+}

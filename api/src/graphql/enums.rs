@@ -1,0 +1,330 @@
+//! The closed sets of names of the schema, each the domain's own set.
+//!
+//! **Invariant:** a set has the domain's variants, no more and no fewer: the derive would not compile.
+
+use async_graphql::Enum;
+
+/// What an API key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::access::Scope")]
+pub(crate) enum Scope {
+    /// Read sites and their settings.
+    SiteRead,
+    /// Change a site's settings.
+    SiteWrite,
+    /// Read campaigns, progress and events.
+    CampaignRead,
+    /// Create, edit, duplicate and delete campaigns.
+    CampaignWrite,
+    /// Activate and cancel campaigns: the scope that spends money.
+    CampaignSend,
+    /// Read the message ledger.
+    MessageRead,
+    /// Read subscribers and audiences, phone numbers masked.
+    SubscriberRead,
+    /// Read whole phone numbers.
+    SubscriberPii,
+    /// Add, change and unsubscribe subscribers, and change audiences.
+    SubscriberWrite,
+    /// Create and revoke API keys.
+    ApiKeyWrite,
+}
+
+/// A named bundle of scopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::access::Role")]
+pub(crate) enum Role {
+    /// Every `READ` scope.
+    Viewer,
+    /// `VIEWER`, with campaign and subscriber writes.
+    Editor,
+    /// `EDITOR`, with activation and cancellation.
+    Sender,
+    /// Everything.
+    Admin,
+}
+
+/// Kinds of actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::event::ActorKind")]
+pub(crate) enum ActorKind {
+    /// An API key.
+    ApiKey,
+    /// The sending engine.
+    Engine,
+}
+
+/// Whether a site may operate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::site::SiteStatus")]
+pub(crate) enum SiteStatus {
+    /// The site may operate.
+    Active,
+    /// The site is closed. Its campaigns fail with `SITE_INACTIVE`.
+    Inactive,
+}
+
+/// States of an SMS subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::site::SmsPlanStatus")]
+pub(crate) enum SmsPlanStatus {
+    /// There is none. Campaigns fail with `SMS_PLAN_MISSING`.
+    None,
+    /// A trial with a sending limit.
+    Trial,
+    /// A paid subscription.
+    Active,
+}
+
+/// Whether a subscriber consents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::subscriber::SubscriberStatus")]
+pub(crate) enum SubscriberStatus {
+    /// Consents.
+    Subscribed,
+    /// Has withdrawn consent.
+    Unsubscribed,
+    /// Cannot be reached, by verdict of a carrier.
+    Unreachable,
+}
+
+/// How a subscriber's time zone is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::subscriber::TimeZoneSource")]
+pub(crate) enum TimeZoneSource {
+    /// It was given.
+    Explicit,
+    /// It is the site's own, for want of a better one.
+    SiteDefault,
+}
+
+/// Statuses of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::campaign::CampaignStatus")]
+pub(crate) enum CampaignStatus {
+    /// Saved and not activated. Can be edited.
+    Draft,
+    /// Activated, and will start at its scheduled time. Cancel it to make it a draft again.
+    Scheduled,
+    /// Recipients are being worked out: checked, deferred or skipped. Locked from editing.
+    Processing,
+    /// Messages are being handed over.
+    Sending,
+    /// Every message fit to send has been queued. Not all are delivered yet, and none can be
+    /// stopped.
+    Sent,
+    /// It could not run. See `statusReason`.
+    Failed,
+    /// Stopped for good. Duplicate it to try again.
+    Canceled,
+}
+
+/// Reasons for a status. More may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::reason::StatusReason")]
+pub(crate) enum CampaignStatusReasonCode {
+    /// `DRAFT`: its schedule was canceled.
+    ScheduleCanceled,
+    /// `CANCELED`: a caller canceled it.
+    CanceledByCaller,
+    /// `SENT`: everybody in its audiences was skipped.
+    NothingToSend,
+    /// `FAILED`: the site is inactive.
+    SiteInactive,
+    /// `FAILED`: the site has no SMS subscription.
+    SmsPlanMissing,
+    /// `FAILED`: the trial's sending limit was reached.
+    TrialLimitReached,
+    /// `FAILED`: the site has no subdomain.
+    SubdomainMissing,
+    /// `FAILED`: its audiences have no members.
+    AudienceEmpty,
+    /// `FAILED`: a message cannot be rendered or is too long.
+    ContentInvalid,
+    /// `FAILED`: the sending number is not registered or is suspended.
+    SenderNotReady,
+    /// `FAILED`: the aggregator refuses the account.
+    AggregatorAccountRejected,
+    /// `FAILED`: the engine was down at the scheduled time and came back too late.
+    ScheduleMissed,
+    /// `FAILED`: the engine could not go on. The log has the details.
+    InternalError,
+}
+
+/// What can be done to a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::campaign::CampaignAction")]
+pub(crate) enum CampaignAction {
+    /// Change its content, audiences or settings.
+    Edit,
+    /// Start or schedule it.
+    Activate,
+    /// Move its scheduled time.
+    Reschedule,
+    /// Stop it.
+    Cancel,
+    /// Copy it to a new draft.
+    Duplicate,
+    /// Remove it.
+    Delete,
+}
+
+/// How send times are worked out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::schedule::SendingMode")]
+pub(crate) enum SendingMode {
+    /// As soon as the campaign is activated.
+    Immediate,
+    /// To everybody at once, at a time in the store's zone.
+    StoreTime,
+}
+
+/// Kinds of step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum MessageStepKind {
+    /// The message that opens the campaign.
+    Initial,
+    /// A message that follows another.
+    FollowUp,
+}
+
+/// Kinds of message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum MessageChannel {
+    /// Text.
+    Sms,
+    /// Text with a picture.
+    Mms,
+}
+
+/// Encodings of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::text::SmsEncoding")]
+pub(crate) enum SmsEncoding {
+    /// The 7-bit GSM 03.38 alphabet.
+    #[graphql(name = "GSM_7")]
+    Gsm7,
+    /// 16-bit, for everything else.
+    #[graphql(name = "UCS_2")]
+    Ucs2,
+}
+
+/// A direction of sort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::service::Direction")]
+pub(crate) enum OrderDirection {
+    /// Smallest or oldest first.
+    Asc,
+    /// Largest or newest first.
+    Desc,
+}
+
+/// What campaigns can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "crate::service::CampaignOrderField")]
+pub(crate) enum CampaignOrderField {
+    /// When they were made. The default, newest first.
+    CreatedAt,
+    /// When they last changed.
+    UpdatedAt,
+    /// When they are first due. Campaigns without a schedule come last.
+    StartsAt,
+    /// Their names.
+    Name,
+}
+
+/// States of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::message::MessageState")]
+pub(crate) enum MessageStatus {
+    /// Held until `dueAt`. The reason says by what.
+    Deferred,
+    /// Due, and waiting its turn.
+    Queued,
+    /// Being handed over at this moment.
+    InFlight,
+    /// Accepted by the aggregator, with no word of delivery yet.
+    Accepted,
+    /// Delivered. Final.
+    Delivered,
+    /// Refused, filtered or undeliverable. Final.
+    Undelivered,
+    /// Accepted, and no receipt came in time: most likely filtered as spam. A late receipt settles
+    /// it.
+    Unconfirmed,
+    /// Handed over with no certain answer. Never sent again unasked, so that nobody is texted twice. A
+    /// receipt settles it.
+    Unknown,
+    /// Never to be sent. Final.
+    Skipped,
+    /// Stopped before it was handed over. Final.
+    Canceled,
+}
+
+/// Reasons for a message's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::reason::MessageReason")]
+pub(crate) enum MessageReasonCode {
+    /// `DEFERRED`: the time has yet to come in the recipient's zone.
+    WaitingForLocalTime,
+    /// `DEFERRED`: the aggregator asked the engine to slow down or is away.
+    AggregatorBackpressure,
+    /// `SKIPPED`: consent was withdrawn.
+    Unsubscribed,
+    /// `SKIPPED`: a carrier declared the number unreachable earlier.
+    KnownUnreachable,
+    /// `SKIPPED`: the campaign this one was duplicated from reached the recipient.
+    AlreadyReached,
+    /// `SKIPPED`: it could not be handed over by `sendBy`.
+    Expired,
+    /// `UNDELIVERED`: the aggregator refused it.
+    AggregatorRejected,
+    /// `UNDELIVERED`: the aggregator stayed away until the engine gave up.
+    AggregatorUnavailable,
+    /// `UNDELIVERED`: a carrier's spam filter stopped it.
+    CarrierFiltered,
+    /// `UNDELIVERED`: the carrier refused it.
+    CarrierRejected,
+    /// `UNDELIVERED`: the number does not exist or takes no texts.
+    InvalidDestination,
+    /// `UNDELIVERED`: the handset could not be reached in time.
+    HandsetUnreachable,
+    /// `UNDELIVERED`: the recipient blocks the sender.
+    BlockedByRecipient,
+    /// `UNDELIVERED`: no cause was given.
+    Unspecified,
+    /// `UNCONFIRMED`: no receipt came in time.
+    NoReceipt,
+    /// `UNKNOWN`: the aggregator's answer was lost or ambiguous.
+    AnswerLost,
+    /// `UNKNOWN`: the engine stopped in the middle of the handover.
+    EngineStopped,
+    /// `CANCELED`: its campaign was canceled.
+    CampaignCanceled,
+    /// `CANCELED`: its campaign failed.
+    CampaignFailed,
+}
+
+/// Kinds of campaign event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::event::CampaignEventKind")]
+pub(crate) enum CampaignEventKind {
+    /// It was made.
+    Created,
+    /// It was edited.
+    Edited,
+    /// Its status changed.
+    StatusChanged,
+    /// It was removed.
+    Deleted,
+}
+
+/// Kinds of live change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(crate) enum CampaignChangeKind {
+    /// Apply it.
+    Apply,
+    /// The position asked for is no longer kept, or changes piled up beyond keeping: query again,
+    /// then go on from this cursor.
+    Resync,
+}

@@ -1,0 +1,97 @@
+//! Top-level errors: defects, authorisation, and arguments that a form cannot get wrong. What a person
+//! can put right is a user error of a payload instead.
+//!
+//! **Invariant:** every error carries `extensions.code`.
+//! **Invariant:** a fault is logged once, with its causes and the id the caller was given, and of what
+//! went wrong the caller is told nothing.
+
+use async_graphql::{Error, ErrorExtensions as _};
+use std::{
+    error::Error as StdError,
+    fmt::{self, Display},
+};
+
+/// The extension that carries the code.
+pub(super) const CODE: &str = "code";
+/// The extension that carries the id to quote to support.
+const REQUEST_ID: &str = "requestId";
+/// How many causes of a fault are logged.
+const CAUSES_MAX: usize = 16;
+
+/// The stable codes of top-level errors.
+pub(super) mod code {
+    /// No valid API key.
+    pub(crate) const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
+    /// The key's role lacks the scope.
+    pub(crate) const FORBIDDEN: &str = "FORBIDDEN";
+    /// There is no such object, or none the caller may see.
+    pub(crate) const NOT_FOUND: &str = "NOT_FOUND";
+    /// An argument is not acceptable.
+    pub(crate) const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    /// A defect of ours.
+    pub(crate) const INTERNAL: &str = "INTERNAL";
+}
+
+/// An error with its code.
+pub(super) fn coded(code: &'static str, message: impl Into<String>) -> Error {
+    Error::new(message).extend_with(|_, extensions| extensions.set(CODE, code))
+}
+
+/// The argument `name` is not acceptable: it `must` something.
+pub(super) fn bad_argument(name: &str, must: impl Display) -> Error {
+    coded(code::BAD_USER_INPUT, format!("The argument `{name}` must {must}."))
+}
+
+/// There is no such object, or none the caller may see: the two are told alike.
+pub(super) fn not_found(kind: &str) -> Error {
+    coded(code::NOT_FOUND, format!("There is no such {kind}."))
+}
+
+/// Logs `fault` under `request_id` and makes what the caller is told of it.
+pub(super) fn internal(request_id: &str, fault: &dyn StdError) -> Error {
+    tracing::error!(request_id, fault = %Causes(fault), "a request failed");
+    coded(code::INTERNAL, "Something went wrong on our side.")
+        .extend_with(|_, extensions| extensions.set(REQUEST_ID, request_id))
+}
+
+/// Rows that contradict each other: something the schema promises is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("the {0} that another row names is missing")]
+pub(super) struct Missing(pub(super) &'static str);
+
+/// An error and its causes, outermost first.
+struct Causes<'a>(&'a dyn StdError);
+
+impl Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let causes = std::iter::successors(self.0.source(), |cause| (*cause).source());
+        causes.take(CAUSES_MAX).try_for_each(|cause| write!(f, ": {cause}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_tells_its_id_and_nothing_else() {
+        let error = internal("r-1", &Missing("site"));
+        let told = serde_json::to_string(&error).unwrap();
+        assert_eq!(
+            told,
+            r#"{"message":"Something went wrong on our side.","extensions":{"code":"INTERNAL","requestId":"r-1"}}"#
+        );
+    }
+
+    #[test]
+    fn causes_follow_in_order() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] Missing);
+        assert_eq!(
+            Causes(&Outer(Missing("site"))).to_string(),
+            "outer: the site that another row names is missing"
+        );
+    }
+}

@@ -1,0 +1,19 @@
+//! The input types of the schema, and what the service makes of them.
+//!
+//! **Invariant:** nothing is judged here that a person could put right: texts go to the service as they came,
+//! and a text that is no id is answered there like the id of a missing object.
+
+mod audience;
+mod campaign;
+mod filter;
+mod subscriber;
+
+pub(super) use self::{
+    audience::AudienceCreateInput,
+    campaign::{
+        CampaignActivateInput, CampaignCancelInput, CampaignCreateInput, CampaignDeleteInput,
+        CampaignDuplicateInput, CampaignRescheduleInput, CampaignUpdateInput, NotNow,
+    },
+    filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
+    subscriber::SubscribersUpsertInput,
+};

@@ -1,0 +1,87 @@
+//! The reads at the root.
+
+use super::{
+    context::{Answered as _, Caller, id, id_or_nobody},
+    directive::requires_scope,
+    enums::Scope,
+    error,
+    scalars::Url,
+    types::{Campaign, MessagePreview, Node, Site, Viewer},
+};
+use async_graphql::{Context, ID, Object, Result};
+use domain::limits::BODY_CHARS_MAX;
+
+/// Characters of a text that is previewed: enough to see by how much it is too long.
+const PREVIEW_CHARS_MAX: usize = 4 * BODY_CHARS_MAX;
+
+/// Reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Query;
+
+/// Reads.
+#[Object]
+impl Query {
+    /// Any object by its ID. Null when there is none, or none the caller may see.
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The ID.")] id: ID,
+    ) -> Option<Result<Node>> {
+        let found = async { Node::find(&Caller::of(ctx)?, &id).await };
+        found.await.transpose()
+    }
+
+    /// The caller.
+    #[expect(clippy::unused_async, reason = "a resolver that is not async must use `self`")]
+    async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
+        Caller::of(ctx).map(|_| Viewer)
+    }
+
+    /// A site. With no ID, the only site the caller's key reaches.
+    #[graphql(directive = requires_scope::apply(Scope::SiteRead))]
+    async fn site(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The site.")] id: Option<ID>,
+    ) -> Option<Result<Site>> {
+        let found = async {
+            let caller = Caller::with(ctx, Scope::SiteRead)?;
+            let named = id.map(|text| id_or_nobody(&text));
+            let site = caller.service.site(&caller.actor, named).await.or_internal(&caller)?;
+            Ok(site.map(Site::from))
+        };
+        found.await.transpose()
+    }
+
+    /// A campaign.
+    #[graphql(directive = requires_scope::apply(Scope::CampaignRead))]
+    async fn campaign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The campaign.")] text: ID,
+    ) -> Option<Result<Campaign>> {
+        let found = async {
+            let caller = Caller::with(ctx, Scope::CampaignRead)?;
+            let Some(id) = id(&text) else { return Ok(None) };
+            let campaign = caller.service.campaign(&caller.actor, id).await.or_internal(&caller)?;
+            Ok(campaign.map(Campaign::from))
+        };
+        found.await.transpose()
+    }
+
+    /// How a text would be encoded and billed, with nothing saved. For the composer.
+    #[expect(clippy::unused_async, reason = "a resolver that is not async must use `self`")]
+    async fn message_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The text, with `{{variables}}`.")] body: String,
+        #[graphql(desc = "A picture, which makes it an MMS.")] media_url: Option<Url>,
+    ) -> Result<MessagePreview> {
+        Caller::of(ctx)?;
+        if body.chars().count() > PREVIEW_CHARS_MAX {
+            let must = format_args!("have at most {PREVIEW_CHARS_MAX} characters").to_string();
+            return Err(error::bad_argument("body", must));
+        }
+        Ok(MessagePreview::of(body, media_url.is_some()))
+    }
+}

@@ -1,0 +1,42 @@
+//! The schema: the three roots, and the limits on what is asked of them.
+
+use super::{
+    expectations::Expectations, loaders, mutation::Mutation, query::Query,
+    subscription::Subscription, types::UserError,
+};
+use crate::service::Service;
+use async_graphql::{SDLExportOptions, Schema, SchemaBuilder, extensions::ExtensionFactory};
+
+/// How deep a query may nest.
+const DEPTH_MAX: usize = 20;
+/// Directives on one field.
+const DIRECTIVES_MAX: usize = 10;
+/// Aliases in one document.
+const ALIASES_MAX: usize = 50;
+
+/// The schema of the service. Cheap to clone.
+pub type SendoffSchema = Schema<Query, Mutation, Subscription>;
+
+/// The schema without a service behind it: it can be described, and validates, but answers nothing.
+pub fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query, Mutation, Subscription)
+        .register_output_type::<UserError>()
+        .extension(Expectations)
+        .limit_depth(DEPTH_MAX)
+        .limit_directives(DIRECTIVES_MAX)
+        .limit_aliases(ALIASES_MAX)
+        .disable_suggestions()
+}
+
+/// The schema that `service` answers. The [`Actor`](crate::service::Actor) who calls, and the
+/// [`RequestId`](super::RequestId) if there is one, are read from the data of each request; `extension` is the transports' own. To be called inside
+/// a Tokio runtime.
+pub fn schema(service: Service, extension: impl ExtensionFactory) -> SendoffSchema {
+    builder().extension(extension).data(service).data(loaders::loader()).finish()
+}
+
+/// The schema in GraphQL's own language, as `schema.graphql` holds it.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().include_specified_by().use_space_ident();
+    builder().finish().sdl_with_options(options)
+}

@@ -1,0 +1,277 @@
+//! Campaigns.
+
+use super::{
+    Audience, CampaignEventConnection, CampaignProgress, CampaignSchedule, MessageConnection,
+    MessageStep, Site,
+};
+use crate::{
+    graphql::{
+        connection::{PageArgs, Sort, Total, int},
+        context::{Answered as _, Caller},
+        directive::requires_scope,
+        enums::{CampaignAction, CampaignStatus, CampaignStatusReasonCode, Scope},
+        inputs::MessageFilterInput,
+        loaders,
+        scalars::{DateTime, EventCursor},
+    },
+    service::{self, Cursor, MessageFilter, PageRequest, Progress, Slice},
+};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use domain::reason::StatusReason;
+use uuid::Uuid;
+
+/// A campaign.
+#[derive(Clone)]
+pub(crate) struct Campaign {
+    row: domain::campaign::Campaign,
+    sample: Option<Progress>,
+}
+
+impl From<domain::campaign::Campaign> for Campaign {
+    fn from(row: domain::campaign::Campaign) -> Self {
+        Self { row, sample: None }
+    }
+}
+
+impl Campaign {
+    /// The campaign with the progress it is sent for, so that the two are of one moment.
+    pub(in crate::graphql) fn sampled(
+        row: domain::campaign::Campaign,
+        sample: Option<Progress>,
+    ) -> Self {
+        Self { row, sample }
+    }
+
+    /// The version of the progress it is sent for.
+    #[cfg(test)]
+    pub(in crate::graphql) fn version(&self) -> Option<i64> {
+        self.sample.as_ref().map(|sample| sample.version)
+    }
+
+    /// The position in the site's log of the event that made the campaign what it is here.
+    async fn position(&self, caller: &Caller) -> Result<i64> {
+        // The page after the event before it, whatever the tie-break, begins with that very event.
+        let before = Cursor { value: (self.row.revision - 1).to_string(), id: Uuid::max() };
+        let page = PageRequest { slice: Slice::First(1), after: Some(before), before: None };
+        let page = caller.service.campaign_events(&caller.actor, self.row.id, &page).await;
+        let event = page.or_internal(caller)?.items.into_iter().next();
+        // A campaign just deleted has no events left; no position is later than the log's beginning.
+        Ok(event.map_or(0, |(_, event)| event.position))
+    }
+}
+
+/// A message, or a chain of messages, for an audience.
+#[Object]
+impl Campaign {
+    /// The global ID.
+    pub(crate) async fn id(&self) -> ID {
+        self.row.id.to_string().into()
+    }
+
+    /// The site that sends it.
+    async fn site(&self, ctx: &Context<'_>) -> Result<Site> {
+        loaders::site(ctx, self.row.site_id).await.map(Site::from)
+    }
+
+    /// A label for people.
+    fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// Where the campaign is in its life.
+    fn status(&self) -> CampaignStatus {
+        self.row.status.into()
+    }
+
+    /// Why it is in that status, when there is more to say than the status itself.
+    fn status_reason(&self) -> Option<CampaignStatusReason> {
+        self.row.status_reason.map(CampaignStatusReason::from)
+    }
+
+    /// When it entered that status.
+    fn status_changed_at(&self) -> DateTime {
+        self.row.status_changed_at.into()
+    }
+
+    /// What the caller may do to the campaign now, given its status and the caller's scopes.
+    fn allowed_actions(&self, ctx: &Context<'_>) -> Result<Vec<CampaignAction>> {
+        let actor = Caller::of(ctx)?.actor;
+        let actions = domain::campaign::CampaignAction::ALL.iter().copied();
+        let allowed = actions
+            .filter(|action| action.is_allowed_in(self.row.status))
+            .filter(|action| actor.may(scope_of(*action)));
+        Ok(allowed.map(CampaignAction::from).collect())
+    }
+
+    /// What canceling now would do. Null when it cannot be canceled.
+    async fn cancel_preview(&self, ctx: &Context<'_>) -> Option<Result<CancelPreview>> {
+        let preview = async {
+            let caller = Caller::of(ctx)?;
+            let preview = caller.service.cancel_preview(&self.row).await.or_internal(&caller)?;
+            Ok(preview.map(CancelPreview::from))
+        };
+        preview.await.transpose()
+    }
+
+    /// Who receives it.
+    async fn audiences(&self, ctx: &Context<'_>) -> Result<Vec<Audience>> {
+        let caller = Caller::of(ctx)?;
+        let view = caller.service.campaign_audiences(&self.row).await.or_internal(&caller)?;
+        Ok(view.included.into_iter().map(Audience::from).collect())
+    }
+
+    /// Who does not, even if in an audience above.
+    async fn excluded_audiences(&self, ctx: &Context<'_>) -> Result<Vec<Audience>> {
+        let caller = Caller::of(ctx)?;
+        let view = caller.service.campaign_audiences(&self.row).await.or_internal(&caller)?;
+        Ok(view.excluded.into_iter().map(Audience::from).collect())
+    }
+
+    /// Its messages, the initial one first, then the follow-ups.
+    async fn steps(&self, ctx: &Context<'_>) -> Result<Vec<MessageStep>> {
+        let caller = Caller::of(ctx)?;
+        let steps = caller.service.campaign_steps(&self.row).await.or_internal(&caller)?;
+        Ok(steps.into_iter().map(|step| MessageStep::new(self.row.id, step)).collect())
+    }
+
+    /// When it goes out. Null for a draft never scheduled.
+    fn schedule(&self) -> Option<CampaignSchedule> {
+        self.row.schedule.clone().map(CampaignSchedule::from)
+    }
+
+    /// Whether Smart Sending applies to it.
+    fn uses_smart_sending(&self) -> bool {
+        self.row.uses_smart_sending
+    }
+
+    /// How far along it is. Null before it enters `PROCESSING`.
+    async fn progress(&self, ctx: &Context<'_>) -> Option<Result<CampaignProgress>> {
+        if let Some(sample) = &self.sample {
+            return Some(Ok(sample.clone().into()));
+        }
+        let progress = async {
+            let caller = Caller::of(ctx)?;
+            let progress =
+                caller.service.campaign_progress(&self.row).await.or_internal(&caller)?;
+            Ok(progress.map(CampaignProgress::from))
+        };
+        progress.await.transpose()
+    }
+
+    /// Its message ledger: one row for each recipient and step.
+    #[graphql(directive = requires_scope::apply(Scope::MessageRead))]
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most edges to return, from the start. 1 to 100; 25 by default.")]
+        first: Option<i32>,
+        #[graphql(desc = "Return edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most edges to return, from the end. 1 to 100. Not with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Keep only matching messages.")] filter: Option<MessageFilterInput>,
+    ) -> Result<MessageConnection> {
+        let caller = Caller::with(ctx, Scope::MessageRead)?;
+        let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
+        let filter = MessageFilter::from(filter.unwrap_or_default());
+        let page = caller.service.messages(&caller.actor, self.row.id, &filter, &page).await;
+        let total = Total::Messages(self.row.id, filter);
+        Ok(MessageConnection::new(page.or_internal(&caller)?, Sort::Id, total))
+    }
+
+    /// Its history, oldest first.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most edges to return, from the start. 1 to 100; 25 by default.")]
+        first: Option<i32>,
+        #[graphql(desc = "Return edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most edges to return, from the end. 1 to 100. Not with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
+    ) -> Result<CampaignEventConnection> {
+        let caller = Caller::of(ctx)?;
+        let page = PageArgs { first, after, last, before }.request(Sort::Sequence)?;
+        let page = caller.service.campaign_events(&caller.actor, self.row.id, &page).await;
+        Ok(CampaignEventConnection::new(page.or_internal(&caller)?, Sort::Sequence))
+    }
+
+    /// The campaign this one was duplicated from.
+    async fn duplicated_from(&self, ctx: &Context<'_>) -> Option<Result<Campaign>> {
+        let original = loaders::campaign_if_any(ctx, self.row.duplicated_from?).await;
+        original.map(|original| original.map(Campaign::from)).transpose()
+    }
+
+    /// The `sequence` of its latest event. Pass it as `expectedRevision` to refuse to act on a stale
+    /// view.
+    fn revision(&self) -> i32 {
+        int(self.row.revision)
+    }
+
+    /// A position in the event log no later than this object's state. Subscribe `after` it and no change
+    /// is missed.
+    async fn live_cursor(&self, ctx: &Context<'_>) -> Result<EventCursor> {
+        let position = self.position(&Caller::of(ctx)?).await?;
+        Ok(EventCursor { site_id: self.row.site_id, position })
+    }
+
+    /// When it was made.
+    fn created_at(&self) -> DateTime {
+        self.row.created_at.into()
+    }
+
+    /// When it last changed.
+    fn updated_at(&self) -> DateTime {
+        self.row.updated_at.into()
+    }
+}
+
+/// The scope that the action's mutation requires.
+fn scope_of(action: domain::campaign::CampaignAction) -> domain::access::Scope {
+    use domain::{access::Scope, campaign::CampaignAction::*};
+    match action {
+        Edit | Duplicate | Delete => Scope::CampaignWrite,
+        Activate | Reschedule | Cancel => Scope::CampaignSend,
+    }
+}
+
+/// Why a campaign is in its status.
+#[derive(SimpleObject)]
+pub(crate) struct CampaignStatusReason {
+    /// A code to branch on.
+    code: CampaignStatusReasonCode,
+    /// A sentence for people.
+    message: &'static str,
+    /// What to do next, if anything can be done.
+    remedy: Option<&'static str>,
+}
+
+impl From<StatusReason> for CampaignStatusReason {
+    fn from(reason: StatusReason) -> Self {
+        Self { code: reason.into(), message: reason.message(), remedy: reason.remedy() }
+    }
+}
+
+/// What canceling would do now.
+#[derive(SimpleObject)]
+pub(crate) struct CancelPreview {
+    /// The status it would end in: `DRAFT` from `SCHEDULED`, otherwise `CANCELED`.
+    resulting_status: CampaignStatus,
+    /// Messages that would be stopped.
+    stoppable_count: i32,
+    /// Messages already handed over, which cannot be called back.
+    handed_over_count: i32,
+    /// Messages being handed over at this moment. At most these can still slip through.
+    in_flight_count: i32,
+}
+
+impl From<service::CancelPreview> for CancelPreview {
+    fn from(preview: service::CancelPreview) -> Self {
+        Self {
+            resulting_status: preview.resulting_status.into(),
+            stoppable_count: int(preview.stoppable_count),
+            handed_over_count: int(preview.handed_over_count),
+            in_flight_count: int(preview.in_flight_count),
+        }
+    }
+}

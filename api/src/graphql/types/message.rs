@@ -1,0 +1,125 @@
+//! The message ledger.
+
+use super::{Campaign, MessageStep, Subscriber};
+use crate::{
+    graphql::{
+        connection::int,
+        context::Caller,
+        directive::requires_scope,
+        enums::{MessageReasonCode, MessageStatus, Scope},
+        error::Missing,
+        loaders,
+        scalars::{DateTime, TimeZone},
+    },
+    service,
+};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+
+/// One message to one recipient.
+pub(crate) struct Message(service::Message);
+
+impl From<service::Message> for Message {
+    fn from(message: service::Message) -> Self {
+        Self(message)
+    }
+}
+
+/// One message to one recipient: a row of the ledger.
+#[Object]
+impl Message {
+    /// The global ID.
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// The campaign it is part of.
+    async fn campaign(&self, ctx: &Context<'_>) -> Result<Campaign> {
+        loaders::campaign(ctx, self.0.campaign_id).await.map(Campaign::from)
+    }
+
+    /// The step it is an instance of.
+    async fn step(&self, ctx: &Context<'_>) -> Result<MessageStep> {
+        let steps = loaders::steps(ctx, self.0.campaign_id).await?;
+        match steps.into_iter().find(|step| step.id == self.0.step_id) {
+            Some(step) => Ok(MessageStep::new(self.0.campaign_id, step)),
+            None => Err(Caller::of(ctx)?.internal(&Missing("step"))),
+        }
+    }
+
+    /// Its recipient.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberRead))]
+    async fn subscriber(&self, ctx: &Context<'_>) -> Result<Subscriber> {
+        Caller::with(ctx, Scope::SubscriberRead)?;
+        loaders::subscriber(ctx, self.0.subscriber_id).await.map(Subscriber::from)
+    }
+
+    /// What became of it.
+    fn status(&self) -> MessageStatus {
+        self.0.standing.state.into()
+    }
+
+    /// Why, for a status that has a reason.
+    fn reason(&self) -> Option<MessageReason> {
+        self.0.standing.reason.map(|reason| MessageReason {
+            code: reason.into(),
+            message: reason.message(),
+            aggregator_code: self.0.aggregator_code.clone(),
+        })
+    }
+
+    /// The time zone its due time was worked out in.
+    fn time_zone(&self) -> TimeZone {
+        TimeZone(self.0.zone)
+    }
+
+    /// When it is or was due.
+    fn due_at(&self) -> DateTime {
+        self.0.due_at.into()
+    }
+
+    /// When it was due before it was deferred. Null if it never was.
+    fn deferred_from(&self) -> Option<DateTime> {
+        self.0.deferred_from.map(DateTime)
+    }
+
+    /// When the aggregator accepted it.
+    fn accepted_at(&self) -> Option<DateTime> {
+        self.0.accepted_at.map(DateTime)
+    }
+
+    /// When it reached the handset, by the carrier's account.
+    fn delivered_at(&self) -> Option<DateTime> {
+        self.0.delivered_at.map(DateTime)
+    }
+
+    /// Whether its status can no longer change.
+    fn is_final(&self) -> bool {
+        self.0.standing.state.is_final()
+    }
+
+    /// The aggregator's ID for it.
+    fn aggregator_message_id(&self) -> Option<&str> {
+        self.0.aggregator_message_id.as_deref()
+    }
+
+    /// Attempts to hand it over.
+    fn attempt_count(&self) -> i32 {
+        int(self.0.attempt_count)
+    }
+
+    /// Billable segments. Null until the text is rendered.
+    fn segment_count(&self) -> Option<i32> {
+        self.0.segment_count.map(int)
+    }
+}
+
+/// Why a message is in its state.
+#[derive(SimpleObject)]
+pub(crate) struct MessageReason {
+    /// A code to branch on.
+    code: MessageReasonCode,
+    /// A sentence for people.
+    message: &'static str,
+    /// The aggregator's own code, if it gave one.
+    aggregator_code: Option<String>,
+}

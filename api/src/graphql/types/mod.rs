@@ -1,0 +1,45 @@
+//! The object types of the schema, each over a domain or service type.
+//!
+//! **Invariant:** a field that can fail and may be null is an `Option<Result<_>>`, so that its null stays
+//! where it is: async-graphql lets the error of a `Result<Option<_>>` null its parent.
+
+mod audience;
+mod campaign;
+mod connections;
+mod event;
+mod message;
+mod node;
+mod payload;
+mod preview;
+mod progress;
+mod schedule;
+mod site;
+mod step;
+mod subscriber;
+mod user_error;
+mod viewer;
+
+pub(super) use self::{
+    audience::Audience,
+    campaign::Campaign,
+    connections::{
+        AudienceConnection, CampaignConnection, CampaignEventConnection, MessageConnection,
+        SiteConnection, SubscriberConnection,
+    },
+    event::{CampaignChange, CampaignEvent},
+    message::Message,
+    node::Node,
+    payload::{
+        AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
+        CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
+        CampaignReschedulePayload, CampaignUpdatePayload, SubscribersUpsertPayload,
+    },
+    preview::MessagePreview,
+    progress::{CampaignProgress, MessageCounts},
+    schedule::CampaignSchedule,
+    site::Site,
+    step::MessageStep,
+    subscriber::Subscriber,
+    user_error::{AudienceUserError, CampaignUserError, SubscriberUserError, UserError},
+    viewer::{ApiKey, Viewer},
+};

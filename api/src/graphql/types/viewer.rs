@@ -1,0 +1,117 @@
+//! The caller and their key.
+
+use super::SiteConnection;
+use crate::{
+    graphql::{
+        connection::{PageArgs, Sort},
+        context::{Answered as _, Caller},
+        enums::{Role, Scope},
+        error::Missing,
+        scalars::DateTime,
+    },
+    service,
+};
+use async_graphql::{Context, ID, Object, Result};
+
+/// The caller: an API key and what it may reach.
+pub(crate) struct Viewer;
+
+/// The caller: an API key and what it may reach.
+#[Object]
+impl Viewer {
+    /// The key that authenticated this request.
+    async fn api_key(&self, ctx: &Context<'_>) -> Result<ApiKey> {
+        let caller = Caller::of(ctx)?;
+        let key = caller.service.own_key(&caller.actor).await.or_internal(&caller)?;
+        key.map(ApiKey).ok_or_else(|| caller.internal(&Missing("API key")))
+    }
+
+    /// The scopes the key grants.
+    #[expect(clippy::unused_async, reason = "a resolver that is not async must use `self`")]
+    async fn scopes(&self, ctx: &Context<'_>) -> Result<Vec<Scope>> {
+        Ok(Caller::of(ctx)?.actor.role.scopes().map(Scope::from).collect())
+    }
+
+    /// The sites the key reaches.
+    async fn sites(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most edges to return, from the start. 1 to 100; 25 by default.")]
+        first: Option<i32>,
+        #[graphql(desc = "Return edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most edges to return, from the end. 1 to 100. Not with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
+    ) -> Result<SiteConnection> {
+        sites(ctx, PageArgs { first, after, last, before }).await
+    }
+}
+
+/// The sites the caller reaches.
+async fn sites(ctx: &Context<'_>, args: PageArgs) -> Result<SiteConnection> {
+    let caller = Caller::of(ctx)?;
+    let page = args.request(Sort::Id)?;
+    let page = caller.service.sites(&caller.actor, &page).await.or_internal(&caller)?;
+    Ok(SiteConnection::new(page, Sort::Id))
+}
+
+/// A credential. Only ever the caller's own, so that the sites it reaches are the caller's.
+pub(crate) struct ApiKey(pub(in crate::graphql) service::ApiKey);
+
+/// A credential. Its secret is shown once, when the key is created.
+#[Object]
+impl ApiKey {
+    /// The global ID.
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id.to_string().into()
+    }
+
+    /// A label for people.
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The first characters of the secret, enough to tell keys apart.
+    fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    /// The key's role.
+    fn role(&self) -> Role {
+        self.0.role.into()
+    }
+
+    /// The sites the key reaches.
+    async fn sites(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most edges to return, from the start. 1 to 100; 25 by default.")]
+        first: Option<i32>,
+        #[graphql(desc = "Return edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most edges to return, from the end. 1 to 100. Not with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
+    ) -> Result<SiteConnection> {
+        sites(ctx, PageArgs { first, after, last, before }).await
+    }
+
+    /// When the key was made.
+    fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// When the key last authenticated a request, to the minute.
+    fn last_used_at(&self) -> Option<DateTime> {
+        self.0.last_used_at.map(DateTime)
+    }
+
+    /// When the key stops working, if ever.
+    fn expires_at(&self) -> Option<DateTime> {
+        self.0.expires_at.map(DateTime)
+    }
+
+    /// When the key was revoked, if it was.
+    fn revoked_at(&self) -> Option<DateTime> {
+        self.0.revoked_at.map(DateTime)
+    }
+}
