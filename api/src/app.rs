@@ -149,7 +149,7 @@ impl App {
         let shutdown = watch::Sender::new(false);
         let options =
             Options { allowed_origins: settings.allowed_origins.clone(), ..Options::default() };
-        let schema = graphql::schema(service.clone(), Track);
+        let schema = graphql::builder(service.clone()).extension(Track).finish();
         let (routes, sockets) = http::routes(&service, schema, options, shutdown.subscribe());
         let endpoint = Arc::new(routes.into_endpoint().map_to_response().boxed());
         Ok(Self { service, engine: Arc::new(engine), endpoint, sockets, shutdown, settings })

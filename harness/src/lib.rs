@@ -5,6 +5,7 @@
 //! - [`aggregator`] the scripted aggregator, in the wire format of [`contract`]
 //! - [`clock`] time set by hand
 //! - [`client`] a caller of the GraphQL API
+//! - [`dev`] the development world, and [`watch`], which follows a campaign in it
 //! - [`timeline`] what happened, in words that are the same every time
 //!
 //! **Invariant:** nothing here prints a whole phone number, a text or a token.
@@ -13,7 +14,9 @@ pub mod aggregator;
 pub mod client;
 pub mod clock;
 pub mod contract;
+pub mod dev;
 pub mod dice;
 pub mod privacy;
 pub mod scenario;
 pub mod timeline;
+pub mod watch;

@@ -1,2 +1,48 @@
-//! Placeholder.
-fn main() {}
+//! The harness binary; without a subcommand, the development world.
+
+use clap::{Parser, Subcommand};
+use std::{io::Write as _, process::ExitCode};
+
+/// Sendoff's harness. Without a subcommand: the development world.
+#[derive(Parser)]
+#[command(name = "harness", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Follow one campaign of the development world, a line for each change of its status.
+    Watch {
+        /// The campaign's id: `camp_…`.
+        campaign: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    runtime.block_on(async {
+        match cli.command {
+            None => told(harness::dev::run().await),
+            Some(Command::Watch { campaign }) => told(harness::watch::watch(&campaign).await),
+        }
+    })
+}
+
+fn told<E: std::error::Error + 'static>(outcome: Result<(), E>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    // Nobody is left to tell if standard error is gone too.
+    let _ = writeln!(std::io::stderr(), "harness: {}", api::causes::line(error));
+    ExitCode::FAILURE
+}

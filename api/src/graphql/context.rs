@@ -1,7 +1,7 @@
 //! Who calls, and what answers: what every resolver begins with.
 //!
-//! **Invariant:** a resolver reaches the service only through a [`Caller`], so that nothing is answered
-//! to nobody.
+//! **Invariant:** a resolver reaches the service only through a [`Caller`], so that nothing is
+//! answered to nobody.
 
 use super::{
     enums::Scope,
@@ -12,7 +12,8 @@ use async_graphql::{Context, Error, Result};
 use std::{any::Any, error::Error as StdError, str::FromStr};
 use uuid::Uuid;
 
-/// The id of the request, for its errors and the log. The HTTP layer puts it into the request's data.
+/// The id of the request, for its errors and the log. The HTTP layer puts it into the request's
+/// data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(pub String);
 

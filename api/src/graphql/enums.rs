@@ -1,6 +1,7 @@
 //! The closed sets of names of the schema, each the domain's own set.
 //!
-//! **Invariant:** a set has the domain's variants, no more and no fewer: the derive would not compile.
+//! **Invariant:** a set has the domain's variants, no more and no fewer: the derive would not
+//! compile.
 
 use async_graphql::Enum;
 
@@ -252,8 +253,8 @@ pub(crate) enum MessageStatus {
     /// Accepted, and no receipt came in time: most likely filtered as spam. A late receipt settles
     /// it.
     Unconfirmed,
-    /// Handed over with no certain answer. Never sent again unasked, so that nobody is texted twice. A
-    /// receipt settles it.
+    /// Handed over with no certain answer. Never sent again unasked, so that nobody is texted
+    /// twice. A receipt settles it.
     Unknown,
     /// Never to be sent. Final.
     Skipped,

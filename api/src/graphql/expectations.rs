@@ -1,7 +1,7 @@
 //! What is said about an argument that validation refused.
 //!
-//! **Invariant:** a scalar that cannot be read is refused before anything runs, under `BAD_USER_INPUT`, and
-//! the refusal says what is expected.
+//! **Invariant:** a scalar that cannot be read is refused before anything runs, under
+//! `BAD_USER_INPUT`, and the refusal says what is expected.
 
 use super::{
     error::{CODE, code},

@@ -1,7 +1,8 @@
-//! Loads what many objects of one answer name alike once: the site of a hundred campaigns, the campaign
-//! of a hundred messages.
+//! Loads what many objects of one answer name alike once: the site of a hundred campaigns, the
+//! campaign of a hundred messages.
 //!
-//! **Invariant:** nothing is kept beyond the moment: what a subscription resolves is read anew each time.
+//! **Invariant:** nothing is kept beyond the moment: what a subscription resolves is read anew each
+//! time.
 //! **Invariant:** two callers never share a load.
 
 use super::{

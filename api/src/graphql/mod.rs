@@ -1,7 +1,7 @@
 //! The API's schema: queries, mutations and subscriptions over the service.
 //!
-//! **Invariant:** nothing here knows a table, a row or the database: every read and every write passes the
-//! service, with the caller first.
+//! **Invariant:** nothing here knows a table, a row or the database: every read and every write
+//! passes the service, with the caller first.
 //! **Invariant:** what a field's `@requiresScope` says is what its resolver asks of the caller.
 
 mod connection;
@@ -26,7 +26,7 @@ pub use self::{
     context::RequestId,
     mutation::Mutation,
     query::Query,
-    schema::{SendoffSchema, builder, schema, sdl},
+    schema::{SendoffSchema, builder, sdl},
     subscription::Subscription,
 };
 

@@ -1,6 +1,7 @@
 //! The writes.
 //!
-//! **Invariant:** a write parses its arguments, asks the service once, and answers; nothing is decided here.
+//! **Invariant:** a write parses its arguments, asks the service once, and answers; nothing is
+//! decided here.
 
 use super::{
     context::{Answered as _, Caller, id},
@@ -24,8 +25,8 @@ use async_graphql::{Context, ID, Object, Result};
 #[derive(Clone, Copy, Debug)]
 pub struct Mutation;
 
-/// Writes. Each answers with the object as it now is and with `userErrors`; when `userErrors` is not
-/// empty, nothing changed.
+/// Writes. Each answers with the object as it now is and with `userErrors`; when `userErrors` is
+/// not empty, nothing changed.
 #[Object]
 impl Mutation {
     /// Make a draft.
@@ -87,8 +88,8 @@ impl Mutation {
         done.or_internal(&caller).map(Into::into)
     }
 
-    /// Stop a campaign. `SCHEDULED` goes back to `DRAFT`; `PROCESSING` and `SENDING` become `CANCELED`.
-    /// Messages already handed over go out.
+    /// Stop a campaign. `SCHEDULED` goes back to `DRAFT`; `PROCESSING` and `SENDING` become
+    /// `CANCELED`. Messages already handed over go out.
     #[graphql(directive = requires_scope::apply(Scope::CampaignSend))]
     async fn campaign_cancel(
         &self,
@@ -142,8 +143,8 @@ impl Mutation {
         done.or_internal(&caller).map(Into::into)
     }
 
-    /// Add subscribers, or change those whose number is known. At most 1,000. Good rows are kept when
-    /// others are refused.
+    /// Add subscribers, or change those whose number is known. At most 1,000. Good rows are kept
+    /// when others are refused.
     #[graphql(directive = requires_scope::apply(Scope::SubscriberWrite))]
     async fn subscribers_upsert(
         &self,

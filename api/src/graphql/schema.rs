@@ -5,7 +5,7 @@ use super::{
     subscription::Subscription, types::UserError,
 };
 use crate::service::Service;
-use async_graphql::{SDLExportOptions, Schema, SchemaBuilder, extensions::ExtensionFactory};
+use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
 
 /// How deep a query may nest.
 const DEPTH_MAX: usize = 20;
@@ -18,7 +18,7 @@ const ALIASES_MAX: usize = 50;
 pub type SendoffSchema = Schema<Query, Mutation, Subscription>;
 
 /// The schema without a service behind it: it can be described, and validates, but answers nothing.
-pub fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+pub(super) fn bare() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation, Subscription)
         .register_output_type::<UserError>()
         .extension(Expectations)
@@ -28,15 +28,15 @@ pub fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
         .disable_suggestions()
 }
 
-/// The schema that `service` answers. The [`Actor`](crate::service::Actor) who calls, and the
-/// [`RequestId`](super::RequestId) if there is one, are read from the data of each request; `extension` is the transports' own. To be called inside
-/// a Tokio runtime.
-pub fn schema(service: Service, extension: impl ExtensionFactory) -> SendoffSchema {
-    builder().extension(extension).data(service).data(loaders::loader()).finish()
+/// The schema that `service` answers, for the transports to add their extension to. The
+/// [`Actor`](crate::service::Actor) who calls, and the [`RequestId`](super::RequestId) if there is
+/// one, are read from the data of each request. To be called inside a Tokio runtime.
+pub fn builder(service: Service) -> SchemaBuilder<Query, Mutation, Subscription> {
+    bare().data(service).data(loaders::loader())
 }
 
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.
 pub fn sdl() -> String {
     let options = SDLExportOptions::new().include_specified_by().use_space_ident();
-    builder().finish().sdl_with_options(options)
+    bare().finish().sdl_with_options(options)
 }

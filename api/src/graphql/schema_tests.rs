@@ -1,6 +1,6 @@
 //! Tests of the schema as a whole, with no service behind it.
 
-use super::{builder, sdl};
+use super::schema::{bare, sdl};
 use crate::service::Actor;
 use async_graphql::{
     Request, Response,
@@ -40,7 +40,7 @@ fn viewer() -> Actor {
 async fn answer(document: &str, actor: Option<Actor>) -> Response {
     let request = Request::new(document);
     let request = actor.into_iter().fold(request, Request::data);
-    builder().finish().execute(request).await
+    bare().finish().execute(request).await
 }
 
 /// The message and the code of the only error.
@@ -115,8 +115,9 @@ fn everything_is_described() {
     assert_eq!(bare, [""; 0]);
 }
 
-/// Goal: what the schema says of a write is what its resolver asks. Method: a viewer, who has none of the
-/// scopes, is refused each with the scope that the schema names, before the service is asked.
+/// Goal: what the schema says of a write is what its resolver asks. Method: a viewer, who has none
+/// of the scopes, is refused each with the scope that the schema names, before the service is
+/// asked.
 #[tokio::test]
 async fn a_write_asks_for_the_scope_that_the_schema_names() {
     let sdl = sdl();
@@ -152,9 +153,10 @@ async fn nobody_is_answered_and_the_null_stays_where_the_field_is() {
 async fn an_unreadable_scalar_is_refused_before_anything_runs() {
     let document = r#"mutation {
         a: campaignDelete(id: "x") {deletedCampaignId}
-        b: campaignActivate(id: "x", input: {schedule: {atStoreTime: {localDateTime: "tomorrow"}}}) {
-            campaign {id}
-        }
+        b: campaignActivate(
+            id: "x"
+            input: {schedule: {atStoreTime: {localDateTime: "tomorrow"}}}
+        ) {campaign {id}}
     }"#;
     let response = answer(document, Some(viewer())).await;
     let (message, code) = error(&response);

@@ -19,16 +19,16 @@ pub struct Subscription;
 /// Live updates. Every subscription answers at once with where things stand, then follows.
 #[GraphqlSubscription]
 impl Subscription {
-    /// Each status change of one campaign, in order, none lost. With `after`, the changes missed come
-    /// first. Ends when the status is final.
+    /// Each status change of one campaign, in order, none lost. With `after`, the changes missed
+    /// come first. Ends when the status is final.
     #[graphql(directive = requires_scope::apply(Scope::CampaignRead))]
     async fn campaign_status_changed(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The campaign.")] campaign_id: ID,
         #[graphql(
-            desc = "The last position handled. By default, now; the first event then reports the current \
-                    status."
+            desc = "The last position handled. By default, now; the first event then reports the \
+                    current status."
         )]
         after: Option<EventCursor>,
     ) -> Result<BoxStream<'static, Result<CampaignChange>>> {
@@ -36,8 +36,9 @@ impl Subscription {
         live::status_changes(caller, id(&campaign_id), after).await
     }
 
-    /// One campaign's progress: the latest snapshot, at most once every `interval`, and always the last
-    /// one. Older snapshots are dropped for a slow reader, never queued. Ends when every message is final.
+    /// One campaign's progress: the latest snapshot, at most once every `interval`, and always the
+    /// last one. Older snapshots are dropped for a slow reader, never queued. Ends when every
+    /// message is final.
     #[graphql(directive = requires_scope::apply(Scope::CampaignRead))]
     async fn campaign_progress(
         &self,
@@ -53,8 +54,8 @@ impl Subscription {
         live::progress(caller, id(&campaign_id), interval).await
     }
 
-    /// Every change to a site's campaigns: what a list needs to stay true. Changes to one campaign that
-    /// pile up for a slow reader arrive as its latest state.
+    /// Every change to a site's campaigns: what a list needs to stay true. Changes to one campaign
+    /// that pile up for a slow reader arrive as its latest state.
     #[graphql(directive = requires_scope::apply(Scope::CampaignRead))]
     async fn campaigns_changed(
         &self,

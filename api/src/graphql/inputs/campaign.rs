@@ -27,12 +27,13 @@ pub(crate) enum CampaignScheduleInput {
 /// A time in the store's zone.
 #[derive(Clone, Copy, Debug, InputObject)]
 pub(crate) struct StoreTimeInput {
-    /// The wall-clock time. One that a clock change skips moves forward; one that occurs twice means the
-    /// first.
+    /// The wall-clock time. One that a clock change skips moves forward; one that occurs twice
+    /// means the first.
     local_date_time: LocalDateTime,
 }
 
-/// A schedule of `now: false`, which says nothing: GraphQL has no type for a value that can only be true.
+/// A schedule of `now: false`, which says nothing: GraphQL has no type for a value that can only be
+/// true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotNow;
 
@@ -61,7 +62,8 @@ pub(crate) struct MessageStepInput {
     body: String,
     /// A picture, which makes it an MMS.
     media_url: Option<Url>,
-    /// How long after the step before it. Required for every step but the first, which must not have it.
+    /// How long after the step before it. Required for every step but the first, which must not
+    /// have it.
     delay: Option<Duration>,
 }
 
@@ -99,8 +101,8 @@ pub(crate) struct CampaignCreateInput {
     /// Whether Smart Sending applies.
     #[graphql(default = true)]
     uses_smart_sending: bool,
-    /// Makes a retry safe: the same key with the same input within 24 hours answers with the first result
-    /// and does nothing more.
+    /// Makes a retry safe: the same key with the same input within 24 hours answers with the first
+    /// result and does nothing more.
     idempotency_key: Option<String>,
 }
 
@@ -155,8 +157,8 @@ pub(crate) struct CampaignActivateInput {
     schedule: CampaignScheduleInput,
     /// Skip messages not handed over by then, rather than send them stale.
     send_by: Option<DateTime>,
-    /// Refuse with `STALE_REVISION` unless the campaign is at this revision: send what was reviewed, or
-    /// nothing.
+    /// Refuse with `STALE_REVISION` unless the campaign is at this revision: send what was
+    /// reviewed, or nothing.
     expected_revision: Option<i32>,
     /// Makes a retry safe.
     idempotency_key: Option<String>,
@@ -206,8 +208,8 @@ impl TryFrom<CampaignRescheduleInput> for Rescheduling {
 /// How to cancel.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(crate) struct CampaignCancelInput {
-    /// Refuse with `WRONG_STATUS` unless the campaign is in one of these. For a button labelled for one
-    /// effect.
+    /// Refuse with `WRONG_STATUS` unless the campaign is in one of these. For a button labelled for
+    /// one effect.
     only_from: Option<Vec<CampaignStatus>>,
     /// Repeats under the same key within 24 hours get the first answer, counts included.
     idempotency_key: Option<String>,

@@ -1,7 +1,7 @@
 //! The input types of the schema, and what the service makes of them.
 //!
-//! **Invariant:** nothing is judged here that a person could put right: texts go to the service as they came,
-//! and a text that is no id is answered there like the id of a missing object.
+//! **Invariant:** nothing is judged here that a person could put right: texts go to the service as
+//! they came, and a text that is no id is answered there like the id of a missing object.
 
 mod audience;
 mod campaign;

@@ -58,8 +58,8 @@ impl<L: Log> Source for Changes<L> {
     }
 }
 
-/// The last event of each campaign when the batch is full, that is when the reader is behind; otherwise every
-/// event. In the order of the log.
+/// The last event of each campaign when the batch is full, that is when the reader is behind;
+/// otherwise every event. In the order of the log.
 fn fold(mut batch: Vec<CampaignEvent>) -> Vec<CampaignEvent> {
     if u64::try_from(batch.len()).is_ok_and(|count| count < BATCH_MAX) {
         return batch;

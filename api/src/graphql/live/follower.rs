@@ -57,7 +57,8 @@ impl<L: Log> Follower<L> {
     }
 
     /// Where to go on from when the position lies ahead of the log, as after a restored backup: the
-    /// log's end, with everything else to be queried again. None when the position is one of the log.
+    /// log's end, with everything else to be queried again. None when the position is one of the
+    /// log.
     pub(super) async fn resync(&mut self) -> Result<Option<i64>> {
         let end = self.log.end(self.site_id).await?;
         if self.position <= end {

@@ -17,7 +17,8 @@ pub(in crate::graphql) trait Log: Send + Sync + 'static {
     /// A receiver that is woken when there may be something new.
     fn hints(&self) -> watch::Receiver<u64>;
 
-    /// At most `limit` events of the site after `position`, in order; of one campaign when it is named.
+    /// At most `limit` events of the site after `position`, in order; of one campaign when it is
+    /// named.
     fn events_after(
         &self,
         site_id: SiteId,

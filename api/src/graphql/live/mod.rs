@@ -1,8 +1,8 @@
-//! What subscriptions follow. Two kinds: *edges*, the events of the log, each told once and in order; and a
-//! *level*, a campaign's progress, of which only the newest counts.
+//! What subscriptions follow. Two kinds: *edges*, the events of the log, each told once and in
+//! order; and a *level*, a campaign's progress, of which only the newest counts.
 //!
-//! **Invariant:** the log is the truth. A hint only says "look again", and a lost one costs [`POLL`], never
-//! an event.
+//! **Invariant:** the log is the truth. A hint only says "look again", and a lost one costs
+//! [`POLL`], never an event.
 //! **Invariant:** nothing is queued for a slow reader: what they have not read stays in the log.
 
 mod changes;

@@ -1,7 +1,7 @@
 //! One campaign's progress.
 //!
-//! **Invariant:** a snapshot is sent when it differs from the one before, never more often than asked, and the
-//! last one always.
+//! **Invariant:** a snapshot is sent when it differs from the one before, never more often than
+//! asked, and the last one always.
 
 use super::{Source, follow, log::Log, wait};
 use crate::{
@@ -41,8 +41,8 @@ fn interval_of(asked: Duration) -> Result<std::time::Duration> {
         .ok_or_else(|| error::bad_argument("interval", "be from PT0.25S to PT1M"))
 }
 
-/// The progress of a campaign: at once, then whenever there is news, at most once an `interval`. Ends when
-/// every message is final, or the campaign is deleted.
+/// The progress of a campaign: at once, then whenever there is news, at most once an `interval`.
+/// Ends when every message is final, or the campaign is deleted.
 pub(in crate::graphql) async fn progress<L: Log>(
     log: L,
     id: Option<CampaignId>,

@@ -19,8 +19,8 @@ use std::collections::VecDeque;
 /// edited that many times before it is activated.
 const PAGES_MAX: usize = 1_000;
 
-/// The status changes of a campaign after `after`, or its current status and those to come. Ends when
-/// the status is final or the campaign is deleted.
+/// The status changes of a campaign after `after`, or its current status and those to come. Ends
+/// when the status is final or the campaign is deleted.
 pub(in crate::graphql) async fn status_changes<L: Log>(
     log: L,
     id: Option<CampaignId>,
@@ -135,8 +135,8 @@ impl<L: Log> Source for StatusChanges<L> {
                 continue;
             }
             if !is_asked {
-                // The end of the log: a campaign that is over told its last before the position asked
-                // for, unless it was over only just now, and then there is something to read.
+                // The end of the log: a campaign that is over told its last before the position
+                // asked for, unless it was over only just now, and then there is something to read.
                 is_asked = true;
                 if self.is_over().await? && !self.read().await? {
                     return Ok(None);

@@ -1,5 +1,5 @@
-//! Tests of the streams over a log in memory: nothing lost, nothing doubled, and an end. Time is paused, so
-//! that waiting costs none.
+//! Tests of the streams over a log in memory: nothing lost, nothing doubled, and an end. Time is
+//! paused, so that waiting costs none.
 
 use super::{
     changes, progress, status_changes,
@@ -141,8 +141,9 @@ async fn changes_follow_from_now_or_from_a_position() {
     assert_eq!(missed.next().await.unwrap().unwrap().told(), 3);
 }
 
-/// Goal: nothing is lost or doubled while the log grows under the reader. Method: a writer commits between
-/// every two reads, far more than one batch in all, to more campaigns than are ever folded away.
+/// Goal: nothing is lost or doubled while the log grows under the reader. Method: a writer commits
+/// between every two reads, far more than one batch in all, to more campaigns than are ever folded
+/// away.
 #[tokio::test(start_paused = true)]
 async fn changes_are_told_once_each_and_in_order() {
     let log = Memory::new();

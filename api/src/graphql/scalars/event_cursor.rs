@@ -1,6 +1,7 @@
 //! `EventCursor`: a position in the event log of one site.
 //!
-//! **Invariant:** a cursor names its site, so that one of another site is never taken for a position here.
+//! **Invariant:** a cursor names its site, so that one of another site is never taken for a
+//! position here.
 
 use super::{TextScalar, as_text};
 use async_graphql::{Scalar, ScalarType};
@@ -39,8 +40,8 @@ impl TextScalar for EventCursor {
     }
 }
 
-/// An opaque position in a site's campaign event log. Positions only move forward. Store the last one
-/// you handled and pass it back as `after`.
+/// An opaque position in a site's campaign event log. Positions only move forward. Store the last
+/// one you handled and pass it back as `after`.
 #[Scalar]
 impl ScalarType for EventCursor {
     as_text!();

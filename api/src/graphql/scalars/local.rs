@@ -59,8 +59,8 @@ impl TextScalar for LocalDateTime {
     }
 }
 
-/// A wall-clock date and time with no time zone: `2026-11-27T09:30:00`. It becomes an instant only in
-/// the zone its field names.
+/// A wall-clock date and time with no time zone: `2026-11-27T09:30:00`. It becomes an instant only
+/// in the zone its field names.
 #[Scalar(specified_by_url = "https://scalars.graphql.org/chillicream/local-date-time.html")]
 impl ScalarType for LocalDateTime {
     as_text!();

@@ -55,7 +55,8 @@ impl Campaign {
         let page = PageRequest { slice: Slice::First(1), after: Some(before), before: None };
         let page = caller.service.campaign_events(&caller.actor, self.row.id, &page).await;
         let event = page.or_internal(caller)?.items.into_iter().next();
-        // A campaign just deleted has no events left; no position is later than the log's beginning.
+        // A campaign just deleted has no events left; no position is later than the log's
+        // beginning.
         Ok(event.map_or(0, |(_, event)| event.position))
     }
 }
@@ -202,14 +203,14 @@ impl Campaign {
         original.map(|original| original.map(Campaign::from)).transpose()
     }
 
-    /// The `sequence` of its latest event. Pass it as `expectedRevision` to refuse to act on a stale
-    /// view.
+    /// The `sequence` of its latest event. Pass it as `expectedRevision` to refuse to act on a
+    /// stale view.
     fn revision(&self) -> i32 {
         int(self.row.revision)
     }
 
-    /// A position in the event log no later than this object's state. Subscribe `after` it and no change
-    /// is missed.
+    /// A position in the event log no later than this object's state. Subscribe `after` it and no
+    /// change is missed.
     async fn live_cursor(&self, ctx: &Context<'_>) -> Result<EventCursor> {
         let position = self.position(&Caller::of(ctx)?).await?;
         Ok(EventCursor { site_id: self.row.site_id, position })

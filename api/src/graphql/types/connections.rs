@@ -10,8 +10,8 @@ use crate::{
 };
 use async_graphql::{Context, Object, Result, SimpleObject};
 
-/// Declares a connection, made from a page and what it carries besides, and its edge; `extra` are the
-/// fields that only this connection has.
+/// Declares a connection, made from a page and what it carries besides, and its edge; `extra` are
+/// the fields that only this connection has.
 macro_rules! connection {
     (
         $(#[$doc:meta])* $name:ident { $($held:ident: $held_ty:ty),* }
@@ -130,8 +130,8 @@ connection! {
         self.total.count(ctx).await
     }
 
-    /// A position in the event log no later than this page. Subscribe to `campaignsChanged` `after` it
-    /// and no change is missed.
+    /// A position in the event log no later than this page. Subscribe to `campaignsChanged` `after`
+    /// it and no change is missed.
     fn live_cursor(&self) -> EventCursor {
         self.live_cursor
     }

@@ -33,7 +33,8 @@ impl CampaignEvent {
         EventCursor { site_id: self.0.site_id, position: self.0.position }
     }
 
-    /// Its number among the campaign's events: 1 for its making, then one more each time, with no gap.
+    /// Its number among the campaign's events: 1 for its making, then one more each time, with no
+    /// gap.
     fn sequence(&self) -> i32 {
         int(self.0.sequence)
     }
@@ -99,8 +100,8 @@ pub(crate) struct CampaignChange {
     kind: CampaignChangeKind,
     /// The event. Null for `RESYNC`.
     event: Option<CampaignEvent>,
-    /// The campaign as it is now, which may be newer than the event. Null for `RESYNC` and for a campaign
-    /// since deleted.
+    /// The campaign as it is now, which may be newer than the event. Null for `RESYNC` and for a
+    /// campaign since deleted.
     campaign: Option<Campaign>,
 }
 

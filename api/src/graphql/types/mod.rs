@@ -1,7 +1,7 @@
 //! The object types of the schema, each over a domain or service type.
 //!
-//! **Invariant:** a field that can fail and may be null is an `Option<Result<_>>`, so that its null stays
-//! where it is: async-graphql lets the error of a `Result<Option<_>>` null its parent.
+//! **Invariant:** a field that can fail and may be null is an `Option<Result<_>>`, so that its null
+//! stays where it is: async-graphql lets the error of a `Result<Option<_>>` null its parent.
 
 mod audience;
 mod campaign;

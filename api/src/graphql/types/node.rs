@@ -1,7 +1,7 @@
 //! Objects by id, whatever their kind.
 //!
-//! **Invariant:** what implements `Node` can be fetched by its id, and one who lacks the scope to read a kind
-//! is answered as if there were none.
+//! **Invariant:** what implements `Node` can be fetched by its id, and one who lacks the scope to
+//! read a kind is answered as if there were none.
 
 use super::{ApiKey, Audience, Campaign, CampaignEvent, Message, Site, Subscriber};
 use crate::graphql::{
@@ -16,8 +16,8 @@ use domain::id::{ApiKeyId, AudienceId, CampaignId, EventId, MessageId, SiteId, S
 #[graphql(field(
     name = "id",
     ty = "ID",
-    desc = "Globally unique, opaque and stable. The readable prefix (`camp_`, `msg_`, …) is for people, \
-            not for parsing."
+    desc = "Globally unique, opaque and stable. The readable prefix (`camp_`, `msg_`, …) is for \
+            people, not for parsing."
 ))]
 pub(crate) enum Node {
     /// A credential.

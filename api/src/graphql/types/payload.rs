@@ -95,8 +95,8 @@ pub(crate) struct CampaignCancelPayload {
     canceled_count: Option<i32>,
     /// Messages already handed over, which go out.
     handed_over_count: Option<i32>,
-    /// Messages whose handover had begun and not ended when this was answered. Zero means nothing more
-    /// goes out.
+    /// Messages whose handover had begun and not ended when this was answered. Zero means nothing
+    /// more goes out.
     in_flight_count: Option<i32>,
     /// Why nothing changed. Empty on success.
     user_errors: Vec<CampaignUserError>,

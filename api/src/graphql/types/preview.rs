@@ -49,8 +49,8 @@ impl MessagePreview {
     }
 }
 
-/// How many one-unit characters can follow before another segment begins; for an empty text, how many its
-/// first segment takes.
+/// How many one-unit characters can follow before another segment begins; for an empty text, how
+/// many its first segment takes.
 fn remaining(body: &str) -> i32 {
     let segments = measure(body).segments.max(1);
     let fits =
@@ -59,8 +59,8 @@ fn remaining(body: &str) -> i32 {
     i32::try_from(counts.partition_point(|count| fits(*count))).unwrap_or(i32::MAX)
 }
 
-/// The names of the variables of `body`, each once, in order of first appearance. No subscriber field
-/// fills a variable, so all of them are unknown.
+/// The names of the variables of `body`, each once, in order of first appearance. No subscriber
+/// field fills a variable, so all of them are unknown.
 fn variables(body: &str) -> Vec<String> {
     let (open, close) = VARIABLE;
     let mut names: Vec<String> = Vec::new();

@@ -12,7 +12,8 @@ use domain::reason::MessageReason;
 pub(crate) struct CampaignProgress {
     /// When the snapshot was taken.
     as_of: DateTime,
-    /// Grows with every snapshot of the campaign. Ignore one with a smaller number than you have seen.
+    /// Grows with every snapshot of the campaign. Ignore one with a smaller number than you have
+    /// seen.
     version: i32,
     /// Recipients the audiences yielded. Grows while `PROCESSING`.
     recipient_count: i32,

@@ -215,8 +215,8 @@ pub(crate) struct TrialAllowance {
     ends_at: Option<DateTime>,
 }
 
-/// The daily window in which nobody is texted, read in each subscriber's own time zone. A window may
-/// span midnight.
+/// The daily window in which nobody is texted, read in each subscriber's own time zone. A window
+/// may span midnight.
 #[derive(SimpleObject)]
 pub(crate) struct QuietHours {
     /// Whether the window is enforced.

@@ -79,7 +79,8 @@ impl Subscriber {
         self.0.subscriber.unsubscribed_at.map(DateTime)
     }
 
-    /// When a campaign message was last handed over for this subscriber: what Smart Sending looks at.
+    /// When a campaign message was last handed over for this subscriber: what Smart Sending looks
+    /// at.
     fn last_messaged_at(&self) -> Option<DateTime> {
         self.0.subscriber.last_messaged_at.map(DateTime)
     }
