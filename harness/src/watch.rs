@@ -55,7 +55,11 @@ pub async fn watch(campaign_id: &str) -> Result<(), WatchError> {
     let variables = json!({ "id": campaign_id });
     let mut changes = client.subscribe(SUBSCRIPTION, variables).await.map_err(WatchError::Ended)?;
     while let Some(change) = changes.next_value().await {
-        let change = change.map_err(WatchError::Ended)?;
+        let change = match change {
+            Ok(change) => change,
+            Err(Ended::Complete) => break,
+            Err(ended) => return Err(WatchError::Ended(ended)),
+        };
         if let Some(error) = change.pointer("/errors/0/message").and_then(Value::as_str) {
             return Err(WatchError::Answer(error.to_owned()));
         }

@@ -8,7 +8,7 @@ use super::{
     Result, Txn,
     counts::Deltas,
     expect_rows,
-    plans::{key, standing_of},
+    plans::{self, key, standing_of},
     runs, subscribers,
 };
 use domain::{
@@ -92,7 +92,7 @@ pub async fn candidates(
 ) -> Result<Vec<Candidate>> {
     let mut select = message::Entity::find()
         .filter(message::Column::CampaignId.eq(campaign_id.0))
-        .filter(message::Column::State.is_in(MessageState::PENDING.map(MessageState::as_str)))
+        .filter(plans::in_states(&MessageState::PENDING))
         .filter(message::Column::DueAt.lte(ms(now)))
         .order_by_asc(message::Column::DueAt)
         .order_by_asc(message::Column::Id)
@@ -298,7 +298,7 @@ pub struct Ended {
     pub outcome: Outcome,
 }
 
-/// Records how attempts of one campaign ended. `is_open` says whether a message that was not sent may wait
+/// Records how attempts of one campaign on one connection ended. `is_open` says whether a message that was not sent may wait
 /// again; the gate must be entered. Answers with the aggregator's ids that were new, whose receipts may
 /// be parked.
 pub async fn record(
@@ -306,7 +306,7 @@ pub async fn record(
     ended: &[Ended],
     is_open: bool,
     now: Instant,
-) -> Result<Vec<(ConnectionId, String)>> {
+) -> Result<Vec<String>> {
     let rows = lock_messages(txn, ended.iter().map(|end| end.message_id.0)).await?;
     let mut deltas = Deltas::default();
     let (mut messaged, mut accepted) = (Vec::new(), Vec::new());
@@ -324,8 +324,7 @@ pub async fn record(
         }
         if let Some(provider_id) = end.outcome.provider_id() {
             messaged.push(row.subscriber_id);
-            let connection = row.connection_id.unwrap_or_default();
-            accepted.push((connection.into(), provider_id.to_owned()));
+            accepted.push(provider_id.to_owned());
         }
     }
     deltas.apply(txn).await?;
@@ -416,7 +415,7 @@ pub async fn expire(
 ) -> Result<u64> {
     let to = Standing::because(MessageState::Unknown, MessageReason::EngineStopped);
     let mut select = message::Entity::find()
-        .filter(message::Column::State.eq(MessageState::InFlight.as_str()))
+        .filter(plans::in_states(&[MessageState::InFlight]))
         .order_by_asc(message::Column::Id)
         .limit(limit);
     if let Some(lease_now) = lease_now {

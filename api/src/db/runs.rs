@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the engine asks the tables what there is to do; nothing is remembered between activations.
 
-use super::{Result, Txn, counts::Run};
+use super::{Result, Txn, counts::Run, plans};
 use domain::{
     Instant,
     campaign::CampaignStatus,
@@ -104,7 +104,7 @@ pub async fn next_due(
         .select_only()
         .column(message::Column::DueAt)
         .filter(message::Column::CampaignId.eq(campaign_id.0))
-        .filter(message::Column::State.is_in(MessageState::PENDING.map(MessageState::as_str)))
+        .filter(plans::in_states(&MessageState::PENDING))
         .order_by_asc(message::Column::DueAt)
         .order_by_asc(message::Column::Id)
         .into_tuple()

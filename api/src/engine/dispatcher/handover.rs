@@ -221,7 +221,7 @@ impl Engine {
         gate::enter(&txn, lane.campaign.id).await?;
         let is_open = attempts::is_open(&txn, lane.campaign.id).await?;
         let accepted = attempts::record(&txn, ended, is_open, now).await?;
-        let woken = receipts::unpark(&txn, &accepted).await?;
+        let woken = receipts::unpark(&txn, lane.connection.id, &accepted).await?;
         txn.commit().await?;
         if woken > 0 {
             self.bells.ring(Task::Receipts);
