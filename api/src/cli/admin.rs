@@ -76,7 +76,7 @@ pub(super) enum SiteCommand {
 /// Settings of a site; what is left out stays as it is.
 #[derive(Args)]
 pub(super) struct SiteFlags {
-    /// The store's IANA time zone, such as America/New_York.
+    /// The store's IANA time zone, such as `America/New_York`.
     #[arg(long)]
     zone: Option<Zone>,
     /// The subdomain that short links are served from; empty takes it away.

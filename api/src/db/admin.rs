@@ -50,7 +50,7 @@ fn connection(row: aggregator_connection::Model) -> Connection {
     }
 }
 
-fn sender(row: sender::Model) -> Result<Sender> {
+fn sender(row: &sender::Model) -> Result<Sender> {
     Ok(Sender {
         id: row.id.into(),
         site_id: row.site_id.into(),
@@ -136,7 +136,7 @@ pub async fn find_sender(
         .filter(sender::Column::Phone.eq(phone.as_str()))
         .one(db)
         .await?;
-    row.map(sender).transpose()
+    row.as_ref().map(sender).transpose()
 }
 
 /// The sender a site's messages leave from: the ready one made first.
@@ -147,7 +147,7 @@ pub async fn ready_sender(db: &impl ConnectionTrait, site_id: SiteId) -> Result<
         .order_by_asc(sender::Column::Id)
         .one(db)
         .await?;
-    row.map(sender).transpose()
+    row.as_ref().map(sender).transpose()
 }
 
 /// Makes a sender, or changes the one with its id.

@@ -405,6 +405,17 @@ pub(super) async fn lock_messages(
     Ok(select.all(txn).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
+/// Whether the lease of a message in flight ran out before `lease_now`.
+pub async fn has_expired(connection: &impl ConnectionTrait, lease_now: Instant) -> Result<bool> {
+    let found = message::Entity::find()
+        .filter(plans::in_states(&[MessageState::InFlight]))
+        .filter(message::Column::LeaseUntil.lt(ms(lease_now)))
+        .limit(1)
+        .one(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Makes up to `limit` messages unknown whose lease ran out before `lease_now`; with none given, all in
 /// flight, which only the sole process of a database may ask for. Answers how many.
 pub async fn expire(
@@ -416,7 +427,7 @@ pub async fn expire(
     let to = Standing::because(MessageState::Unknown, MessageReason::EngineStopped);
     let mut select = message::Entity::find()
         .filter(plans::in_states(&[MessageState::InFlight]))
-        .order_by_asc(message::Column::Id)
+        .order_by_asc(message::Column::LeaseUntil)
         .limit(limit);
     if let Some(lease_now) = lease_now {
         select = select.filter(message::Column::LeaseUntil.lt(ms(lease_now)));

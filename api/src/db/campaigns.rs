@@ -187,16 +187,21 @@ fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
+/// The position of a row.
+type CursorOf = fn(&campaign::Model) -> Cursor;
+/// Reads a position's sort value back.
+type Parse = fn(&str) -> Option<sea_orm::Value>;
+
 /// Where campaigns without a schedule sort: last, whichever way.
-fn starts_at(order: &Order) -> (i64, fn(&campaign::Model) -> Cursor) {
+fn starts_at(order: &Order) -> (i64, CursorOf) {
     if *order == Order::Asc {
-        (i64::MAX, |row| by(row.starts_at.unwrap_or(i64::MAX), row))
+        (i64::MAX, |row| by(&row.starts_at.unwrap_or(i64::MAX), row))
     } else {
-        (i64::MIN, |row| by(row.starts_at.unwrap_or(i64::MIN), row))
+        (i64::MIN, |row| by(&row.starts_at.unwrap_or(i64::MIN), row))
     }
 }
 
-fn by(value: impl ToString, row: &campaign::Model) -> Cursor {
+fn by(value: &impl ToString, row: &campaign::Model) -> Cursor {
     Cursor { value: value.to_string(), id: row.id }
 }
 
@@ -207,23 +212,22 @@ fn sort(sorting: Sorting) -> Sort<campaign::Model> {
     };
     let column = |column: campaign::Column| Expr::col((campaign::Entity, column));
     let number = |text: &str| text.parse::<i64>().ok().map(Into::into);
-    let (value, parse, cursor): (SimpleExpr, fn(&str) -> _, fn(&campaign::Model) -> Cursor) =
-        match sorting.field {
-            OrderField::CreatedAt => {
-                (column(campaign::Column::CreatedAt), number, |row| by(row.created_at, row))
-            }
-            OrderField::UpdatedAt => {
-                (column(campaign::Column::UpdatedAt), number, |row| by(row.updated_at, row))
-            }
-            OrderField::StartsAt => {
-                let (none, cursor) = starts_at(&order);
-                let value = Func::coalesce([column(campaign::Column::StartsAt), Expr::val(none)]);
-                (value.into(), number, cursor)
-            }
-            OrderField::Name => {
-                (column(campaign::Column::Name), |text| Some(text.into()), |row| by(&row.name, row))
-            }
-        };
+    let (value, parse, cursor): (SimpleExpr, Parse, CursorOf) = match sorting.field {
+        OrderField::CreatedAt => {
+            (column(campaign::Column::CreatedAt), number, |row| by(&row.created_at, row))
+        }
+        OrderField::UpdatedAt => {
+            (column(campaign::Column::UpdatedAt), number, |row| by(&row.updated_at, row))
+        }
+        OrderField::StartsAt => {
+            let (none, cursor) = starts_at(&order);
+            let value = Func::coalesce([column(campaign::Column::StartsAt), Expr::val(none)]);
+            (value.into(), number, cursor)
+        }
+        OrderField::Name => {
+            (column(campaign::Column::Name), |text| Some(text.into()), |row| by(&row.name, row))
+        }
+    };
     Sort { value: Some(value), id: column(campaign::Column::Id), order, parse, cursor }
 }
 

@@ -234,8 +234,13 @@ fn active(row: message::Model) -> message::ActiveModel {
 
 /// The states as literals: bound values would keep both databases from the partial indexes.
 pub(super) fn in_states(states: &[MessageState]) -> SimpleExpr {
-    let names = states.iter().map(|state| Expr::cust(format!("'{state}'")));
-    Expr::col((message::Entity, message::Column::State)).is_in(names)
+    let column = Expr::col((message::Entity, message::Column::State));
+    let mut names = states.iter().map(|state| Expr::cust(format!("'{state}'")));
+    // A list of one does not match an index over one state.
+    match (names.next(), states.len()) {
+        (Some(only), 1) => column.eq(only),
+        (first, _) => column.is_in(first.into_iter().chain(names)),
+    }
 }
 
 /// What a row is counted by in a standing it has or had.

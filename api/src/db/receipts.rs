@@ -109,6 +109,12 @@ pub struct Waiting {
     reference: Option<String>,
 }
 
+/// Whether a receipt waits.
+pub async fn has_waiting(connection: &impl ConnectionTrait) -> Result<bool> {
+    let found = receipt::Entity::find().filter(in_state(PENDING)).limit(1).one(connection).await?;
+    Ok(found.is_some())
+}
+
 /// Takes up to `limit` receipts that wait, the first stored first.
 pub async fn take(txn: &Txn, limit: u64) -> Result<Vec<Waiting>> {
     let mut select = receipt::Entity::find()
@@ -216,7 +222,7 @@ async fn by_provider_id(
 }
 
 fn merge(row: &mut message::Model, receipt: &Waiting, after: Standing, now: Instant) {
-    row.state = after.state.as_str().to_owned();
+    after.state.as_str().clone_into(&mut row.state);
     row.reason = after.reason.map(|reason| reason.as_str().to_owned());
     row.updated_at = ms(now);
     // A receipt proves that the aggregator took the message, should its answer never come.

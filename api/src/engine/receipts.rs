@@ -17,6 +17,10 @@ const RECEIVED: &str = "received";
 impl Engine {
     pub(super) async fn activate_receipts(&self) -> Result<Activity, Fault> {
         let now = self.clock.now();
+        // Reading first leaves the one writer of SQLite to those who have something to write.
+        if !receipts::has_waiting(self.db.read()).await? {
+            return Ok(Activity::default());
+        }
         let txn = self.db.begin_write().await?;
         let waiting = receipts::take(&txn, self.settings.receipt_batch_max).await?;
         let done = u64::try_from(waiting.len()).unwrap_or(u64::MAX);

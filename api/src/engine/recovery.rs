@@ -11,8 +11,12 @@ const EXPIRE_BATCH_MAX: u64 = 500;
 
 impl Engine {
     pub(super) async fn activate_recovery(&self) -> Result<Activity, Fault> {
-        let lease_now = Some(self.clock.lease_now());
-        let expired = expire(&self.db, &*self.clock, lease_now).await?;
+        let lease_now = self.clock.lease_now();
+        // Reading first leaves the one writer of SQLite to those who have something to write.
+        if !attempts::has_expired(self.db.read(), lease_now).await? {
+            return Ok(Activity::default());
+        }
+        let expired = expire(&self.db, &*self.clock, Some(lease_now)).await?;
         if expired > 0 {
             tracing::warn!(
                 messages = expired,

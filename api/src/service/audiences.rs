@@ -2,7 +2,7 @@
 
 use super::{
     Actor, Fault, Page, PageRequest, Service,
-    check::{Codes, Problems},
+    check::{Codes, Problems, choose_site},
     secrets::InputDigest,
 };
 use crate::db::{
@@ -43,7 +43,8 @@ impl Service {
         actor: &Actor,
         input: NewAudience,
     ) -> Result<Outcome<Audience, AudienceError>, Fault> {
-        let site_id = match site(actor, input.site_id) {
+        let (missing, unnamed) = (AudienceError::NotFound, AudienceError::SiteRequired);
+        let site_id = match choose_site(actor, input.site_id, missing, unnamed) {
             Ok(site_id) => site_id,
             Err(refusal) => return Ok(Err(vec![refusal])),
         };
@@ -115,16 +116,6 @@ impl Service {
         let Some(site_id) = actor.site(Some(site_id)) else { return Ok(0) };
         Ok(audiences::count(self.db.read(), site_id).await?)
     }
-}
-
-fn site(actor: &Actor, named: Option<SiteId>) -> Result<SiteId, Refusal<AudienceError>> {
-    actor.site(named).ok_or_else(|| match named {
-        Some(_) => Refusal::at(AudienceError::NotFound, "input.siteId", "There is no such site."),
-        None => {
-            let message = "The key reaches several sites: name one.";
-            Refusal::at(AudienceError::SiteRequired, "input.siteId", message)
-        }
-    })
 }
 
 fn check(input: &NewAudience) -> Result<(), Vec<Refusal<AudienceError>>> {

@@ -1,7 +1,8 @@
 //! Checks of input: every problem is found, and each names its field.
 
-use super::NewStep;
+use super::{Actor, NewStep};
 use domain::{
+    id::SiteId,
     limits::{
         BODY_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, NAME_CHARS_MAX, SEGMENTS_MAX, STEPS_MAX,
         TAG_CHARS_MAX, TAGS_MAX, URL_CHARS_MAX,
@@ -9,6 +10,23 @@ use domain::{
     refusal::{CampaignError, Refusal},
     text,
 };
+
+/// The site a command is for: the one named, or the only one the caller reaches.
+pub(super) fn choose_site<C>(
+    actor: &Actor,
+    named: Option<SiteId>,
+    not_found: C,
+    required: C,
+) -> Result<SiteId, Refusal<C>> {
+    const PATH: &str = "input.siteId";
+    actor.site(named).ok_or_else(|| {
+        if named.is_some() {
+            Refusal::at(not_found, PATH, "There is no such site.")
+        } else {
+            Refusal::at(required, PATH, "The key reaches several sites: name one.")
+        }
+    })
+}
 
 /// The codes an area refuses malformed input with.
 #[derive(Clone, Copy)]

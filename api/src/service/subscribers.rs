@@ -1,6 +1,9 @@
 //! Subscribers.
 
-use super::{Actor, Fault, Page, PageRequest, Service, check::tag_problem};
+use super::{
+    Actor, Fault, Page, PageRequest, Service,
+    check::{choose_site, tag_problem},
+};
 use crate::db::{Error, Txn, audiences, sites, subscribers};
 use domain::{
     Instant,
@@ -78,7 +81,11 @@ impl Service {
     ) -> Result<Upserted, Fault> {
         let refuse_all =
             |refusal| Upserted { subscribers: vec![None; rows.len()], refusals: vec![refusal] };
-        let Some(site_id) = actor.site(site) else { return Ok(refuse_all(no_site(site))) };
+        let (missing, unnamed) = (SubscriberError::NotFound, SubscriberError::SiteRequired);
+        let site_id = match choose_site(actor, site, missing, unnamed) {
+            Ok(site_id) => site_id,
+            Err(refusal) => return Ok(refuse_all(refusal)),
+        };
         if rows.len() > UPSERT_MAX {
             let message = format!("There are more than {UPSERT_MAX} subscribers in one call.");
             let refusal = Refusal::at(SubscriberError::TooMany, "input.subscribers", message);
@@ -232,16 +239,6 @@ impl Service {
             subscriber,
         };
         Ok(found.into_iter().map(view).collect())
-    }
-}
-
-fn no_site(named: Option<SiteId>) -> Refusal<SubscriberError> {
-    match named {
-        Some(_) => Refusal::at(SubscriberError::NotFound, "input.siteId", "There is no such site."),
-        None => {
-            let message = "The key reaches several sites: name one.";
-            Refusal::at(SubscriberError::SiteRequired, "input.siteId", message)
-        }
     }
 }
 

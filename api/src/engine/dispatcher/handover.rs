@@ -179,7 +179,7 @@ impl Engine {
                 Ok(()) => break,
                 Err(fault) if tries == RECORD_TRIES_MAX => return Err(fault),
                 Err(fault) => {
-                    tracing::warn!(error = %fault, tries, "a record was refused; trying again")
+                    tracing::warn!(error = %fault, tries, "a record was refused; trying again");
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        check::{CAMPAIGN, Problems},
+        check::{CAMPAIGN, Problems, choose_site},
         secrets::InputDigest,
     },
     CampaignError, Changes, NewCampaign, NewStep, Outcome, Refused, cause, check_action,
@@ -22,7 +22,6 @@ use domain::{
     event::CampaignEventKind,
     id::{AudienceId, CampaignId, SiteId, StepId},
     limits::AUDIENCES_MAX,
-    refusal::Refusal,
 };
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
@@ -36,7 +35,8 @@ struct Named<'a> {
 impl Service {
     /// Makes a draft.
     pub async fn campaign_create(&self, actor: &Actor, input: NewCampaign) -> Refused<Campaign> {
-        let site_id = match site(actor, input.site_id) {
+        let (missing, unnamed) = (CampaignError::NotFound, CampaignError::SiteRequired);
+        let site_id = match choose_site(actor, input.site_id, missing, unnamed) {
             Ok(site_id) => site_id,
             Err(refusal) => return Ok(Err(vec![refusal])),
         };
@@ -213,16 +213,6 @@ impl Service {
         self.hints.give();
         Ok(Ok(campaign.id))
     }
-}
-
-fn site(actor: &Actor, wanted: Option<SiteId>) -> Result<SiteId, Refusal<CampaignError>> {
-    actor.site(wanted).ok_or_else(|| match wanted {
-        Some(_) => Refusal::at(CampaignError::NotFound, "input.siteId", "There is no such site."),
-        None => {
-            let message = "The key reaches several sites: name one.";
-            Refusal::at(CampaignError::SiteRequired, "input.siteId", message)
-        }
-    })
 }
 
 fn is_empty(changes: &Changes) -> bool {

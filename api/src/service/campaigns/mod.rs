@@ -26,6 +26,7 @@ use domain::{
 pub type Refused<T> = Result<Outcome<T, CampaignError>, Fault>;
 
 /// What a cancel came to. The counts are exact at the instant it was committed.
+#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Debug)]
 pub struct Canceled {
     /// The campaign as it now is.
