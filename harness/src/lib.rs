@@ -6,6 +6,7 @@
 //! - [`clock`] time set by hand
 //! - [`client`] a caller of the GraphQL API
 //! - [`dev`] the development world, and [`watch`], which follows a campaign in it
+//! - [`world`] a whole service in one value, on that clock
 //! - [`timeline`] what happened, in words that are the same every time
 //!
 //! **Invariant:** nothing here prints a whole phone number, a text or a token.
@@ -20,3 +21,4 @@ pub mod privacy;
 pub mod scenario;
 pub mod timeline;
 pub mod watch;
+pub mod world;
