@@ -4,9 +4,9 @@
 //! - [`scenario`] the stories, read from YAML
 //! - [`aggregator`] the scripted aggregator, in the wire format of [`contract`]
 //! - [`clock`] time set by hand
+//! - [`world`] a whole service in one value, on that clock
 //! - [`client`] a caller of the GraphQL API
 //! - [`dev`] the development world, and [`watch`], which follows a campaign in it
-//! - [`world`] a whole service in one value, on that clock
 //! - [`timeline`] what happened, in words that are the same every time
 //!
 //! **Invariant:** nothing here prints a whole phone number, a text or a token.
