@@ -4,6 +4,7 @@
 //! - [`scenario`] the stories, read from YAML
 //! - [`aggregator`] the scripted aggregator, in the wire format of [`contract`]
 //! - [`clock`] time set by hand
+//! - [`world`] a whole service in one value, on that clock
 //! - [`client`] a caller of the GraphQL API
 //! - [`dev`] the development world, and [`watch`], which follows a campaign in it
 //! - [`timeline`] what happened, in words that are the same every time
@@ -20,3 +21,4 @@ pub mod privacy;
 pub mod scenario;
 pub mod timeline;
 pub mod watch;
+pub mod world;

@@ -1,0 +1,257 @@
+//! A whole service in one value: its database, its HTTP server, its engine, the scripted aggregator
+//! and a caller, on virtual time.
+//!
+//! Nothing runs by itself: the engine looks when [`World::step_engine`] says so and the clock moves
+//! when [`World::advance_to`] does. What is set up is set up through the service's own doors: its
+//! set-up functions for what a caller cannot do, its GraphQL API over HTTP for the rest.
+//!
+//! **Invariant:** between two calls of a world nothing happens in its service.
+//! **Invariant:** [`World::stop`] leaves neither a task nor a database behind.
+
+mod audit;
+mod civil;
+mod database;
+mod drive;
+mod error;
+mod setup;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::app::{App, Settings};
+use api::config::Config;
+use api::db::Db;
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::id::SiteId;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub use audit::Audit;
+pub use drive::{Round, Work};
+pub use error::Error;
+
+use civil::CivilClock;
+use database::Database;
+
+use crate::aggregator::front_wiremock::WiremockFront;
+use crate::aggregator::{self, Aggregator};
+use crate::client::Client;
+use crate::clock::VirtualClock;
+use crate::scenario::Scenario;
+
+/// How long a request in flight is given when the world stops.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// How long the server may take to stop.
+const STOP_WAIT: Duration = Duration::from_secs(15);
+/// How old a claim may be when its request leaves. A test machine may be slow, and a claim that was
+/// put off would show in the timeline.
+const DISPATCH_GRACE: Duration = Duration::from_secs(60);
+/// How long one hand-over may take.
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a claim is held: longer than both.
+const LEASE: Duration = Duration::from_secs(300);
+
+/// A running service and everything around it.
+pub struct World {
+    app: Arc<App>,
+    db: Db,
+    database: Database,
+    clock: VirtualClock,
+    aggregator: Aggregator,
+    front: WiremockFront,
+    url: String,
+    site: Site,
+    audiences: BTreeMap<String, String>,
+    server: Server,
+}
+
+/// A site and the key that reaches it alone.
+#[derive(Clone)]
+struct Site {
+    id: SiteId,
+    key: String,
+    client: Client,
+}
+
+/// The HTTP server's task.
+struct Server {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<(), api::app::StartError>>,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// Starts a service on a database of its own and sets up the scenario's site, sender, subscribers
+    /// and audiences. It is idle then, and no campaign is made.
+    pub async fn start(scenario: &Scenario) -> Result<Self, Error> {
+        let clock = VirtualClock::new(scenario.start());
+        let database = Database::create().await?;
+        let db = database.open().await?;
+        let (listener, url) = listen().await?;
+        let civil = Arc::new(CivilClock::new(clock.clone()));
+        let settings = settings(scenario, url.clone());
+        let app = Arc::new(App::new(db.clone(), civil, settings).map_err(Error::Start)?);
+        let agreed = aggregator::Settings::default();
+        let now = Arc::new(clock.clone());
+        let aggregator = Aggregator::new(agreed.clone(), scenario.script(), now)?;
+        let front = WiremockFront::start(aggregator.clone()).await;
+        let server = Server::start(Arc::clone(&app), listener);
+        let base_url = front.base_url();
+        let plan = setup::Plan { app: &app, url: &url, base_url: &base_url, agreed: &agreed };
+        let site = plan.site(setup::SITE, scenario).await?;
+        let audiences = plan.people(&site, scenario).await?;
+        let world =
+            Self { app, db, database, clock, aggregator, front, url, site, audiences, server };
+        world.apply_receipts().await?;
+        Ok(world)
+    }
+
+    /// A caller with the key of the scenario's site.
+    pub fn client(&self) -> &Client {
+        &self.site.client
+    }
+
+    /// The scenario's site, as the API writes its id.
+    pub fn site_id(&self) -> String {
+        self.site.id.to_string()
+    }
+
+    /// An ADMIN key that reaches the scenario's site and no other.
+    pub fn key(&self) -> &str {
+        &self.site.key
+    }
+
+    /// The service's URL, without a path: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The id of the scenario's audience of that name.
+    pub fn audience(&self, name: &str) -> Result<&str, Error> {
+        self.audiences.get(name).map(String::as_str).ok_or_else(|| Error::NoAudience(name.into()))
+    }
+
+    /// Makes a second site, set up like the scenario's but without subscribers, and answers with an
+    /// ADMIN key that reaches it and no other.
+    pub async fn other_site_key(&self, scenario: &Scenario) -> Result<String, Error> {
+        let agreed = aggregator::Settings::default();
+        let base_url = self.front.base_url();
+        let plan =
+            setup::Plan { app: &self.app, url: &self.url, base_url: &base_url, agreed: &agreed };
+        Ok(plan.site(setup::OTHER_SITE, scenario).await?.key)
+    }
+
+    /// A caller of this service with any token, or with none.
+    pub fn client_with(&self, token: Option<String>) -> Result<Client, Error> {
+        setup::client(&self.url, token)
+    }
+
+    /// The scripted aggregator.
+    pub fn aggregator(&self) -> &Aggregator {
+        &self.aggregator
+    }
+
+    /// The service's process, for what has no other door.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// The service's database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The present instant of the story.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    /// Moves time on to `instant`, and lets nobody act on it yet.
+    pub fn advance_to(&self, instant: DateTime<Utc>) -> DateTime<Utc> {
+        self.clock.advance_to(instant)
+    }
+
+    /// Moves time on by `span`, and lets nobody act on it yet.
+    pub fn advance_by(&self, span: TimeDelta) -> DateTime<Utc> {
+        self.clock.advance_by(span)
+    }
+
+    /// Stops everything, after holding the service to account: nothing is due now, nothing is in
+    /// flight, and every campaign's counts are those of its messages.
+    pub async fn stop(self) -> Result<(), Error> {
+        let settled = self.assert_settled().await;
+        let stopped = self.server.stop().await;
+        drop(self.front);
+        drop(self.app);
+        let closed = self.db.close().await.map_err(Error::Database);
+        let dropped = self.database.drop().await;
+        settled.and(stopped).and(closed).and(dropped)
+    }
+
+    async fn assert_settled(&self) -> Result<(), Error> {
+        let work = self.run_now().await?;
+        if work.done > 0 {
+            return Err(Error::NotIdle(work.words()));
+        }
+        for id in self.campaigns().await? {
+            let audit = self.audit(&id).await?;
+            audit.balances()?;
+        }
+        Ok(())
+    }
+}
+
+impl Server {
+    fn start(app: Arc<App>, listener: TcpListener) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                // A world that is dropped without being stopped stops its server as well.
+                stopped.await.ok();
+            };
+            app.serve(listener, stopped).await
+        });
+        Self { stop, task }
+    }
+
+    async fn stop(self) -> Result<(), Error> {
+        self.stop.send(()).ok();
+        match tokio::time::timeout(STOP_WAIT, self.task).await {
+            Ok(Ok(served)) => served.map_err(Error::Start),
+            Ok(Err(panicked)) => Err(Error::Server(panicked)),
+            Err(late) => Err(Error::Stuck(late)),
+        }
+    }
+}
+
+async fn listen() -> Result<(TcpListener, String), Error> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
+    let address = listener.local_addr().map_err(Error::Listen)?;
+    Ok((listener, format!("http://{address}")))
+}
+
+/// The service's defaults, with the scenario's window and spans that suit a slow machine.
+fn settings(scenario: &Scenario, url: String) -> Settings {
+    let mut settings = Settings::new(&Config::default(), url);
+    let window = u64::from(scenario.engine.max_in_flight);
+    settings.engine.max_in_flight = window;
+    settings.engine.claim_batch_max = settings.engine.claim_batch_max.min(window);
+    settings.engine.dispatch_grace = DISPATCH_GRACE;
+    settings.engine.submit_timeout = SUBMIT_TIMEOUT;
+    settings.engine.lease = LEASE;
+    "node".clone_into(&mut settings.engine.node);
+    settings.shutdown_grace = SHUTDOWN_GRACE;
+    settings
+}

@@ -1,0 +1,185 @@
+//! Holding a campaign to account, from outside: its counts against its messages, page by page.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Error, World, setup};
+
+/// Objects on a page.
+const PAGE: u32 = 100;
+/// Pages read of one list.
+const PAGES_MAX: usize = 10_000;
+/// The parts of the counts, in the order they are shown, each with the state it counts.
+const PARTS: [(&str, &str); 10] = [
+    ("deferred", "DEFERRED"),
+    ("queued", "QUEUED"),
+    ("inFlight", "IN_FLIGHT"),
+    ("accepted", "ACCEPTED"),
+    ("delivered", "DELIVERED"),
+    ("undelivered", "UNDELIVERED"),
+    ("unconfirmed", "UNCONFIRMED"),
+    ("unknown", "UNKNOWN"),
+    ("skipped", "SKIPPED"),
+    ("canceled", "CANCELED"),
+];
+
+const CAMPAIGNS: &str = "query($first: Int!, $after: String) { site { campaigns(first: $first, \
+    after: $after) { nodes { id } pageInfo { hasNextPage endCursor } } } }";
+const CAMPAIGN: &str = "query($id: ID!) { campaign(id: $id) { status statusReason { code } \
+    steps { id } progress { recipientCount counts { total deferred queued inFlight accepted \
+    delivered undelivered unconfirmed unknown skipped canceled } skipped { reason count } \
+    undelivered { reason count } } } }";
+const MESSAGES: &str = "query($id: ID!, $first: Int!, $after: String) { campaign(id: $id) { \
+    messages(first: $first, after: $after) { nodes { status reason { code } } totalCount \
+    pageInfo { hasNextPage endCursor } } } }";
+
+/// How a campaign stands, by its own account and by its messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// The campaign.
+    pub id: String,
+    /// Its status.
+    pub status: String,
+    /// Why, as a code.
+    pub reason: Option<String>,
+    /// How many steps it has.
+    pub steps: u64,
+    /// How many recipients its audiences yielded; none before its planning.
+    pub recipients: Option<u64>,
+    /// Its counts by name, `total` first; empty before its planning.
+    pub counts: Vec<(String, u64)>,
+    /// How many of its messages are in each state for each reason.
+    pub messages: BTreeMap<(String, Option<String>), u64>,
+    /// What it says of its skipped and undelivered messages, by reason.
+    pub reasons: BTreeMap<(String, String), u64>,
+}
+
+impl World {
+    /// The ids of the site's campaigns, in the order the API lists them.
+    pub async fn campaigns(&self) -> Result<Vec<String>, Error> {
+        let nodes = self.pages(CAMPAIGNS, json!({}), "/data/site/campaigns").await?;
+        nodes.iter().map(|node| setup::text(node, "/id")).collect()
+    }
+
+    /// Reads how a campaign stands.
+    pub async fn audit(&self, id: &str) -> Result<Audit, Error> {
+        let answer = self.client().post(CAMPAIGN, json!({ "id": id })).await?;
+        let campaign = answer.pointer("/data/campaign").filter(|found| !found.is_null());
+        let Some(campaign) = campaign.filter(|_| answer.get("errors").is_none()) else {
+            return Err(Error::Answer { path: "campaign".to_owned(), answer });
+        };
+        let mut audit = Audit::of(id, campaign)?;
+        let nodes = self.pages(MESSAGES, json!({ "id": id }), "/data/campaign/messages").await?;
+        for node in nodes {
+            let state = setup::text(&node, "/status")?;
+            let reason = node.pointer("/reason/code").and_then(Value::as_str).map(str::to_owned);
+            *audit.messages.entry((state, reason)).or_default() += 1;
+        }
+        Ok(audit)
+    }
+
+    /// Every node of a connection, page by page.
+    async fn pages(&self, query: &str, variables: Value, path: &str) -> Result<Vec<Value>, Error> {
+        let mut nodes = Vec::new();
+        let mut after = Value::Null;
+        for _ in 0..PAGES_MAX {
+            let mut variables = variables.clone();
+            if let Some(variables) = variables.as_object_mut() {
+                variables.insert("first".to_owned(), json!(PAGE));
+                variables.insert("after".to_owned(), after);
+            }
+            let answer = self.client().post(query, variables).await?;
+            let page = answer.pointer(path).filter(|_| answer.get("errors").is_none());
+            let found = page.and_then(|page| page.get("nodes")?.as_array());
+            let (Some(page), Some(found)) = (page, found) else {
+                return Err(Error::Answer { path: path.to_owned(), answer });
+            };
+            nodes.extend(found.iter().cloned());
+            if page.pointer("/pageInfo/hasNextPage") != Some(&Value::Bool(true)) {
+                return Ok(nodes);
+            }
+            after = page.pointer("/pageInfo/endCursor").cloned().unwrap_or_default();
+        }
+        Err(Error::Answer { path: format!("the end of {path}"), answer: Value::Null })
+    }
+}
+
+impl Audit {
+    fn of(id: &str, campaign: &Value) -> Result<Self, Error> {
+        let reason = campaign.pointer("/statusReason/code").and_then(Value::as_str);
+        let steps = campaign.get("steps").and_then(Value::as_array).map_or(0, Vec::len);
+        let mut audit = Self {
+            id: id.to_owned(),
+            status: setup::text(campaign, "/status")?,
+            reason: reason.map(str::to_owned),
+            steps: u64::try_from(steps).unwrap_or(u64::MAX),
+            ..Self::default()
+        };
+        let Some(progress) = campaign.get("progress").filter(|it| !it.is_null()) else {
+            return Ok(audit);
+        };
+        audit.recipients = Some(number(progress, "/recipientCount")?);
+        for name in std::iter::once("total").chain(PARTS.map(|(name, _)| name)) {
+            let count = number(progress, &format!("/counts/{name}"))?;
+            audit.counts.push((name.to_owned(), count));
+        }
+        for (list, state) in [("skipped", "SKIPPED"), ("undelivered", "UNDELIVERED")] {
+            for one in progress.get(list).and_then(Value::as_array).into_iter().flatten() {
+                let reason = setup::text(one, "/reason")?;
+                audit.reasons.insert((state.to_owned(), reason), number(one, "/count")?);
+            }
+        }
+        Ok(audit)
+    }
+
+    /// The count of that name; none before the campaign was planned.
+    pub fn count(&self, name: &str) -> Option<u64> {
+        self.counts.iter().find(|(known, _)| known == name).map(|(_, count)| *count)
+    }
+
+    /// Whether its ledger adds up: the counts are those of the messages, they sum to the total, the
+    /// total is that of recipients times steps, the reasons are those of the messages, and nothing is
+    /// in flight.
+    pub fn balances(&self) -> Result<(), Error> {
+        let wrong = |what: String| Err(Error::Ledger { campaign: self.id.clone(), what });
+        let listed: u64 = self.messages.values().sum();
+        let Some(total) = self.count("total") else {
+            let is_empty = listed == 0;
+            return if is_empty { Ok(()) } else { wrong(format!("{listed} messages, no counts")) };
+        };
+        let mut sum: u64 = 0;
+        for (name, state) in PARTS {
+            let counted = self.count(name).unwrap_or_default();
+            let of_state = self.messages.iter().filter(|((known, _), _)| known == state);
+            let rows: u64 = of_state.map(|(_, rows)| rows).sum();
+            if counted != rows {
+                return wrong(format!("{name} is {counted}, and {rows} messages are {state}"));
+            }
+            sum = sum.saturating_add(counted);
+        }
+        if sum != total || listed != total {
+            return wrong(format!("the total is {total}, the parts {sum}, the messages {listed}"));
+        }
+        let expected = self.recipients.unwrap_or_default().saturating_mul(self.steps);
+        if total != expected {
+            return wrong(format!("{total} messages for {expected} recipients and steps"));
+        }
+        for ((state, reason), count) in &self.reasons {
+            let key = (state.clone(), Some(reason.clone()));
+            let rows = self.messages.get(&key).copied().unwrap_or_default();
+            if *count != rows {
+                return wrong(format!("{state} {reason} is {count}, and {rows} messages are"));
+            }
+        }
+        match self.count("inFlight") {
+            Some(0) | None => Ok(()),
+            Some(flying) => wrong(format!("{flying} messages are in flight")),
+        }
+    }
+}
+
+fn number(answer: &Value, path: &str) -> Result<u64, Error> {
+    let found = answer.pointer(path).and_then(Value::as_u64);
+    found.ok_or_else(|| Error::Answer { path: path.to_owned(), answer: answer.clone() })
+}

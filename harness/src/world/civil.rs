@@ -1,0 +1,30 @@
+//! The service's clock: civil time is the story's, lease time the machine's.
+
+use api::ports::Clock;
+use api::wall_clock::WallClock;
+use domain::Instant;
+
+use crate::clock::VirtualClock;
+
+/// Virtual civil time, real lease time.
+#[derive(Debug)]
+pub(super) struct CivilClock {
+    civil: VirtualClock,
+}
+
+impl CivilClock {
+    /// Civil time as `civil` shows it.
+    pub(super) fn new(civil: VirtualClock) -> Self {
+        Self { civil }
+    }
+}
+
+impl Clock for CivilClock {
+    fn now(&self) -> Instant {
+        self.civil.now()
+    }
+
+    fn lease_now(&self) -> Instant {
+        WallClock.lease_now()
+    }
+}

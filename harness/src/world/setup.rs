@@ -1,0 +1,235 @@
+//! Setting a world up: what only an operator can do through the service's set-up functions, the
+//! rest as a caller over HTTP, and opt-outs as texts that come in by the aggregator.
+
+use std::collections::BTreeMap;
+
+use api::app::App;
+use api::service::admin::{ConnectionSettings, KeySettings, SenderSettings, SiteSettings};
+use chrono::NaiveTime;
+use domain::access::Role;
+use domain::id::{ConnectionId, SiteId};
+use domain::phone::PhoneNumber;
+use domain::site::{self as rules, SmartSending, SmsPlanStatus};
+use domain::zone::Zone;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+
+use super::{Error, Site};
+use crate::aggregator;
+use crate::client::{Client, http_builder};
+use crate::contract::signing::{
+    WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, WebhookSecret, sign,
+};
+use crate::contract::{Event, EventData, EventType, KEY_WINDOW_HOURS};
+use crate::scenario::{self, Scenario, SeedSubscriber, SiteStatus, SmsPlan};
+
+/// The scenario's site.
+pub(super) const SITE: &str = "Demo";
+/// The second one.
+pub(super) const OTHER_SITE: &str = "Other";
+/// The number everything is sent from.
+const SENDER: &str = "+18885550100";
+/// Subscribers added in one call.
+const UPSERT_MAX: usize = 1000;
+/// Smart Sending's window.
+const SMART_SENDING_WINDOW_S: i64 = 8 * 60 * 60;
+
+const UPSERT: &str = "mutation($input: SubscribersUpsertInput!) \
+    { subscribersUpsert(input: $input) { userErrors { code message field } } }";
+const AUDIENCE: &str = "mutation($input: AudienceCreateInput!) \
+    { audienceCreate(input: $input) { audience { id } userErrors { code message field } } }";
+
+/// What setting up needs.
+pub(super) struct Plan<'a> {
+    /// The service.
+    pub(super) app: &'a App,
+    /// Its URL.
+    pub(super) url: &'a str,
+    /// The aggregator's URL.
+    pub(super) base_url: &'a str,
+    /// What service and aggregator have agreed on.
+    pub(super) agreed: &'a aggregator::Settings,
+}
+
+impl Plan<'_> {
+    /// Makes a site like the scenario's, with a connection, a sender and a key.
+    pub(super) async fn site(&self, name: &str, scenario: &Scenario) -> Result<Site, Error> {
+        let service = self.app.service();
+        let mut settings = site_settings(&scenario.site)?;
+        if name != SITE {
+            // A subdomain is one site's.
+            let subdomain = settings.subdomain.filter(|text| !text.is_empty());
+            settings.subdomain = subdomain.map(|text| format!("{text}-2"));
+        }
+        let id = service.admin_site(name, settings).await.map_err(Error::Setup)?;
+        let connection_id = self.connection(id).await?;
+        let sender = SenderSettings {
+            site_id: id,
+            connection_id,
+            phone: phone(SENDER)?,
+            segments_per_s: scenario.site.sender_segments_per_s.into(),
+            is_ready: true,
+        };
+        service.admin_sender(sender).await.map_err(Error::Setup)?;
+        let key = KeySettings {
+            name: "dashboard",
+            role: Role::Admin,
+            sites: &[id],
+            is_development: false,
+        };
+        let (_, secret) = service.admin_key(key).await.map_err(Error::Setup)?;
+        let key = secret.expose_secret().to_owned();
+        let client = client(self.url, Some(key.clone()))?;
+        Ok(Site { id, key, client })
+    }
+
+    async fn connection(&self, site_id: SiteId) -> Result<ConnectionId, Error> {
+        let settings = ConnectionSettings {
+            site_id,
+            name: "aggregator".to_owned(),
+            base_url: self.base_url.to_owned(),
+            token: SecretString::from(self.agreed.token.clone()),
+            webhook_secret: SecretString::from(self.agreed.webhook_secret.clone()),
+            webhook_secret_next: None,
+            key_window_s: KEY_WINDOW_HOURS * 60 * 60,
+            has_lookup: true,
+        };
+        self.app.service().admin_connection(settings).await.map_err(Error::Setup)
+    }
+
+    /// Makes the scenario's subscribers and audiences; answers the audiences' ids by name. Those who
+    /// have opted out have texted STOP, which waits in the service's inbox.
+    pub(super) async fn people(
+        &self,
+        site: &Site,
+        scenario: &Scenario,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let everybody = scenario.seed_subscribers();
+        for some in everybody.chunks(UPSERT_MAX) {
+            let rows: Vec<Value> = some.iter().map(row).collect();
+            let input = json!({ "input": { "subscribers": rows } });
+            done(&site.client.post(UPSERT, input).await?, "subscribersUpsert")?;
+        }
+        let connection_id = self.connection(site.id).await?;
+        for gone in everybody.iter().filter(|one| one.unsubscribed) {
+            self.opt_out(connection_id, gone, scenario.start().timestamp()).await?;
+        }
+        let mut ids = BTreeMap::new();
+        for (name, audience) in &scenario.audiences {
+            let rules = json!({
+                "tagsAny": audience.tags_any,
+                "tagsAll": audience.tags_all,
+                "tagsNone": audience.tags_none,
+            });
+            let input = json!({ "input": { "name": name, "rules": rules } });
+            let answer = site.client.post(AUDIENCE, input).await?;
+            done(&answer, "audienceCreate")?;
+            ids.insert(name.clone(), text(&answer, "/data/audienceCreate/audience/id")?);
+        }
+        Ok(ids)
+    }
+
+    /// Posts a STOP as the aggregator would.
+    async fn opt_out(
+        &self,
+        connection: ConnectionId,
+        who: &SeedSubscriber,
+        timestamp: i64,
+    ) -> Result<(), Error> {
+        let id = format!("whk_stop_{}", who.phone);
+        let event = Event {
+            kind: EventType::Received,
+            timestamp: chrono::DateTime::from_timestamp(timestamp, 0).unwrap_or_default(),
+            data: EventData {
+                id: id.clone(),
+                reference: None,
+                to: SENDER.to_owned(),
+                from: who.phone.clone(),
+                code: None,
+                text: Some("STOP".to_owned()),
+            },
+        };
+        let body = json!(event).to_string().into_bytes();
+        let secret = WebhookSecret::parse(&self.agreed.webhook_secret).map_err(Error::Signing)?;
+        let signature = sign(&secret, &id, timestamp, &body);
+        let http = http_builder().build().map_err(Error::Post)?;
+        let answer = http
+            .post(format!("{}/hooks/generic/{connection}", self.url))
+            .header(WEBHOOK_ID, id)
+            .header(WEBHOOK_TIMESTAMP, timestamp.to_string())
+            .header(WEBHOOK_SIGNATURE, signature)
+            .body(body)
+            .send()
+            .await
+            .map_err(Error::Post)?;
+        let status = answer.status();
+        if status.is_success() { Ok(()) } else { Err(Error::OptOut(status.as_u16())) }
+    }
+}
+
+/// A caller of the service at `url`.
+pub(super) fn client(url: &str, token: Option<String>) -> Result<Client, Error> {
+    Ok(Client::new(format!("{url}/graphql"), token)?)
+}
+
+fn site_settings(site: &scenario::Site) -> Result<SiteSettings, Error> {
+    let (plan, trial_limit) = match site.plan {
+        SmsPlan::Active => (SmsPlanStatus::Active, None),
+        SmsPlan::Trial(segments) => (SmsPlanStatus::Trial, Some(segments.into())),
+        SmsPlan::None => (SmsPlanStatus::None, None),
+    };
+    let status = match site.status {
+        SiteStatus::Active => rules::SiteStatus::Active,
+        SiteStatus::Inactive => rules::SiteStatus::Inactive,
+    };
+    let zone = site.time_zone.parse::<Zone>();
+    Ok(SiteSettings {
+        name: None,
+        zone: Some(zone.map_err(|_| Error::Value(site.time_zone.clone()))?),
+        subdomain: Some(site.subdomain.clone()),
+        status: Some(status),
+        plan: Some(plan),
+        trial_limit,
+        price: None,
+        quiet_hours: Some(quiet_hours(site.quiet_hours.as_ref())?),
+        has_rule_packs: Some(false),
+        smart_sending: Some(SmartSending { is_enabled: false, window_s: SMART_SENDING_WINDOW_S }),
+    })
+}
+
+fn quiet_hours(hours: Option<&scenario::QuietHours>) -> Result<rules::QuietHours, Error> {
+    let time = |text: &str| {
+        NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| Error::Value(text.to_owned()))
+    };
+    let written = hours.cloned().unwrap_or_default();
+    let (start, end) = (time(&written.start)?, time(&written.end)?);
+    Ok(rules::QuietHours { is_enabled: hours.is_some(), start, end })
+}
+
+fn phone(text: &str) -> Result<PhoneNumber, Error> {
+    PhoneNumber::parse(text).map_err(|_| Error::Value("the sender".to_owned()))
+}
+
+fn row(one: &SeedSubscriber) -> Value {
+    let mut row = json!({ "phoneNumber": one.phone, "tags": one.tags });
+    if let (Some(zone), Some(row)) = (&one.time_zone, row.as_object_mut()) {
+        row.insert("timeZone".to_owned(), json!(zone));
+    }
+    row
+}
+
+/// Refuses an answer that holds errors of either kind.
+fn done(answer: &Value, mutation: &str) -> Result<(), Error> {
+    let errors = answer.pointer(&format!("/data/{mutation}/userErrors"));
+    let is_done = errors.and_then(Value::as_array).is_some_and(Vec::is_empty);
+    if is_done && answer.get("errors").is_none() {
+        return Ok(());
+    }
+    Err(Error::Answer { path: format!("{mutation} without errors"), answer: answer.clone() })
+}
+
+/// The text at a JSON pointer of an answer.
+pub(super) fn text(answer: &Value, path: &str) -> Result<String, Error> {
+    let found = answer.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    found.ok_or_else(|| Error::Answer { path: path.to_owned(), answer: answer.clone() })
+}
