@@ -19,36 +19,54 @@ struct Module {
     never: &'static [&'static str],
 }
 
-const ALL: &[&str] =
-    &["aggregators", "config", "db", "engine", "graphql", "http", "ports", "service"];
+const ALL: &[&str] = &[
+    "aggregators",
+    "causes",
+    "config",
+    "db",
+    "engine",
+    "graphql",
+    "hex",
+    "http",
+    "ports",
+    "service",
+];
 /// Crates that belong to one place: the database's, the schema's, the server's and the client's.
 const OUTSIDE: &[&str] = &["sea_orm", "entity", "async_graphql", "poem", "reqwest"];
 
 /// `main -> app -> http -> graphql -> service -> db`; `engine` is the sibling of `service`.
 const MODULES: &[Module] = &[
-    Module { name: "main", may_name: &["app", "config"], never: OUTSIDE },
+    Module { name: "main", may_name: &["cli"], never: OUTSIDE },
     Module { name: "lib", may_name: &[], never: OUTSIDE },
+    Module {
+        name: "cli",
+        may_name: &["app", "causes", "config", "db", "graphql", "service", "wall_clock"],
+        never: OUTSIDE,
+    },
     Module { name: "app", may_name: ALL, never: &[] },
+    Module { name: "causes", may_name: &[], never: OUTSIDE },
+    Module { name: "hex", may_name: &[], never: OUTSIDE },
+    Module { name: "wall_clock", may_name: &["ports"], never: OUTSIDE },
     Module { name: "config", may_name: &[], never: OUTSIDE },
     Module { name: "ports", may_name: &[], never: OUTSIDE },
     Module {
         name: "http",
-        may_name: &["config", "graphql", "ports", "service"],
+        may_name: &["causes", "config", "graphql", "ports", "service"],
         never: &["sea_orm", "entity", "migration", "reqwest"],
     },
     Module {
         name: "graphql",
-        may_name: &["config", "ports", "service"],
+        may_name: &["causes", "config", "ports", "service"],
         never: &["sea_orm", "entity", "migration", "poem", "reqwest"],
     },
     Module {
         name: "service",
-        may_name: &["config", "db", "ports"],
+        may_name: &["config", "db", "hex", "ports"],
         never: &["sea_orm", "async_graphql", "poem", "reqwest"],
     },
     Module {
         name: "engine",
-        may_name: &["config", "db", "ports"],
+        may_name: &["causes", "config", "db", "hex", "ports"],
         never: &["async_graphql", "poem", "reqwest"],
     },
     Module {
