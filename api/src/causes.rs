@@ -25,3 +25,22 @@ pub fn line(error: &dyn Error) -> String {
     let text = if causes.is_empty() { error.to_string() } else { format!("{error}: {causes}") };
     text.replace(['\n', '\r'], " ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("inner,\non two lines")]
+    struct Inner;
+
+    #[test]
+    fn causes_follow_in_order_on_one_line() {
+        assert_eq!(line(&Outer(Inner)), "outer: inner, on two lines");
+        assert_eq!(chain(&Inner), "");
+    }
+}

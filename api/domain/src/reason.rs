@@ -142,7 +142,7 @@ impl MessageReason {
         match self {
             Self::WaitingForLocalTime => "The chosen time has yet to come.",
             Self::AggregatorBackpressure => {
-                "The aggregator asked for a slower pace, so the message waits for its next turn."
+                "The aggregator is away or asked for a slower pace, so the message waits for its next turn."
             }
             Self::Unsubscribed => "The recipient withdrew consent.",
             Self::KnownUnreachable => "A carrier declared the number unreachable earlier.",

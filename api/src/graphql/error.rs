@@ -5,18 +5,14 @@
 //! **Invariant:** a fault is logged once, with its causes and the id the caller was given, and of
 //! what went wrong the caller is told nothing.
 
+use crate::causes;
 use async_graphql::{Error, ErrorExtensions as _};
-use std::{
-    error::Error as StdError,
-    fmt::{self, Display},
-};
+use std::error::Error as StdError;
 
 /// The extension that carries the code.
 pub(super) const CODE: &str = "code";
 /// The extension that carries the id to quote to support.
 const REQUEST_ID: &str = "requestId";
-/// How many causes of a fault are logged.
-const CAUSES_MAX: usize = 16;
 
 /// The stable codes of top-level errors.
 pub(super) mod code {
@@ -49,7 +45,7 @@ pub(super) fn not_found(kind: &str) -> Error {
 
 /// Logs `fault` under `request_id` and makes what the caller is told of it.
 pub(super) fn internal(request_id: &str, fault: &dyn StdError) -> Error {
-    tracing::error!(request_id, fault = %Causes(fault), "a request failed");
+    tracing::error!(request_id, error = causes::line(fault), "a request failed");
     coded(code::INTERNAL, "Something went wrong on our side.")
         .extend_with(|_, extensions| extensions.set(REQUEST_ID, request_id))
 }
@@ -58,17 +54,6 @@ pub(super) fn internal(request_id: &str, fault: &dyn StdError) -> Error {
 #[derive(Debug, thiserror::Error)]
 #[error("the {0} that another row names is missing")]
 pub(super) struct Missing(pub(super) &'static str);
-
-/// An error and its causes, outermost first.
-struct Causes<'a>(&'a dyn StdError);
-
-impl Display for Causes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let causes = std::iter::successors(self.0.source(), |cause| (*cause).source());
-        causes.take(CAUSES_MAX).try_for_each(|cause| write!(f, ": {cause}"))
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -80,16 +65,5 @@ mod tests {
         assert_eq!(error.message, "Something went wrong on our side.");
         let extensions = serde_json::to_string(&error.extensions).unwrap();
         assert_eq!(extensions, r#"{"code":"INTERNAL","requestId":"r-1"}"#);
-    }
-
-    #[test]
-    fn causes_follow_in_order() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer")]
-        struct Outer(#[source] Missing);
-        assert_eq!(
-            Causes(&Outer(Missing("site"))).to_string(),
-            "outer: the site that another row names is missing"
-        );
     }
 }

@@ -69,7 +69,7 @@ fn check_action(campaign: &Campaign, action: CampaignAction) -> Outcome<(), Camp
     let allowed = CampaignAction::ALL.iter().filter(|action| action.is_allowed_in(campaign.status));
     let allowed: Vec<&str> = allowed.map(|action| action.as_str()).collect();
     let message = format!(
-        "The campaign is {}; it cannot be {} now. What can be done: {}.",
+        "A campaign that is {} cannot be {}. Allowed now: {}.",
         campaign.status,
         past(action),
         allowed.join(", "),
