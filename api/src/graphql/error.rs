@@ -7,7 +7,7 @@
 
 use crate::causes;
 use async_graphql::{Error, ErrorExtensions as _};
-use std::error::Error as StdError;
+use std::{error::Error as StdError, fmt::Display};
 
 /// The extension that carries the code.
 pub(super) const CODE: &str = "code";
