@@ -17,6 +17,7 @@ pub mod front_hyper;
 pub mod front_wiremock;
 mod journal;
 mod ledger;
+mod memory;
 mod outbox;
 mod plan;
 mod wire;
@@ -26,6 +27,7 @@ mod tests;
 
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,6 +124,9 @@ pub enum Error {
     /// The HTTP client cannot be made.
     #[error("the courier's http client cannot be made")]
     Client(#[source] reqwest::Error),
+    /// What was taken before cannot be read back.
+    #[error("what the aggregator took before cannot be read back")]
+    Memory(#[source] std::io::Error),
 }
 
 /// The scripted aggregator: its core and its courier. Clones are the same aggregator.
@@ -136,6 +141,19 @@ impl Aggregator {
     pub fn new(settings: Settings, script: Script, clock: Arc<dyn Now>) -> Result<Self, Error> {
         let courier = Courier::new().map_err(Error::Client)?;
         let core = Core::new(settings, script, clock).map_err(Error::Secret)?;
+        Ok(Self { core: Arc::new(core), courier })
+    }
+
+    /// An aggregator that remembers what it took over restarts, in the file at `memory`.
+    pub fn with_memory(
+        settings: Settings,
+        script: Script,
+        clock: Arc<dyn Now>,
+        memory: &Path,
+    ) -> Result<Self, Error> {
+        let courier = Courier::new().map_err(Error::Client)?;
+        let mut core = Core::new(settings, script, clock).map_err(Error::Secret)?;
+        core.remember(memory).map_err(Error::Memory)?;
         Ok(Self { core: Arc::new(core), courier })
     }
 

@@ -15,7 +15,7 @@ use api::{
     app::{self, App, Settings, StartError},
     causes,
     cli::start_logging,
-    config::{AggregatorConfig, Config, DevSites, process_env},
+    config::{Config, DevSites, process_env},
     service::Fault,
 };
 use rand::Rng as _;
@@ -52,6 +52,9 @@ pub enum DevError {
     },
 }
 
+/// Where the scripted aggregator remembers what it took, in the data directory.
+const MEMORY_FILE: &str = "aggregator.jsonl";
+
 /// How the connection to an aggregator is set up.
 struct Peer {
     base_url: String,
@@ -73,7 +76,7 @@ pub async fn run() -> Result<(), DevError> {
     let app = App::new(db, Arc::new(api::wall_clock::WallClock), settings)?;
 
     let stopped = watch::Sender::new(false);
-    let (peer, scripted) = peer(&config.aggregator, &stopped).await?;
+    let (peer, scripted) = peer(&config, &stopped).await?;
     let reach_all = config.dev.sites == DevSites::All;
     let secret = key::read_or_make(&config.database.data_dir)?;
     seed::seed(app.service(), &peer, &secret, reach_all).await?;
@@ -93,11 +96,12 @@ pub async fn run() -> Result<(), DevError> {
 
 /// The outside aggregator that is configured, or a scripted one of our own.
 async fn peer(
-    config: &AggregatorConfig,
+    config: &Config,
     stopped: &watch::Sender<bool>,
 ) -> Result<(Peer, Vec<JoinHandle<()>>), DevError> {
+    let outside = &config.aggregator;
     if let (Some(url), Some(token), Some(secret)) =
-        (&config.url, &config.token, &config.webhook_secret)
+        (&outside.url, &outside.token, &outside.webhook_secret)
     {
         let peer =
             Peer { base_url: url.clone(), token: token.clone(), webhook_secret: secret.clone() };
@@ -114,7 +118,8 @@ async fn peer(
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(DevError::AggregatorListen)?;
     let address = listener.local_addr().map_err(DevError::AggregatorListen)?;
     let peer = peer_of(address, &settings);
-    let aggregator = Aggregator::new(settings, Script::plain(0, start), clock)?;
+    let memory = config.database.data_dir.join(MEMORY_FILE);
+    let aggregator = Aggregator::with_memory(settings, Script::plain(0, start), clock, &memory)?;
     let couriers = aggregator.clone();
     let (stop_front, stop_courier) = (stop(stopped), stop(stopped));
     let front = tokio::spawn(front_hyper::serve(listener, aggregator, stop_front));

@@ -6,7 +6,9 @@
 mod owing;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -15,6 +17,7 @@ use tokio::sync::Notify;
 use super::decide::{self, Place, RuleUses, Verdict};
 use super::journal::{Answer, Entry, Journal, Seen};
 use super::ledger::{KeyState, Ledger, LedgerSummary, Taken};
+use super::memory::{Memory, Remembered};
 use super::outbox::Outbox;
 use super::wire::{BODY_BYTES_MAX, Reply, WireRequest};
 use super::{Callbacks, Settings, plan};
@@ -39,6 +42,7 @@ pub struct Core {
     clock: Arc<dyn Now>,
     state: Mutex<State>,
     owing: Notify,
+    memory: Option<Memory>,
 }
 
 /// Everything that changes.
@@ -73,7 +77,45 @@ impl Core {
         }
         let state = Mutex::new(state);
         let owing = Notify::new();
-        Ok(Self { settings, script, secret, wrong_secret, clock, state, owing })
+        Ok(Self { settings, script, secret, wrong_secret, clock, state, owing, memory: None })
+    }
+
+    /// Remembers over restarts what is taken, in the file at `path`; what it holds is taken up again,
+    /// with the receipts the script's defaults give it.
+    pub(super) fn remember(&mut self, path: &Path) -> io::Result<()> {
+        let (memory, recalled) = Memory::open(path, self.now())?;
+        let mut state = self.state();
+        for message in recalled.messages {
+            let Some((taken, happenings)) = self.recalled(message) else { continue };
+            state.attempts.insert(taken.request.to.clone(), taken.attempt);
+            let before = self.enter(&mut state, (taken, happenings));
+            for outgoing in before {
+                state.outbox.put(outgoing);
+            }
+        }
+        state.outbox.retain(|outgoing| !recalled.posted.contains(&outgoing.event_id));
+        drop(state);
+        self.memory = Some(memory);
+        Ok(())
+    }
+
+    /// A message as it stood in the ledger before the restart.
+    fn recalled(&self, message: Remembered) -> Option<(Taken, Vec<plan::Happening>)> {
+        let request: SubmitRequest = serde_json::from_str(&message.body).ok()?;
+        let steps = &self.script.defaults.receipts;
+        let at = message.at();
+        let happenings = plan::happenings(&self.script, steps, at, request.not_after);
+        let taken = Taken {
+            id: message.accepted.id.clone(),
+            request,
+            body: message.body.into_bytes().into(),
+            accepted_at: at,
+            attempt: message.attempt,
+            states: happenings.iter().map(|one| (one.at, one.kind.as_str())).collect(),
+            key: message.key,
+            accepted: message.accepted,
+        };
+        Some((taken, happenings))
     }
 
     /// The present instant.
@@ -233,6 +275,9 @@ impl Core {
             let entered = self.taken(&verdict, read, key, body, now, place.attempt);
             reply = Reply::json(202, &entered.0.accepted);
             taken = Some(entered.0.id.clone());
+            if let Some(memory) = &self.memory {
+                memory.took(&entered.0);
+            }
             reply.before = self.enter(state, entered);
         }
         let before = std::mem::take(&mut reply.before);

@@ -30,6 +30,11 @@ impl Outbox {
         }
     }
 
+    /// Keeps only what `keeps` says.
+    pub(crate) fn retain(&mut self, keeps: impl Fn(&Outgoing) -> bool) {
+        self.waiting.retain(|_, outgoing| keeps(outgoing));
+    }
+
     /// When the next is due.
     pub(crate) fn next_due(&self) -> Option<DateTime<Utc>> {
         self.waiting.first_key_value().map(|((due, _, _), _)| *due)

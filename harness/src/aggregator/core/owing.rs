@@ -83,6 +83,9 @@ impl Core {
             let tries = outgoing.tries.saturating_add(1);
             plan::held(&self.script, Outgoing { due, tries, ..outgoing.clone() })
         });
+        if let (Some(memory), None) = (&self.memory, &again) {
+            memory.posted(&outgoing.event_id);
+        }
         let delivery = Delivery {
             kind: self.kind(&outgoing.content),
             message_id: self.message_id(&outgoing.content),

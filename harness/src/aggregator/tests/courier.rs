@@ -213,3 +213,35 @@ defaults: { receipts: [ { after: 1ms, status: sent }, { after: 2ms, status: deli
     task.await.unwrap();
     assert!(server.received_requests().await.unwrap().iter().all(is_genuine));
 }
+
+/// Goal: a restarted aggregator still owes what it owed, and repeats nothing the service stored. Method: one
+/// message taken, one of its two receipts posted, and a second aggregator on the same file.
+#[tokio::test]
+async fn a_restarted_aggregator_remembers_what_it_took_and_still_owes() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("memory.jsonl");
+    let (_server, url) = service(&[]).await;
+    let clock = Arc::new(VirtualClock::new(start()));
+    let make = || {
+        let script = Script::plain(0, start());
+        let settings = Settings { token: "t".to_owned(), ..Settings::default() };
+        Aggregator::with_memory(settings, script, clock.clone(), &file).unwrap()
+    };
+    let first = make();
+    let body = message(TO, &url);
+    assert_eq!(first.core().handle(&post("k1", &body)).status, 202);
+    clock.advance_by(TimeDelta::seconds(1));
+    assert_eq!(first.deliver_due(clock.now()).await.len(), 1);
+    drop(first);
+
+    let second = make();
+    assert_eq!(second.core().summary().accepted, 1);
+    assert_eq!(second.core().handle(&post("k1", &body)).status, 202, "the key still holds");
+    assert_eq!(second.core().summary().accepted, 1, "and takes nothing anew");
+    clock.advance_by(TimeDelta::seconds(5));
+    let delivered = second.deliver_due(clock.now()).await;
+    assert_eq!(delivered.len(), 1);
+    assert_eq!(delivered[0].kind, EventType::Delivered);
+    drop(second);
+    assert_eq!(make().next_due(), None, "all was posted");
+}
