@@ -1,5 +1,6 @@
 //! Connections to aggregators, with their secrets.
 
+use crate::secret::Secret;
 use sea_orm::entity::prelude::*;
 
 /// A row.
@@ -19,11 +20,11 @@ pub struct Model {
     /// Base url.
     pub base_url: String,
     /// Token.
-    pub token: String,
+    pub token: Secret,
     /// Webhook secret.
-    pub webhook_secret: String,
+    pub webhook_secret: Secret,
     /// Webhook secret next.
-    pub webhook_secret_next: Option<String>,
+    pub webhook_secret_next: Option<Secret>,
     /// Key window, in seconds.
     pub key_window_s: i64,
     /// Has lookup.

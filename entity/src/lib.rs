@@ -28,6 +28,7 @@ pub mod message;
 pub mod message_count;
 pub mod opt_out;
 pub mod receipt;
+pub mod secret;
 pub mod sender;
 pub mod site;
 pub mod site_log;

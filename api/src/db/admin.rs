@@ -10,13 +10,14 @@ use domain::{
 use entity::{
     aggregator_connection,
     convert::{self, ms},
+    secret::Secret,
     sender,
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, sea_query::OnConflict,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 /// A number that messages are sent from.
 #[derive(Clone, Debug)]
@@ -35,6 +36,10 @@ pub struct Sender {
     pub is_ready: bool,
 }
 
+fn secret(text: &SecretString) -> Secret {
+    Secret(text.expose_secret().to_owned())
+}
+
 fn connection(row: aggregator_connection::Model) -> Connection {
     Connection {
         id: row.id.into(),
@@ -42,9 +47,9 @@ fn connection(row: aggregator_connection::Model) -> Connection {
         name: row.name,
         kind: row.kind,
         base_url: row.base_url,
-        token: row.token.into(),
-        webhook_secret: row.webhook_secret.into(),
-        webhook_secret_next: row.webhook_secret_next.map(Into::into),
+        token: row.token.0.into(),
+        webhook_secret: row.webhook_secret.0.into(),
+        webhook_secret_next: row.webhook_secret_next.map(|next| next.0.into()),
         key_window_s: row.key_window_s,
         has_lookup: row.has_lookup,
     }
@@ -99,9 +104,9 @@ pub async fn save_connection(txn: &Txn, new: &Connection, now: Instant) -> Resul
         name: Set(new.name.clone()),
         kind: Set(new.kind.clone()),
         base_url: Set(new.base_url.clone()),
-        token: Set(new.token.expose_secret().to_owned()),
-        webhook_secret: Set(new.webhook_secret.expose_secret().to_owned()),
-        webhook_secret_next: Set(next.map(|secret| secret.expose_secret().to_owned())),
+        token: Set(secret(&new.token)),
+        webhook_secret: Set(secret(&new.webhook_secret)),
+        webhook_secret_next: Set(next.map(secret)),
         key_window_s: Set(new.key_window_s),
         has_lookup: Set(new.has_lookup),
         status_page_url: Set(None),
