@@ -10,21 +10,33 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 /// Enters the gate beside others: to plan, to claim, to put a message back.
 pub async fn enter(txn: &Txn, campaign: CampaignId) -> Result<()> {
-    lock(txn, "SELECT pg_advisory_xact_lock_shared($1)", campaign).await
+    take(txn, "SELECT pg_advisory_xact_lock_shared($1)", key(campaign)).await
 }
 
 /// Closes the gate: whoever is inside leaves first, and nobody enters before the transaction ends.
 pub async fn close(txn: &Txn, campaign: CampaignId) -> Result<()> {
-    lock(txn, "SELECT pg_advisory_xact_lock($1)", campaign).await
+    take(txn, "SELECT pg_advisory_xact_lock($1)", key(campaign)).await
 }
 
-async fn lock(txn: &Txn, sql: &str, campaign: CampaignId) -> Result<()> {
+/// Makes the transaction the only one that plans the campaign: a second node waits, and goes on from where
+/// the first left off.
+pub async fn plan(txn: &Txn, campaign: CampaignId) -> Result<()> {
+    take(txn, "SELECT pg_advisory_xact_lock($1)", key(campaign) ^ PLANNING).await
+}
+
+/// Tells the planners' lock of a campaign from its gate.
+const PLANNING: u64 = 1;
+
+/// The low half of a version 7 UUID is random: two campaigns share a lock about never, and if they do, one
+/// merely waits for the other.
+fn key(campaign: CampaignId) -> u64 {
+    campaign.0.as_u64_pair().1
+}
+
+async fn take(txn: &Txn, sql: &str, key: u64) -> Result<()> {
     if txn.get_database_backend() == DbBackend::Postgres {
-        // The low half of a version 7 UUID is random: two campaigns share a lock about never, and if they
-        // do, one merely waits for the other.
-        let (_, low) = campaign.0.as_u64_pair();
-        let statement =
-            Statement::from_sql_and_values(DbBackend::Postgres, sql, [low.cast_signed().into()]);
+        let key = key.cast_signed();
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [key.into()]);
         txn.execute_raw(statement).await?;
     }
     Ok(())

@@ -38,7 +38,7 @@ impl Driver {
 
 async fn drive(engine: Arc<Engine>, task: Task, mut shutdown: watch::Receiver<bool>) {
     while !*shutdown.borrow_and_update() {
-        let pause = look(&engine, task).await;
+        let pause = look(&engine, task, &shutdown).await;
         tokio::select! {
             () = engine.bells.heard(task) => {}
             () = tokio::time::sleep(pause) => {}
@@ -48,8 +48,11 @@ async fn drive(engine: Arc<Engine>, task: Task, mut shutdown: watch::Receiver<bo
 }
 
 /// Activates until there is nothing to do, and answers how long to wait for a ring.
-async fn look(engine: &Arc<Engine>, task: Task) -> Duration {
+async fn look(engine: &Arc<Engine>, task: Task, shutdown: &watch::Receiver<bool>) -> Duration {
     for _ in 0..BURST_MAX {
+        if *shutdown.borrow() {
+            break;
+        }
         let activation = {
             let engine = Arc::clone(engine);
             // A task of its own, so that a panic ends the activation and not the reconciler.

@@ -32,6 +32,7 @@ impl Engine {
         }
         let txn = self.db.begin_write().await?;
         gate::enter(&txn, id).await?;
+        gate::plan(&txn, id).await?;
         let run = counts::run(&txn, id).await?.filter(|run| run.planned_at.is_none());
         let (Some(run), true) = (run, attempts::is_open(&txn, id).await?) else { return Ok(false) };
         let Some(campaign) = campaigns::find_any(&txn, id).await? else { return Ok(false) };

@@ -10,7 +10,7 @@ use crate::{
 };
 use domain::{
     Instant,
-    campaign::{Campaign, Trigger},
+    campaign::{Campaign, CampaignStatus, Trigger},
     id::CampaignId,
     reason::StatusReason,
     site,
@@ -39,8 +39,8 @@ impl Engine {
             return Ok(false);
         };
         let is_due = campaign.schedule.as_ref().is_some_and(|schedule| schedule.starts_at <= now);
-        if !is_due {
-            // Rescheduled since it was found due.
+        if !is_due || campaign.status != CampaignStatus::Scheduled {
+            // Rescheduled, canceled, or started by another node since it was found due.
             return Ok(false);
         }
         let failure = self.obstacle(&txn, &campaign, now).await?;
