@@ -1,13 +1,12 @@
-//! Hand-over: claiming messages with their attempts written ahead, and recording what became of them.
+//! Claims: messages taken to be handed over, their attempts written ahead.
 //!
-//! **Invariant:** an attempt is committed before its request leaves, and its outcome is recorded whatever
-//! happened to the message meanwhile: an acceptance is a fact.
+//! **Invariant:** an attempt is committed before its request leaves.
 //! **Invariant:** a lease that runs out makes a message unknown, never ready again.
 
 use super::{
     Result, Txn,
     counts::Deltas,
-    expect_rows,
+    expect_rows, outcomes,
     plans::{self, key, standing_of},
     runs, subscribers,
 };
@@ -20,13 +19,13 @@ use domain::{
     subscriber::SubscriberStatus,
 };
 use entity::{
-    attempt, campaign,
-    convert::{code, instant, ms},
+    attempt,
+    convert::{instant, ms},
     message,
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
+    ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType},
 };
@@ -73,13 +72,6 @@ pub struct Claim {
     pub request_digest: String,
     /// Billable segments of its text.
     pub segments: i64,
-}
-
-/// Whether messages of a campaign may be handed over, read inside the claiming transaction.
-pub async fn is_open(txn: &Txn, campaign_id: CampaignId) -> Result<bool> {
-    let row = campaign::Entity::find_by_id(campaign_id.0).one(txn).await?;
-    let Some(row) = row else { return Ok(false) };
-    Ok(code::<domain::campaign::CampaignStatus>("campaign", &row.status)?.is_running())
 }
 
 /// Takes up to `limit` due messages of a campaign. Those that `judge` no longer lets leave are put away.
@@ -213,184 +205,6 @@ pub async fn claim(txn: &Txn, claims: &[Claim], claimer: Claimer<'_>, now: Insta
     runs::note(txn, first.candidate.row.campaign_id, Some(now), None).await
 }
 
-/// What one attempt proved.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The aggregator took it, under this id.
-    Accepted {
-        /// The aggregator's id for the message.
-        provider_id: String,
-        /// Billable segments by the aggregator's account, if it gave one.
-        segments: Option<i64>,
-    },
-    /// It was refused, and repeating it cannot help.
-    Rejected {
-        /// Why.
-        reason: MessageReason,
-        /// The aggregator's own code.
-        code: Option<String>,
-    },
-    /// It was certainly not taken; try again at `retry_at`.
-    NotSent {
-        /// When.
-        retry_at: Instant,
-        /// The aggregator's own code.
-        code: Option<String>,
-    },
-    /// It was certainly not taken, and the engine gives up.
-    GivenUp {
-        /// The aggregator's own code.
-        code: Option<String>,
-    },
-    /// It may or may not have been taken.
-    Unknown,
-}
-
-impl Outcome {
-    /// Its name in the attempt's row.
-    const fn as_str(&self) -> &'static str {
-        match self {
-            Self::Accepted { .. } => "accepted",
-            Self::Rejected { .. } => "rejected",
-            Self::NotSent { .. } | Self::GivenUp { .. } => "not_sent",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    fn code(&self) -> Option<&str> {
-        match self {
-            Self::Rejected { code, .. } | Self::NotSent { code, .. } | Self::GivenUp { code } => {
-                code.as_deref()
-            }
-            Self::Accepted { .. } | Self::Unknown => None,
-        }
-    }
-
-    fn provider_id(&self) -> Option<&str> {
-        match self {
-            Self::Accepted { provider_id, .. } => Some(provider_id),
-            _ => None,
-        }
-    }
-
-    /// What it proves about the message; none when the message simply waits again.
-    fn evidence(&self) -> Option<Standing> {
-        Some(match self {
-            Self::Accepted { .. } => Standing::plain(MessageState::Accepted),
-            Self::Rejected { reason, .. } => Standing::because(MessageState::Undelivered, *reason),
-            Self::GivenUp { .. } => {
-                Standing::because(MessageState::Undelivered, MessageReason::AggregatorUnavailable)
-            }
-            Self::Unknown => Standing::because(MessageState::Unknown, MessageReason::AnswerLost),
-            Self::NotSent { .. } => return None,
-        })
-    }
-}
-
-/// An attempt that ended.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// The attempt.
-    pub attempt_id: AttemptId,
-    /// The message.
-    pub message_id: MessageId,
-    /// What it proved.
-    pub outcome: Outcome,
-}
-
-/// Records how attempts of one campaign on one connection ended. `is_open` says whether a message that was not sent may wait
-/// again; the gate must be entered. Answers with the aggregator's ids that were new, whose receipts may
-/// be parked.
-pub async fn record(
-    txn: &Txn,
-    ended: &[Ended],
-    is_open: bool,
-    now: Instant,
-) -> Result<Vec<String>> {
-    let rows = lock_messages(txn, ended.iter().map(|end| end.message_id.0)).await?;
-    let mut deltas = Deltas::default();
-    let (mut messaged, mut accepted) = (Vec::new(), Vec::new());
-    let mut campaign = None;
-    for end in ended {
-        end_attempt(txn, end, now).await?;
-        let Some(row) = rows.get(&end.message_id.0) else { continue };
-        campaign = Some(row.campaign_id);
-        let before = standing_of(row)?;
-        let after = after(before, end, is_open);
-        let change = change(row, end, after, now);
-        change.update_without_returning(txn).await?;
-        if after != before {
-            deltas.moved(key(row, before), after);
-        }
-        if let Some(provider_id) = end.outcome.provider_id() {
-            messaged.push(row.subscriber_id);
-            accepted.push(provider_id.to_owned());
-        }
-    }
-    deltas.apply(txn).await?;
-    subscribers::messaged(txn, &messaged, now).await?;
-    if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
-        runs::note(txn, campaign, None, Some(now)).await?;
-    }
-    Ok(accepted)
-}
-
-fn after(before: Standing, end: &Ended, is_open: bool) -> Standing {
-    match end.outcome.evidence() {
-        Some(evidence) => before.join(evidence),
-        // A receipt may have settled the message meanwhile: only one still in flight waits again.
-        None if before.state != MessageState::InFlight => before,
-        None if is_open => {
-            Standing::because(MessageState::Deferred, MessageReason::AggregatorBackpressure)
-        }
-        None => Standing::because(MessageState::Canceled, MessageReason::CampaignCanceled),
-    }
-}
-
-fn change(
-    row: &message::Model,
-    end: &Ended,
-    after: Standing,
-    now: Instant,
-) -> message::ActiveModel {
-    let mut change = message::ActiveModel {
-        id: Set(row.id),
-        state: Set(after.state.as_str().to_owned()),
-        reason: Set(after.reason.map(|reason| reason.as_str().to_owned())),
-        lease_until: Set(None),
-        updated_at: Set(ms(now)),
-        aggregator_code: end.outcome.code().map_or(NotSet, |code| Set(Some(code.to_owned()))),
-        ..Default::default()
-    };
-    match &end.outcome {
-        Outcome::Accepted { provider_id, segments } => {
-            change.provider_id = Set(Some(provider_id.clone()));
-            change.accepted_at = Set(Some(row.accepted_at.unwrap_or(ms(now))));
-            if segments.is_some() {
-                change.segments = Set(*segments);
-            }
-        }
-        Outcome::NotSent { retry_at, .. } if after.state == MessageState::Deferred => {
-            change.due_at = Set(ms(*retry_at));
-            change.deferred_from = Set(Some(row.deferred_from.unwrap_or(row.due_at)));
-        }
-        _ => {}
-    }
-    change
-}
-
-async fn end_attempt(txn: &Txn, end: &Ended, now: Instant) -> Result<()> {
-    let ended = attempt::Entity::update_many()
-        .col_expr(attempt::Column::Outcome, end.outcome.as_str().into())
-        .col_expr(attempt::Column::OutcomeCode, end.outcome.code().into())
-        .col_expr(attempt::Column::EndedAt, ms(now).into())
-        .col_expr(attempt::Column::ProviderId, end.outcome.provider_id().into())
-        .filter(attempt::Column::Id.eq(end.attempt_id.0))
-        .exec(txn)
-        .await?;
-    expect_rows("an attempt's outcome", ended.rows_affected, 1)
-}
-
 /// Locks messages in order of id.
 pub(super) async fn lock_messages(
     txn: &Txn,
@@ -440,7 +254,7 @@ pub async fn expire(
     for row in &rows {
         deltas.moved(key(row, standing_of(row)?), to);
         attempt::Entity::update_many()
-            .col_expr(attempt::Column::Outcome, Outcome::Unknown.as_str().into())
+            .col_expr(attempt::Column::Outcome, outcomes::UNKNOWN.into())
             .col_expr(attempt::Column::EndedAt, ms(now).into())
             .filter(attempt::Column::MessageId.eq(row.id))
             .filter(attempt::Column::Fence.eq(row.fence))

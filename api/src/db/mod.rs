@@ -16,6 +16,7 @@ pub mod gate;
 pub mod idempotency;
 pub mod keys;
 pub mod messages;
+pub mod outcomes;
 pub mod page;
 pub mod plans;
 pub mod receipts;

@@ -4,7 +4,8 @@
 use super::{Activity, Engine, Fault};
 use crate::{
     db::{
-        attempts, campaigns, counts, gate,
+        campaigns, counts, gate,
+        outcomes::{self, Gate},
         plans::{self, Batch},
         revisions, runs, sites,
     },
@@ -34,7 +35,8 @@ impl Engine {
         gate::enter(&txn, id).await?;
         gate::plan(&txn, id).await?;
         let run = counts::run(&txn, id).await?.filter(|run| run.planned_at.is_none());
-        let (Some(run), true) = (run, attempts::is_open(&txn, id).await?) else { return Ok(false) };
+        let standing = outcomes::gate(&txn, id).await?;
+        let (Some(run), Gate::Open) = (run, standing) else { return Ok(false) };
         let Some(campaign) = campaigns::find_any(&txn, id).await? else { return Ok(false) };
         let steps = revisions::steps(&txn, campaign.revision_id).await?;
         let Some(step) = steps.first() else { return Ok(false) };

@@ -3,8 +3,10 @@
 use super::{Lane, span};
 use crate::{
     db::{
-        attempts::{self, Claim, Claimer, Ended, Outcome},
-        gate, receipts,
+        attempts::{self, Claim, Claimer},
+        gate,
+        outcomes::{self, Ended, Gate, Outcome},
+        receipts,
     },
     engine::{Engine, Fault},
     hex,
@@ -81,7 +83,7 @@ impl Engine {
         let id = lane.campaign.id;
         let txn = self.db.begin_write().await?;
         gate::enter(&txn, id).await?;
-        if !attempts::is_open(&txn, id).await? {
+        if outcomes::gate(&txn, id).await? != Gate::Open {
             return Ok(Claimed { touched: 0, handovers: Vec::new() });
         }
         let due =
@@ -219,8 +221,8 @@ impl Engine {
     async fn record(&self, lane: &Lane, ended: &[Ended], now: Instant) -> Result<(), Fault> {
         let txn = self.db.begin_write().await?;
         gate::enter(&txn, lane.campaign.id).await?;
-        let is_open = attempts::is_open(&txn, lane.campaign.id).await?;
-        let accepted = attempts::record(&txn, ended, is_open, now).await?;
+        let standing = outcomes::gate(&txn, lane.campaign.id).await?;
+        let accepted = outcomes::record(&txn, ended, standing, now).await?;
         let woken = receipts::unpark(&txn, lane.connection.id, &accepted).await?;
         txn.commit().await?;
         if woken > 0 {

@@ -1,0 +1,228 @@
+//! What hand-overs came to: outcomes recorded on attempts and messages.
+//!
+//! **Invariant:** an outcome is recorded whatever happened to the message meanwhile: an acceptance is a
+//! fact, and a proof that nothing was taken is one too.
+
+use super::{
+    Result, Txn,
+    attempts::lock_messages,
+    counts::Deltas,
+    expect_rows,
+    plans::{key, standing_of},
+    runs, subscribers,
+};
+use domain::{
+    Instant,
+    campaign::CampaignStatus,
+    id::{AttemptId, CampaignId, MessageId},
+    message::{MessageState, Standing},
+    reason::MessageReason,
+};
+use entity::{
+    attempt, campaign,
+    convert::{code, ms},
+    message,
+};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait, EntityTrait, QueryFilter,
+};
+
+/// The outcome of an attempt nobody knows.
+pub(super) const UNKNOWN: &str = "unknown";
+
+/// Whether messages of a campaign may be handed over, read inside the transaction that acts on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// They may.
+    Open,
+    /// They may not, and whatever waits is canceled for this reason.
+    Closed(MessageReason),
+}
+
+/// How the gate of a campaign stands.
+pub async fn gate(txn: &Txn, campaign_id: CampaignId) -> Result<Gate> {
+    let row = campaign::Entity::find_by_id(campaign_id.0).one(txn).await?;
+    let Some(row) = row else { return Ok(Gate::Closed(MessageReason::CampaignCanceled)) };
+    Ok(match code::<CampaignStatus>("campaign", &row.status)? {
+        status if status.is_running() => Gate::Open,
+        CampaignStatus::Failed => Gate::Closed(MessageReason::CampaignFailed),
+        _ => Gate::Closed(MessageReason::CampaignCanceled),
+    })
+}
+
+/// What one attempt proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The aggregator took it, under this id.
+    Accepted {
+        /// The aggregator's id for the message.
+        provider_id: String,
+        /// Billable segments by the aggregator's account, if it gave one.
+        segments: Option<i64>,
+    },
+    /// It was refused, and repeating it cannot help.
+    Rejected {
+        /// Why.
+        reason: MessageReason,
+        /// The aggregator's own code.
+        code: Option<String>,
+    },
+    /// It was certainly not taken; try again at `retry_at`.
+    NotSent {
+        /// When.
+        retry_at: Instant,
+        /// The aggregator's own code.
+        code: Option<String>,
+    },
+    /// It was certainly not taken, and the engine gives up.
+    GivenUp {
+        /// The aggregator's own code.
+        code: Option<String>,
+    },
+    /// It may or may not have been taken.
+    Unknown,
+}
+
+impl Outcome {
+    /// Its name in the attempt's row.
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Rejected { .. } => "rejected",
+            Self::NotSent { .. } | Self::GivenUp { .. } => "not_sent",
+            Self::Unknown => UNKNOWN,
+        }
+    }
+
+    fn code(&self) -> Option<&str> {
+        match self {
+            Self::Rejected { code, .. } | Self::NotSent { code, .. } | Self::GivenUp { code } => {
+                code.as_deref()
+            }
+            Self::Accepted { .. } | Self::Unknown => None,
+        }
+    }
+
+    fn provider_id(&self) -> Option<&str> {
+        match self {
+            Self::Accepted { provider_id, .. } => Some(provider_id),
+            _ => None,
+        }
+    }
+
+    /// What it proves about the message; none when the message simply waits again.
+    fn evidence(&self) -> Option<Standing> {
+        Some(match self {
+            Self::Accepted { .. } => Standing::plain(MessageState::Accepted),
+            Self::Rejected { reason, .. } => Standing::because(MessageState::Undelivered, *reason),
+            Self::GivenUp { .. } => {
+                Standing::because(MessageState::Undelivered, MessageReason::AggregatorUnavailable)
+            }
+            Self::Unknown => Standing::because(MessageState::Unknown, MessageReason::AnswerLost),
+            Self::NotSent { .. } => return None,
+        })
+    }
+}
+
+/// An attempt that ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The attempt.
+    pub attempt_id: AttemptId,
+    /// The message.
+    pub message_id: MessageId,
+    /// What it proved.
+    pub outcome: Outcome,
+}
+
+/// Records how attempts of one campaign on one connection ended. `gate` says whether a message that
+/// was not sent may wait again; it must be entered. Answers with the aggregator's ids that were new, whose receipts may
+/// be parked.
+pub async fn record(txn: &Txn, ended: &[Ended], gate: Gate, now: Instant) -> Result<Vec<String>> {
+    let rows = lock_messages(txn, ended.iter().map(|end| end.message_id.0)).await?;
+    let mut deltas = Deltas::default();
+    let (mut messaged, mut accepted) = (Vec::new(), Vec::new());
+    let mut campaign = None;
+    for end in ended {
+        end_attempt(txn, end, now).await?;
+        let Some(row) = rows.get(&end.message_id.0) else { continue };
+        campaign = Some(row.campaign_id);
+        let before = standing_of(row)?;
+        let after = after(before, end, gate);
+        let change = change(row, end, after, now);
+        change.update_without_returning(txn).await?;
+        if after != before {
+            deltas.moved(key(row, before), after);
+        }
+        if let Some(provider_id) = end.outcome.provider_id() {
+            messaged.push(row.subscriber_id);
+            accepted.push(provider_id.to_owned());
+        }
+    }
+    deltas.apply(txn).await?;
+    subscribers::messaged(txn, &messaged, now).await?;
+    if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
+        runs::note(txn, campaign, None, Some(now)).await?;
+    }
+    Ok(accepted)
+}
+
+fn after(before: Standing, end: &Ended, gate: Gate) -> Standing {
+    let waits = Standing::because(MessageState::Deferred, MessageReason::AggregatorBackpressure);
+    match (end.outcome.evidence(), before.state, gate) {
+        (Some(evidence), ..) => before.join(evidence),
+        // The lease may have run out while the request was under way: now it is known after all.
+        (None, MessageState::InFlight | MessageState::Unknown, Gate::Open) => waits,
+        (None, MessageState::InFlight, Gate::Closed(reason)) => {
+            Standing::because(MessageState::Canceled, reason)
+        }
+        // A receipt settled the message meanwhile.
+        (None, ..) => before,
+    }
+}
+
+fn change(
+    row: &message::Model,
+    end: &Ended,
+    after: Standing,
+    now: Instant,
+) -> message::ActiveModel {
+    let mut change = message::ActiveModel {
+        id: Set(row.id),
+        state: Set(after.state.as_str().to_owned()),
+        reason: Set(after.reason.map(|reason| reason.as_str().to_owned())),
+        lease_until: Set(None),
+        updated_at: Set(ms(now)),
+        aggregator_code: end.outcome.code().map_or(NotSet, |code| Set(Some(code.to_owned()))),
+        ..Default::default()
+    };
+    match &end.outcome {
+        Outcome::Accepted { provider_id, segments } => {
+            change.provider_id = Set(Some(provider_id.clone()));
+            change.accepted_at = Set(Some(row.accepted_at.unwrap_or(ms(now))));
+            if segments.is_some() {
+                change.segments = Set(*segments);
+            }
+        }
+        Outcome::NotSent { retry_at, .. } if after.state == MessageState::Deferred => {
+            change.due_at = Set(ms(*retry_at));
+            change.deferred_from = Set(Some(row.deferred_from.unwrap_or(row.due_at)));
+        }
+        _ => {}
+    }
+    change
+}
+
+async fn end_attempt(txn: &Txn, end: &Ended, now: Instant) -> Result<()> {
+    let ended = attempt::Entity::update_many()
+        .col_expr(attempt::Column::Outcome, end.outcome.as_str().into())
+        .col_expr(attempt::Column::OutcomeCode, end.outcome.code().into())
+        .col_expr(attempt::Column::EndedAt, ms(now).into())
+        .col_expr(attempt::Column::ProviderId, end.outcome.provider_id().into())
+        .filter(attempt::Column::Id.eq(end.attempt_id.0))
+        .exec(txn)
+        .await?;
+    expect_rows("an attempt's outcome", ended.rows_affected, 1)
+}
