@@ -39,8 +39,14 @@ pub enum Error {
     #[error("the service cannot be set up")]
     Setup(#[source] api::service::Fault),
     /// The scenario says something that the service does not take.
-    #[error("`{0}` of the scenario is not one")]
-    Value(String),
+    #[error("`{value}` is not a value that the service takes")]
+    Value {
+        /// What it says.
+        value: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There is no audience of that name.
     #[error("there is no audience `{0}`")]
     NoAudience(String),
