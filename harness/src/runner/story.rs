@@ -162,9 +162,12 @@ impl<'a> Story<'a> {
 /// What an operator changed, in words.
 fn words(change: &SiteChange) -> String {
     let mut said = Vec::new();
-    said.extend(change.status.map(|status| format!("status {status:?}")));
-    said.extend(change.plan.map(|plan| format!("plan {plan:?}")));
-    said.extend(change.subdomain.as_ref().map(|name| format!("subdomain `{name}`")));
+    said.extend(change.status.map(|status| format!("status {status:?}").to_lowercase()));
+    said.extend(change.plan.map(|plan| format!("plan {plan:?}").to_lowercase()));
+    said.extend(change.subdomain.as_ref().map(|name| match name.as_str() {
+        "" => "no subdomain".to_owned(),
+        name => format!("subdomain {name}"),
+    }));
     format!("→ site set: {}", said.join(", "))
 }
 
