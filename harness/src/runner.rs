@@ -13,7 +13,13 @@ mod files;
 mod story;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
 use crate::client;
+use crate::privacy::mask_all;
 use crate::scenario::Scenario;
 use crate::world::{self, World};
 
@@ -32,7 +38,7 @@ pub enum Error {
     Client(#[from] client::Error),
     /// The subscription ended while the story went on.
     #[error("the subscription to the site's campaigns ended")]
-    Ended(#[source] client::Ended),
+    Ended(#[source] Box<client::Ended>),
     /// An event that was committed did not arrive.
     #[error("the event at the end of the log did not arrive in time")]
     EventLost,
@@ -41,7 +47,7 @@ pub enum Error {
     Answer {
         /// The call, or what was looked for in its answer.
         call: String,
-        /// The answer.
+        /// The answer, phones masked.
         answer: String,
     },
     /// A step waits for what never comes.
@@ -67,20 +73,34 @@ pub struct Played {
     pub problems: Vec<String>,
 }
 
+impl From<client::Ended> for Error {
+    fn from(ended: client::Ended) -> Self {
+        Self::Ended(Box::new(ended))
+    }
+}
+
+impl Error {
+    /// An answer that is none to `call`.
+    fn answer(call: &str, answer: &Value) -> Self {
+        Self::Answer { call: call.to_owned(), answer: mask_all(&answer.to_string()) }
+    }
+}
+
 /// Plays a scenario in a world of its own.
 pub async fn play(scenario: &Scenario) -> Result<Played, Error> {
     let world = World::start(scenario).await?;
-    let mut story = Story::begin(&world, scenario).await?;
-    let told = story.tell().await;
-    let played = match told {
-        Ok(()) => story.end().await,
-        Err(error) => Err(error),
-    };
+    let told = tell(&world, scenario).await;
     // A story that failed has told why; that its world is not idle then is no news.
     let stopped = world.stop().await;
-    let mut played = played?;
+    let mut played = told?;
     if let Err(error) = stopped {
         played.problems.push(api::causes::line(&error));
     }
     Ok(played)
+}
+
+async fn tell(world: &World, scenario: &Scenario) -> Result<Played, Error> {
+    let mut story = Story::begin(world, scenario).await?;
+    story.tell().await?;
+    story.end().await
 }

@@ -62,12 +62,12 @@ impl Changes {
     pub(super) async fn begin(world: &World) -> Result<Self, Error> {
         let cursor = end_of_log(world).await?;
         let after = json!({ "after": cursor });
-        let subscription = world.client().subscribe(CHANGED, after).await.map_err(Error::Ended)?;
+        let subscription = world.client().subscribe(CHANGED, after).await?;
         Ok(Self { subscription, cursor, campaigns: BTreeMap::new(), problems: Vec::new() })
     }
 
     /// Every change up to the present end of the log that was not told before.
-    pub(super) async fn new(&mut self, world: &World) -> Result<Vec<Change>, Error> {
+    pub(super) async fn since_last(&mut self, world: &World) -> Result<Vec<Change>, Error> {
         let end = end_of_log(world).await?;
         let mut changes = Vec::new();
         for _ in 0..CHANGES_MAX {
@@ -76,7 +76,7 @@ impl Changes {
             }
             let next = tokio::time::timeout(ARRIVAL_WAIT, self.subscription.next_value()).await;
             let Ok(Some(next)) = next else { return Err(Error::EventLost) };
-            let change = next.map_err(Error::Ended)?;
+            let change = next?;
             changes.push(self.read(&change)?);
         }
         Err(Error::EventLost)
@@ -84,7 +84,7 @@ impl Changes {
 
     /// Ends the subscription; answers what was wrong with what it told.
     pub(super) async fn end(self) -> Result<Vec<String>, Error> {
-        self.subscription.close().await.map_err(Error::Ended)?;
+        self.subscription.close().await?;
         Ok(self.problems)
     }
 
@@ -93,7 +93,7 @@ impl Changes {
             |call: &str| Error::Answer { call: call.to_owned(), answer: answer.to_string() };
         let change = answer.pointer("/data/campaignsChanged").ok_or_else(|| lacks("a change"))?;
         let text = |path: &str| change.pointer(path).and_then(Value::as_str);
-        self.cursor = text("/cursor").ok_or_else(|| lacks("a cursor"))?.to_owned();
+        text("/cursor").ok_or_else(|| lacks("a cursor"))?.clone_into(&mut self.cursor);
         let at = text("/event/occurredAt").and_then(|at| at.parse().ok());
         let at = at.ok_or_else(|| lacks("an event with an instant"))?;
         let id = text("/event/campaignId").ok_or_else(|| lacks("a campaign"))?;
@@ -144,8 +144,5 @@ impl Changes {
 async fn end_of_log(world: &World) -> Result<String, Error> {
     let answer = world.client().post(END, json!({})).await?;
     let cursor = answer.pointer("/data/site/campaigns/liveCursor").and_then(Value::as_str);
-    cursor.map(str::to_owned).ok_or_else(|| Error::Answer {
-        call: "the end of the site's log".to_owned(),
-        answer: answer.to_string(),
-    })
+    cursor.map(str::to_owned).ok_or_else(|| Error::answer("the end of the site's log", &answer))
 }

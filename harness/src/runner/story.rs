@@ -120,7 +120,7 @@ impl<'a> Story<'a> {
             self.journaled = last.seq.saturating_add(1);
         }
         self.timeline.push_journal(&seen);
-        for change in self.changes.new(self.world).await? {
+        for change in self.changes.since_last(self.world).await? {
             self.timeline.push(change.at, phase, "service", change.words);
         }
         self.timeline.next_beat();

@@ -91,7 +91,7 @@ impl World {
         let answer = self.client().post(CAMPAIGN, json!({ "id": id })).await?;
         let campaign = answer.pointer("/data/campaign").filter(|found| !found.is_null());
         let Some(campaign) = campaign.filter(|_| answer.get("errors").is_none()) else {
-            return Err(Error::Answer { path: "campaign".to_owned(), answer });
+            return Err(Error::answer("campaign", &answer));
         };
         let mut audit = Audit::of(id, campaign)?;
         let nodes = self.pages(MESSAGES, json!({ "id": id }), "/data/campaign/messages").await?;
@@ -123,7 +123,7 @@ impl World {
             let page = answer.pointer(path).filter(|_| answer.get("errors").is_none());
             let found = page.and_then(|page| page.get("nodes")?.as_array());
             let (Some(page), Some(found)) = (page, found) else {
-                return Err(Error::Answer { path: path.to_owned(), answer });
+                return Err(Error::answer(path, &answer));
             };
             nodes.extend(found.iter().cloned());
             if page.pointer("/pageInfo/hasNextPage") != Some(&Value::Bool(true)) {
@@ -131,7 +131,7 @@ impl World {
             }
             after = page.pointer("/pageInfo/endCursor").cloned().unwrap_or_default();
         }
-        Err(Error::Answer { path: format!("the end of {path}"), answer: Value::Null })
+        Err(Error::answer(&format!("the end of {path}"), &Value::Null))
     }
 }
 
@@ -211,5 +211,5 @@ impl Audit {
 
 fn number(answer: &Value, path: &str) -> Result<u64, Error> {
     let found = answer.pointer(path).and_then(Value::as_u64);
-    found.ok_or_else(|| Error::Answer { path: path.to_owned(), answer: answer.clone() })
+    found.ok_or_else(|| Error::answer(path, answer))
 }

@@ -259,11 +259,11 @@ fn done(answer: &Value, mutation: &str) -> Result<(), Error> {
     if is_done && answer.get("errors").is_none() {
         return Ok(());
     }
-    Err(Error::Answer { path: format!("{mutation} without errors"), answer: answer.clone() })
+    Err(Error::answer(&format!("{mutation} without errors"), answer))
 }
 
 /// The text at a JSON pointer of an answer.
 pub(super) fn text(answer: &Value, path: &str) -> Result<String, Error> {
     let found = answer.pointer(path).and_then(Value::as_str).map(str::to_owned);
-    found.ok_or_else(|| Error::Answer { path: path.to_owned(), answer: answer.clone() })
+    found.ok_or_else(|| Error::answer(path, answer))
 }

@@ -6,6 +6,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -19,26 +20,25 @@ use tokio::{sync::Semaphore, task::JoinSet};
 /// Stories played at once: each is a service, a database and an aggregator of its own.
 const AT_ONCE: usize = 4;
 
-fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+fn files(folder: &str, ending: &str) -> io::Result<Vec<PathBuf>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().ends_with(ending))
-        .collect();
+    let entries = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut files = entries.collect::<io::Result<Vec<PathBuf>>>()?;
+    files.retain(|path| path.to_string_lossy().ends_with(ending));
     files.sort();
-    files
+    Ok(files)
 }
 
+/// A file's name up to its first full stop.
 fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap().to_string_lossy().into_owned();
-    name.split('.').next().unwrap().to_owned()
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or_default().to_owned()
 }
 
-async fn play_all() -> BTreeMap<String, Result<Played, String>> {
+async fn play_all(files: Vec<PathBuf>) -> BTreeMap<String, Result<Played, String>> {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut stories = JoinSet::new();
-    for path in files("scenarios", ".yaml") {
+    for path in files {
         let turns = Arc::clone(&turns);
         stories.spawn(async move {
             let _turn = turns.acquire().await;
@@ -55,7 +55,7 @@ async fn play(path: &Path) -> Result<Played, String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_scenario_is_told_as_it_was() {
-    let mut told = play_all().await;
+    let mut told = play_all(files("scenarios", ".yaml").unwrap()).await;
     let mut problems: Vec<String> = Vec::new();
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
@@ -79,8 +79,9 @@ async fn every_scenario_is_told_as_it_was() {
 #[test]
 fn every_snapshot_has_its_scenario() {
     let scenarios: BTreeSet<String> =
-        files("scenarios", ".yaml").iter().map(|path| stem(path)).collect();
+        files("scenarios", ".yaml").unwrap().iter().map(|path| stem(path)).collect();
     let kept: BTreeSet<String> = files("tests/it/snapshots", ".yaml.snap")
+        .unwrap()
         .iter()
         .map(|path| stem(path).split_once('@').unwrap().1.to_owned())
         .collect();
@@ -89,7 +90,7 @@ fn every_snapshot_has_its_scenario() {
 
 #[test]
 fn every_scenario_says_why_it_exists() {
-    for path in files("scenarios", ".yaml") {
+    for path in files("scenarios", ".yaml").unwrap() {
         let scenario = Scenario::load(&path).unwrap();
         let about = &scenario.about;
         let names_a_rule = about
