@@ -7,6 +7,7 @@
 //! - [`world`] a whole service in one value, on that clock
 //! - [`client`] a caller of the GraphQL API
 //! - [`dev`] the development world, and [`watch`], which follows a campaign in it
+//! - [`runner`] plays a story in a world and tells it as a timeline
 //! - [`timeline`] what happened, in words that are the same every time
 //!
 //! **Invariant:** nothing here prints a whole phone number, a text or a token.
@@ -18,6 +19,7 @@ pub mod contract;
 pub mod dev;
 pub mod dice;
 pub mod privacy;
+pub mod runner;
 pub mod scenario;
 pub mod timeline;
 pub mod watch;

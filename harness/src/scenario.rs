@@ -28,9 +28,9 @@ pub use script::{
     Transport, UnknownMessage, When, Window, WindowReceipts,
 };
 pub use story::{
-    Activate, Audience, Campaign, CampaignStatusName, Clock, Command, Create, Duplicated, Engine,
-    Expect, MessageStep, Provider, Query, QuietHours, Schedule, SeedSubscriber, Site, SiteStatus,
-    SmsPlan, Step, Subscribers, Until, Update, WhenReached,
+    Activate, Audience, Campaign, CampaignStatusName, Cancel, Clock, Command, Create, Duplicated,
+    Engine, Expect, MessageStep, Provider, Query, QuietHours, Schedule, SeedSubscriber, Site,
+    SiteChange, SiteStatus, SmsPlan, Step, Subscribers, Until, Update, WhenReached,
 };
 pub use validate::{Problem, is_phone};
 pub(crate) use values::text;

@@ -28,23 +28,23 @@ use api::app::{App, Settings};
 use api::config::Config;
 use api::db::Db;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::id::SiteId;
+use domain::id::{ConnectionId, SiteId};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use audit::Audit;
-pub use drive::{Round, Work};
+pub use audit::{Audit, Row};
+pub use drive::{Beat, Driven, Watcher, Work};
 pub use error::Error;
 
 use civil::CivilClock;
 use database::Database;
 
+use crate::aggregator::Aggregator;
 use crate::aggregator::front_wiremock::WiremockFront;
-use crate::aggregator::{self, Aggregator};
 use crate::client::Client;
 use crate::clock::VirtualClock;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, SiteChange};
 
 /// How long a request in flight is given when the world stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
@@ -52,11 +52,11 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 const STOP_WAIT: Duration = Duration::from_secs(15);
 /// How old a claim may be when its request leaves. A test machine may be slow, and a claim that was
 /// put off would show in the timeline.
-const DISPATCH_GRACE: Duration = Duration::from_secs(60);
+const DISPATCH_GRACE: Duration = Duration::from_mins(1);
 /// How long one hand-over may take.
-const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
+const SUBMIT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a claim is held: longer than both.
-const LEASE: Duration = Duration::from_secs(300);
+const LEASE: Duration = Duration::from_mins(5);
 
 /// A running service and everything around it.
 pub struct World {
@@ -76,6 +76,7 @@ pub struct World {
 #[derive(Clone)]
 struct Site {
     id: SiteId,
+    connection_id: ConnectionId,
     key: String,
     client: Client,
 }
@@ -103,14 +104,14 @@ impl World {
         let civil = Arc::new(CivilClock::new(clock.clone()));
         let settings = settings(scenario, url.clone());
         let app = Arc::new(App::new(db.clone(), civil, settings).map_err(Error::Start)?);
-        let agreed = aggregator::Settings::default();
-        let now = Arc::new(clock.clone());
-        let aggregator = Aggregator::new(agreed.clone(), scenario.script(), now)?;
-        let front = WiremockFront::start(aggregator.clone()).await;
         let server = Server::start(Arc::clone(&app), listener);
-        let base_url = front.base_url();
-        let plan = setup::Plan { app: &app, url: &url, base_url: &base_url, agreed: &agreed };
+        let plan = setup::Plan { app: &app, url: &url };
         let site = plan.site(setup::SITE, scenario).await?;
+        let now = Arc::new(clock.clone());
+        let agreed = setup::agreed(&url, site.connection_id);
+        let aggregator = Aggregator::new(agreed, scenario.script(), now)?;
+        let front = WiremockFront::start(aggregator.clone()).await;
+        plan.connection(site.id, &front.base_url()).await?;
         let audiences = plan.people(&site, scenario).await?;
         let world =
             Self { app, db, database, clock, aggregator, front, url, site, audiences, server };
@@ -146,11 +147,17 @@ impl World {
     /// Makes a second site, set up like the scenario's but without subscribers, and answers with an
     /// ADMIN key that reaches it and no other.
     pub async fn other_site_key(&self, scenario: &Scenario) -> Result<String, Error> {
-        let agreed = aggregator::Settings::default();
-        let base_url = self.front.base_url();
-        let plan =
-            setup::Plan { app: &self.app, url: &self.url, base_url: &base_url, agreed: &agreed };
-        Ok(plan.site(setup::OTHER_SITE, scenario).await?.key)
+        let plan = setup::Plan { app: &self.app, url: &self.url };
+        let site = plan.site(setup::OTHER_SITE, scenario).await?;
+        plan.connection(site.id, &self.front.base_url()).await?;
+        Ok(site.key)
+    }
+
+    /// Changes the scenario's site, as an operator can.
+    pub async fn change_site(&self, change: &SiteChange) -> Result<(), Error> {
+        let settings = setup::changed(change);
+        let service = self.app.service();
+        service.admin_site_set(self.site.id, settings).await.map(drop).map_err(Error::Setup)
     }
 
     /// A caller of this service with any token, or with none.

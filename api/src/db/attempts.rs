@@ -74,14 +74,15 @@ pub struct Claim {
     pub segments: i64,
 }
 
-/// Takes up to `limit` due messages of a campaign. Those that `judge` no longer lets leave are put away.
+/// Takes up to `limit` due messages of a campaign. Those that `judge` no longer lets leave are put away;
+/// answers also how many those were.
 pub async fn candidates(
     txn: &Txn,
     campaign_id: CampaignId,
     limit: u64,
     now: Instant,
     judge: impl Fn(&Facts) -> Verdict,
-) -> Result<Vec<Candidate>> {
+) -> Result<(Vec<Candidate>, u64)> {
     let mut select = message::Entity::find()
         .filter(message::Column::CampaignId.eq(campaign_id.0))
         .filter(plans::in_states(&MessageState::PENDING))
@@ -93,7 +94,7 @@ pub async fn candidates(
         select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
     let rows = select.all(txn).await?;
-    let Some(site_id) = rows.first().map(|row| row.site_id) else { return Ok(Vec::new()) };
+    let Some(site_id) = rows.first().map(|row| row.site_id) else { return Ok((Vec::new(), 0)) };
     let statuses = subscribers::statuses(txn, rows.iter().map(|row| row.subscriber_id)).await?;
     let phones = rows.iter().map(|row| row.phone.as_str());
     let opted_out = subscribers::opted_out(txn, site_id.into(), phones).await?;
@@ -116,8 +117,9 @@ pub async fn candidates(
             Verdict::Skip(reason) => skipped.entry(reason).or_default().push(row),
         }
     }
+    let put_away = skipped.values().map(Vec::len).sum::<usize>();
     skip(txn, skipped, now).await?;
-    Ok(taken)
+    Ok((taken, u64::try_from(put_away).unwrap_or(u64::MAX)))
 }
 
 async fn skip(

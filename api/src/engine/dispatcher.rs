@@ -132,8 +132,11 @@ impl Engine {
         Ok(Some(Lane { campaign, steps, sender, connection, callback_url }))
     }
 
-    /// When the aggregator must give a message up that is of no use after `send_by`.
-    fn not_after(&self, send_by: Option<Instant>) -> Option<Instant> {
-        send_by.map(|send_by| send_by - span(self.settings.validity_pad))
+    /// When the aggregator must give a message up that is of no use after `send_by`: somewhat earlier, so
+    /// that a late one does not deliver past it. One that is handed over in that last moment has all of it.
+    fn not_after(&self, send_by: Option<Instant>, now: Instant) -> Option<Instant> {
+        let send_by = send_by?;
+        let early = send_by - span(self.settings.validity_pad);
+        Some(if early > now { early } else { send_by })
     }
 }

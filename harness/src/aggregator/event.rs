@@ -17,6 +17,8 @@ pub(crate) struct Outgoing {
     pub(crate) copy: u32,
     /// How often it was tried before.
     pub(crate) tries: usize,
+    /// Whether it is posted before the message's 202 is answered.
+    pub(crate) is_early: bool,
     /// What it says.
     pub(crate) content: Content,
 }

@@ -93,6 +93,8 @@ pub enum Seen {
         copy: u32,
         /// Which try it was; 0 for the first.
         tries: usize,
+        /// Whether it was posted before the message's 202 was answered.
+        is_early: bool,
         /// How it went.
         outcome: Outcome,
     },
@@ -179,10 +181,12 @@ impl Seen {
     }
 
     fn receipt_words(&self, show: impl Fn(&str) -> String) -> String {
-        let Self::Receipt { status, code, message_id, to, forged, copy, tries, outcome } = self
+        let Self::Receipt { status, code, message_id, to, forged, copy, tries, is_early, outcome } =
+            self
         else {
             return String::new();
         };
+        let early = if *is_early { ", before the answer" } else { "" };
         let kind = match forged {
             Some(forged) => format!("forged receipt ({})", forgery(*forged)),
             None => "receipt".to_owned(),
@@ -194,7 +198,7 @@ impl Seen {
         let to = to.as_ref().map_or_else(String::new, |to| format!(" to {}", show(to)));
         let copy = ordinal("copy", usize::try_from(*copy).unwrap_or(usize::MAX));
         let tries = ordinal("try", *tries);
-        format!("→ {kind} {status}{code}{about}{to}{copy}{tries}: {outcome}")
+        format!("→ {kind} {status}{code}{about}{to}{early}{copy}{tries}: {outcome}")
     }
 }
 

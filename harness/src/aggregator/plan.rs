@@ -63,7 +63,7 @@ pub(super) fn receipts(script: &Script, taken: &Taken, happenings: &[Happening])
         let about = About { script, taken, index };
         let first = about.outgoing(happening);
         if index == 0 && about.chance("before_response", faults.before_response.percent) {
-            receipts.before.push(Outgoing { due: taken.accepted_at, ..first });
+            receipts.before.push(Outgoing { due: taken.accepted_at, is_early: true, ..first });
             continue;
         }
         if about.chance("drop", faults.drop.percent) {
@@ -91,6 +91,7 @@ pub(super) fn scripted(script: &Script) -> Vec<Outgoing> {
         event_id: dice::id("whk", script.seed, &[label, &index.to_string()]),
         copy: 0,
         tries: 0,
+        is_early: false,
         content,
     };
     let forged = faults.forged.iter().enumerate();
@@ -131,6 +132,7 @@ impl About<'_> {
             event_id: dice::id("whk", self.script.seed, &[&self.taken.id, &self.index.to_string()]),
             copy: 0,
             tries: 0,
+            is_early: false,
             content: Content::Receipt {
                 message_id: self.taken.id.clone(),
                 kind: happening.kind,

@@ -258,19 +258,24 @@ pub enum Step {
     /// Activates it.
     Activate(Activate),
     /// Cancels it.
-    Cancel(Command),
+    Cancel(Cancel),
     /// Makes a copy of it.
     Duplicate(Duplicated),
     /// Deletes it.
     Delete(Command),
     /// Changes it.
     Update(Update),
+    /// Changes the site, as an operator can.
+    Site(SiteChange),
     /// Asks anything; the answer goes into the timeline.
     Query(Query),
     /// Lets the engine run until something is reached.
     When(WhenReached),
     /// Lets everything run until something.
     Until(Until),
+    /// Moves time on by so much while the service stands still, as if it were down. What the
+    /// aggregator had to post meanwhile comes when the service is back.
+    Skip(Span),
 }
 
 /// Making the campaign.
@@ -295,6 +300,19 @@ pub struct Command {
     pub refused: Option<String>,
 }
 
+/// Canceling a campaign.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Cancel {
+    /// Which, by its name; the one made last, if not said.
+    #[serde(rename = "as")]
+    pub campaign: Option<String>,
+    /// The idempotency key; none, if not said.
+    pub key: Option<String>,
+    /// The code it must be refused with; it must succeed, if not said.
+    pub refused: Option<String>,
+}
+
 /// Activating a campaign.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -304,6 +322,10 @@ pub struct Activate {
     pub campaign: Option<String>,
     /// When to send it; the campaign's schedule, if not said.
     pub schedule: Option<Schedule>,
+    /// Until when its messages are of use, as an offset from the start; always, if not said.
+    pub send_by: Option<Span>,
+    /// The idempotency key; none, if not said.
+    pub key: Option<String>,
     /// The code it must be refused with; it must succeed, if not said.
     pub refused: Option<String>,
 }
@@ -346,6 +368,18 @@ pub struct Update {
     pub refused: Option<String>,
 }
 
+/// Changing the site: what is said is put in place of what is set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteChange {
+    /// Whether it may operate.
+    pub status: Option<SiteStatus>,
+    /// Its SMS subscription.
+    pub plan: Option<SmsPlan>,
+    /// Its subdomain; empty for none.
+    pub subdomain: Option<String>,
+}
+
 /// A question in GraphQL.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -380,15 +414,17 @@ fn bind(value: &mut serde_json::Value, ids: &BTreeMap<String, String>) {
     }
 }
 
-/// What to let the engine run for: exactly one of the three.
+/// What to let the engine run for: exactly one of the four.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WhenReached {
     /// Which campaign, by its name; the one made last, if not said.
     #[serde(rename = "as")]
     pub campaign: Option<String>,
-    /// At least so many of its messages were taken by the aggregator.
+    /// The aggregator has taken at least so many messages since it was activated.
     pub accepted: Option<u64>,
+    /// At least so many recipients are planned.
+    pub planned: Option<u64>,
     /// It is in this status.
     pub status: Option<CampaignStatusName>,
     /// This offset from the start is reached.

@@ -77,15 +77,18 @@ receipt_faults:
 inbound: [ { at: 12s, from: "+14155550100", body: "STOP" } ]
 steps:
   - create: { as: sale }
-  - activate: { as: sale, schedule: now }
+  - activate: { as: sale, schedule: now, send_by: 1h, key: press-1 }
   - when: { accepted: 5 }
   - when: { status: SENDING }
   - when: { at: +10m }
-  - cancel: { refused: WRONG_STATUS }
+  - cancel: { key: press-2, refused: WRONG_STATUS }
   - duplicate: { as: sale, excludes_reached: true, copy: rest, name: Again }
   - update: { as: rest, name: Changed, audiences: [vips], steps: [ { body: "Hi" } ] }
   - delete: { as: rest }
   - query: { graphql: "{ viewer { id } }", variables: { id: $sale, n: 1 } }
+  - when: { as: sale, planned: 5 }
+  - skip: 2h
+  - site: { status: active, plan: active, subdomain: demo }
   - until: idle
 expect: { as: sale, status: SENT, counts: { total: 5, delivered: 5 } }
 "#;
@@ -108,7 +111,12 @@ fn every_field_is_read() {
     assert_eq!(forged[0].target, ForgedFor::Random);
     assert_eq!(EventType::from(forged[0].status), EventType::Failed);
     assert_eq!(forged[3].signature, ForgedSignature::Stale);
-    assert_eq!(scenario.steps.len(), 11);
+    assert_eq!(scenario.steps.len(), 14);
+    assert!(matches!(&scenario.steps[1], Step::Activate(step) if step.key.is_some()));
+    assert!(matches!(&scenario.steps[10], Step::When(when) if when.planned == Some(5)));
+    assert!(matches!(&scenario.steps[11], Step::Skip(span) if *span == Span::from_ms(7_200_000)));
+    let Step::Site(change) = &scenario.steps[12] else { panic!("not a change of the site") };
+    assert_eq!(change.plan, Some(SmsPlan::Active));
     assert!(
         matches!(&scenario.steps[4], Step::When(when) if when.at == Some(Span::from_ms(600_000)))
     );

@@ -304,17 +304,18 @@ fn check_steps(scenario: &Scenario) -> Checked {
                 require(!query.graphql.trim().is_empty(), path("query.graphql"), "must be said")?;
             }
             Step::When(when) => {
-                let said = [when.accepted.is_some(), when.status.is_some(), when.at.is_some()];
+                let (accepted, planned) = (when.accepted.is_some(), when.planned.is_some());
+                let said = [accepted, planned, when.status.is_some(), when.at.is_some()];
                 require(
                     said.iter().filter(|said| **said).count() == 1,
                     path("when"),
-                    "needs exactly one of `accepted`, `status` and `at`",
+                    "needs exactly one of `accepted`, `planned`, `status` and `at`",
                 )?;
                 if when.at.is_none() || when.campaign.is_some() {
                     named.check(&path("when"), when.campaign.as_ref())?;
                 }
             }
-            Step::Until(_) => {}
+            Step::Until(_) | Step::Skip(_) | Step::Site(_) => {}
         }
     }
     let expect = &scenario.expect;

@@ -31,8 +31,30 @@ const CAMPAIGN: &str = "query($id: ID!) { campaign(id: $id) { status statusReaso
     delivered undelivered unconfirmed unknown skipped canceled } skipped { reason count } \
     undelivered { reason count } } } }";
 const MESSAGES: &str = "query($id: ID!, $first: Int!, $after: String) { campaign(id: $id) { \
-    messages(first: $first, after: $after) { nodes { status reason { code } } totalCount \
-    pageInfo { hasNextPage endCursor } } } }";
+    messages(first: $first, after: $after) { nodes { status reason { code } step { id } \
+    aggregatorMessageId subscriber { phoneNumber } } pageInfo { hasNextPage endCursor } } } }";
+
+/// A message, as far as it is held against the aggregator's ledger.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Its step.
+    pub step: String,
+    /// Whom it texts.
+    pub phone: String,
+    /// Its state.
+    pub status: String,
+    /// The aggregator's id for it, if it is known.
+    pub aggregator_id: Option<String>,
+}
+
+impl std::fmt::Debug for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Row")
+            .field("phone", &crate::privacy::mask(&self.phone))
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
+}
 
 /// How a campaign stands, by its own account and by its messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +75,8 @@ pub struct Audit {
     pub messages: BTreeMap<(String, Option<String>), u64>,
     /// What it says of its skipped and undelivered messages, by reason.
     pub reasons: BTreeMap<(String, String), u64>,
+    /// Its messages.
+    pub rows: Vec<Row>,
 }
 
 impl World {
@@ -67,14 +91,20 @@ impl World {
         let answer = self.client().post(CAMPAIGN, json!({ "id": id })).await?;
         let campaign = answer.pointer("/data/campaign").filter(|found| !found.is_null());
         let Some(campaign) = campaign.filter(|_| answer.get("errors").is_none()) else {
-            return Err(Error::Answer { path: "campaign".to_owned(), answer });
+            return Err(Error::answer("campaign", &answer));
         };
         let mut audit = Audit::of(id, campaign)?;
         let nodes = self.pages(MESSAGES, json!({ "id": id }), "/data/campaign/messages").await?;
         for node in nodes {
             let state = setup::text(&node, "/status")?;
-            let reason = node.pointer("/reason/code").and_then(Value::as_str).map(str::to_owned);
-            *audit.messages.entry((state, reason)).or_default() += 1;
+            let some = |path: &str| node.pointer(path).and_then(Value::as_str).map(str::to_owned);
+            audit.rows.push(Row {
+                step: setup::text(&node, "/step/id")?,
+                phone: setup::text(&node, "/subscriber/phoneNumber")?,
+                status: state.clone(),
+                aggregator_id: some("/aggregatorMessageId"),
+            });
+            *audit.messages.entry((state, some("/reason/code"))).or_default() += 1;
         }
         Ok(audit)
     }
@@ -93,7 +123,7 @@ impl World {
             let page = answer.pointer(path).filter(|_| answer.get("errors").is_none());
             let found = page.and_then(|page| page.get("nodes")?.as_array());
             let (Some(page), Some(found)) = (page, found) else {
-                return Err(Error::Answer { path: path.to_owned(), answer });
+                return Err(Error::answer(path, &answer));
             };
             nodes.extend(found.iter().cloned());
             if page.pointer("/pageInfo/hasNextPage") != Some(&Value::Bool(true)) {
@@ -101,7 +131,7 @@ impl World {
             }
             after = page.pointer("/pageInfo/endCursor").cloned().unwrap_or_default();
         }
-        Err(Error::Answer { path: format!("the end of {path}"), answer: Value::Null })
+        Err(Error::answer(&format!("the end of {path}"), &Value::Null))
     }
 }
 
@@ -181,5 +211,5 @@ impl Audit {
 
 fn number(answer: &Value, path: &str) -> Result<u64, Error> {
     let found = answer.pointer(path).and_then(Value::as_u64);
-    found.ok_or_else(|| Error::Answer { path: path.to_owned(), answer: answer.clone() })
+    found.ok_or_else(|| Error::answer(path, answer))
 }

@@ -4,6 +4,9 @@
 //! **Invariant:** time moves to each due instant in turn and never past one.
 //! **Invariant:** every loop is bounded, and says what never settled.
 
+use std::future::Future;
+use std::ops::ControlFlow;
+
 use api::ports::Task;
 use chrono::{DateTime, Utc};
 
@@ -37,22 +40,53 @@ impl Work {
     }
 
     /// Who was busy, in words.
-    pub fn words(&self) -> String {
+    pub(super) fn words(&self) -> String {
         let busy = self.busy.iter().map(|(task, done)| format!("{done} to do for the {task}"));
         let busy: Vec<String> = busy.collect();
         if busy.is_empty() { "nothing to do".to_owned() } else { busy.join(", ") }
     }
 }
 
-/// One turn of the story: everybody looked once, or time moved on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Round {
-    /// The service or the aggregator did something at this instant.
-    Busy(Work),
-    /// Nobody had anything to do, so time moved on to this instant, and what receipts were due were
-    /// posted.
-    Moved(DateTime<Utc>),
-    /// Nobody has anything to do, now or ever, or not before the instant given.
+/// Something that was done, after which a story may want to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beat {
+    /// A reconciler did something.
+    Worked(Task),
+    /// The aggregator posted receipts that were due.
+    Posted,
+    /// Nobody had anything to do, so time moved on.
+    Moved,
+}
+
+/// Who looks on while a world is driven.
+pub trait Watcher {
+    /// What can go wrong with it.
+    type Error: From<Error>;
+
+    /// Called after everything that was done, with the world standing still. A break ends the
+    /// driving.
+    fn saw(
+        &mut self,
+        world: &World,
+        beat: Beat,
+    ) -> impl Future<Output = Result<ControlFlow<()>, Self::Error>>;
+}
+
+/// Nobody looks on.
+impl Watcher for () {
+    type Error = Error;
+
+    async fn saw(&mut self, _: &World, _: Beat) -> Result<ControlFlow<()>, Error> {
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// How a driving ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Driven {
+    /// The watcher said so.
+    Stopped,
+    /// Nobody has anything left to do, or not before the end given.
     Idle,
 }
 
@@ -92,37 +126,69 @@ impl World {
         self.aggregator.deliver_due(self.now()).await
     }
 
-    /// The next instant at which somebody has something to do, the engine's part as `work` says. An
-    /// instant that has come already is none: whoever names it has had their turn.
-    pub fn next_instant(&self, work: &Work) -> Option<DateTime<Utc>> {
-        let due = work.next_at.into_iter().chain(self.aggregator.next_due());
-        due.filter(|due| *due > self.now()).min()
-    }
-
     /// Lets everything run, time moving on as fast as it can, until neither the service nor the
     /// aggregator has anything left to do.
     pub async fn run_until_idle(&self) -> Result<(), Error> {
-        self.run_until(DateTime::<Utc>::MAX_UTC).await
+        self.drive(None, &mut ()).await.map(drop)
     }
 
-    /// Lets everything run until nothing is left to do before `end`, and then stands at `end`, or
-    /// where the last thing was done if `end` is beyond all time.
-    pub async fn run_until(&self, end: DateTime<Utc>) -> Result<(), Error> {
+    /// Lets everything run until nothing is left to do up to `end`, and stands at `end` then; without
+    /// an end, until nothing is left to do at all. `watcher` sees each thing that is done.
+    pub async fn drive<W: Watcher>(
+        &self,
+        end: Option<DateTime<Utc>>,
+        watcher: &mut W,
+    ) -> Result<Driven, W::Error> {
         for _ in 0..INSTANTS_MAX {
-            self.deliver_due().await;
-            let work = self.run_now().await?;
-            match self.next_instant(&work).filter(|next| *next <= end) {
-                Some(next) => self.advance_to(next),
-                None if end == DateTime::<Utc>::MAX_UTC => return Ok(()),
-                None if self.now() >= end => return Ok(()),
-                None => self.advance_to(end),
+            let (driven, next_at) = self.drive_now(watcher).await?;
+            if driven == Driven::Stopped {
+                return Ok(driven);
+            }
+            let due = next_at.into_iter().chain(self.aggregator.next_due()).min();
+            let due = due.filter(|due| end.is_none_or(|end| *due <= end));
+            let Some(next) = due.or(end.filter(|end| *end > self.now())) else {
+                return Ok(Driven::Idle);
             };
+            self.advance_to(next);
+            if watcher.saw(self, Beat::Moved).await?.is_break() {
+                return Ok(Driven::Stopped);
+            }
         }
-        Err(self.endless().await)
+        Err(self.endless().await.into())
+    }
+
+    /// Lets everybody act at this instant until nobody has anything to do; answers also when the
+    /// engine will have.
+    async fn drive_now<W: Watcher>(
+        &self,
+        watcher: &mut W,
+    ) -> Result<(Driven, Option<DateTime<Utc>>), W::Error> {
+        let mut work = Work::default();
+        for _ in 0..ROUNDS_MAX {
+            let posted = !self.deliver_due().await.is_empty();
+            if posted && watcher.saw(self, Beat::Posted).await?.is_break() {
+                return Ok((Driven::Stopped, None));
+            }
+            work = Work::default();
+            for task in Task::ALL {
+                let activity = self.activate(task).await?;
+                work.add(task, activity);
+                let worked = activity.done > 0;
+                if worked && watcher.saw(self, Beat::Worked(task)).await?.is_break() {
+                    return Ok((Driven::Stopped, None));
+                }
+            }
+            let is_due = work.next_at.into_iter().chain(self.aggregator.next_due());
+            if work.done == 0 && is_due.min().is_none_or(|due| due > self.now()) {
+                return Ok((Driven::Idle, work.next_at));
+            }
+        }
+        let what = format!("{}, due at {:?}", work.words(), work.next_at);
+        Err(Error::Restless { at: self.now(), rounds: ROUNDS_MAX, what }.into())
     }
 
     /// The error of a story without an end: who is still waiting for something.
-    pub async fn endless(&self) -> Error {
+    async fn endless(&self) -> Error {
         let engine = match self.step_engine().await {
             Ok(work) => format!("{}, next at {:?}", work.words(), work.next_at),
             Err(error) => error.to_string(),

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+use crate::privacy::mask_all;
 use crate::{aggregator, client};
 
 /// A world that cannot start, go on or stop in order.
@@ -39,8 +40,14 @@ pub enum Error {
     #[error("the service cannot be set up")]
     Setup(#[source] api::service::Fault),
     /// The scenario says something that the service does not take.
-    #[error("`{0}` of the scenario is not one")]
-    Value(String),
+    #[error("`{value}` is not a value that the service takes")]
+    Value {
+        /// What it says.
+        value: String,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// There is no audience of that name.
     #[error("there is no audience `{0}`")]
     NoAudience(String),
@@ -61,8 +68,8 @@ pub enum Error {
     Answer {
         /// What was looked for.
         path: String,
-        /// What there was.
-        answer: Value,
+        /// What there was, phones masked.
+        answer: String,
     },
     /// The engine failed.
     #[error("the {task} failed")]
@@ -102,4 +109,11 @@ pub enum Error {
         /// What does not.
         what: String,
     },
+}
+
+impl Error {
+    /// An answer that lacks what is at `path`.
+    pub(super) fn answer(path: &str, answer: &Value) -> Self {
+        Self::Answer { path: path.to_owned(), answer: mask_all(&answer.to_string()) }
+    }
 }

@@ -21,7 +21,7 @@ use crate::contract::signing::{
     WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, WebhookSecret, sign,
 };
 use crate::contract::{Event, EventData, EventType, KEY_WINDOW_HOURS};
-use crate::scenario::{self, Scenario, SeedSubscriber, SiteStatus, SmsPlan};
+use crate::scenario::{self, Scenario, SeedSubscriber, SiteChange, SiteStatus, SmsPlan};
 
 /// The scenario's site.
 pub(super) const SITE: &str = "Demo";
@@ -29,6 +29,8 @@ pub(super) const SITE: &str = "Demo";
 pub(super) const OTHER_SITE: &str = "Other";
 /// The number everything is sent from.
 const SENDER: &str = "+18885550100";
+/// Where nobody listens: the discard port.
+const NOWHERE: &str = "http://127.0.0.1:9";
 /// Subscribers added in one call.
 const UPSERT_MAX: usize = 1000;
 /// Smart Sending's window.
@@ -45,14 +47,24 @@ pub(super) struct Plan<'a> {
     pub(super) app: &'a App,
     /// Its URL.
     pub(super) url: &'a str,
-    /// The aggregator's URL.
-    pub(super) base_url: &'a str,
-    /// What service and aggregator have agreed on.
-    pub(super) agreed: &'a aggregator::Settings,
+}
+
+/// What service and aggregator agree on: token and secret, and where the aggregator posts.
+pub(super) fn agreed(url: &str, connection_id: ConnectionId) -> aggregator::Settings {
+    aggregator::Settings {
+        callback_url: Some(hook(url, connection_id)),
+        sender: Some(SENDER.to_owned()),
+        ..aggregator::Settings::default()
+    }
+}
+
+/// Where receipts of a connection come in.
+fn hook(url: &str, connection_id: ConnectionId) -> String {
+    format!("{url}/hooks/generic/{connection_id}")
 }
 
 impl Plan<'_> {
-    /// Makes a site like the scenario's, with a connection, a sender and a key.
+    /// Makes a site like the scenario's, with a connection to nowhere yet, a sender and a key.
     pub(super) async fn site(&self, name: &str, scenario: &Scenario) -> Result<Site, Error> {
         let service = self.app.service();
         let mut settings = site_settings(&scenario.site)?;
@@ -62,7 +74,7 @@ impl Plan<'_> {
             settings.subdomain = subdomain.map(|text| format!("{text}-2"));
         }
         let id = service.admin_site(name, settings).await.map_err(Error::Setup)?;
-        let connection_id = self.connection(id).await?;
+        let connection_id = self.connection(id, NOWHERE).await?;
         let sender = SenderSettings {
             site_id: id,
             connection_id,
@@ -80,16 +92,22 @@ impl Plan<'_> {
         let (_, secret) = service.admin_key(key).await.map_err(Error::Setup)?;
         let key = secret.expose_secret().to_owned();
         let client = client(self.url, Some(key.clone()))?;
-        Ok(Site { id, key, client })
+        Ok(Site { id, connection_id, key, client })
     }
 
-    async fn connection(&self, site_id: SiteId) -> Result<ConnectionId, Error> {
+    /// Makes the site's connection, or points it at `base_url`.
+    pub(super) async fn connection(
+        &self,
+        site_id: SiteId,
+        base_url: &str,
+    ) -> Result<ConnectionId, Error> {
+        let agreed = aggregator::Settings::default();
         let settings = ConnectionSettings {
             site_id,
             name: "aggregator".to_owned(),
-            base_url: self.base_url.to_owned(),
-            token: SecretString::from(self.agreed.token.clone()),
-            webhook_secret: SecretString::from(self.agreed.webhook_secret.clone()),
+            base_url: base_url.to_owned(),
+            token: SecretString::from(agreed.token),
+            webhook_secret: SecretString::from(agreed.webhook_secret),
             webhook_secret_next: None,
             key_window_s: KEY_WINDOW_HOURS * 60 * 60,
             has_lookup: true,
@@ -110,9 +128,8 @@ impl Plan<'_> {
             let input = json!({ "input": { "subscribers": rows } });
             done(&site.client.post(UPSERT, input).await?, "subscribersUpsert")?;
         }
-        let connection_id = self.connection(site.id).await?;
         for gone in everybody.iter().filter(|one| one.unsubscribed) {
-            self.opt_out(connection_id, gone, scenario.start().timestamp()).await?;
+            self.opt_out(site.connection_id, gone, scenario.start().timestamp()).await?;
         }
         let mut ids = BTreeMap::new();
         for (name, audience) in &scenario.audiences {
@@ -150,11 +167,12 @@ impl Plan<'_> {
             },
         };
         let body = json!(event).to_string().into_bytes();
-        let secret = WebhookSecret::parse(&self.agreed.webhook_secret).map_err(Error::Signing)?;
+        let agreed = aggregator::Settings::default();
+        let secret = WebhookSecret::parse(&agreed.webhook_secret).map_err(Error::Signing)?;
         let signature = sign(&secret, &id, timestamp, &body);
         let http = http_builder().build().map_err(Error::Post)?;
         let answer = http
-            .post(format!("{}/hooks/generic/{connection}", self.url))
+            .post(hook(self.url, connection))
             .header(WEBHOOK_ID, id)
             .header(WEBHOOK_TIMESTAMP, timestamp.to_string())
             .header(WEBHOOK_SIGNATURE, signature)
@@ -172,42 +190,58 @@ pub(super) fn client(url: &str, token: Option<String>) -> Result<Client, Error> 
     Ok(Client::new(format!("{url}/graphql"), token)?)
 }
 
-fn site_settings(site: &scenario::Site) -> Result<SiteSettings, Error> {
-    let (plan, trial_limit) = match site.plan {
+/// A change of a site as the service's settings.
+pub(super) fn changed(change: &SiteChange) -> SiteSettings {
+    let plan = change.plan.map(|plan| match plan {
         SmsPlan::Active => (SmsPlanStatus::Active, None),
         SmsPlan::Trial(segments) => (SmsPlanStatus::Trial, Some(segments.into())),
         SmsPlan::None => (SmsPlanStatus::None, None),
-    };
-    let status = match site.status {
+    });
+    let (plan, trial_limit) = plan.unzip();
+    let status = change.status.map(|status| match status {
         SiteStatus::Active => rules::SiteStatus::Active,
         SiteStatus::Inactive => rules::SiteStatus::Inactive,
-    };
-    let zone = site.time_zone.parse::<Zone>();
-    Ok(SiteSettings {
-        name: None,
-        zone: Some(zone.map_err(|_| Error::Value(site.time_zone.clone()))?),
+    });
+    let subdomain = change.subdomain.clone();
+    SiteSettings {
+        status,
+        plan,
+        trial_limit: trial_limit.flatten(),
+        subdomain,
+        ..Default::default()
+    }
+}
+
+fn site_settings(site: &scenario::Site) -> Result<SiteSettings, Error> {
+    let all = SiteChange {
+        status: Some(site.status),
+        plan: Some(site.plan),
         subdomain: Some(site.subdomain.clone()),
-        status: Some(status),
-        plan: Some(plan),
-        trial_limit,
-        price: None,
+    };
+    let zone = site.time_zone.parse::<Zone>().map_err(|error| wrong(&site.time_zone, error))?;
+    Ok(SiteSettings {
+        zone: Some(zone),
         quiet_hours: Some(quiet_hours(site.quiet_hours.as_ref())?),
         has_rule_packs: Some(false),
         smart_sending: Some(SmartSending { is_enabled: false, window_s: SMART_SENDING_WINDOW_S }),
+        ..changed(&all)
     })
 }
 
 fn quiet_hours(hours: Option<&scenario::QuietHours>) -> Result<rules::QuietHours, Error> {
-    let time = |text: &str| {
-        NaiveTime::parse_from_str(text, "%H:%M").map_err(|_| Error::Value(text.to_owned()))
-    };
+    let time =
+        |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|error| wrong(text, error));
     let written = hours.cloned().unwrap_or_default();
     let (start, end) = (time(&written.start)?, time(&written.end)?);
     Ok(rules::QuietHours { is_enabled: hours.is_some(), start, end })
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, Error> {
-    PhoneNumber::parse(text).map_err(|_| Error::Value("the sender".to_owned()))
+    PhoneNumber::parse(text).map_err(|error| wrong("the sender's number", error))
+}
+
+fn wrong(value: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Value { value: value.to_owned(), source: Box::new(source) }
 }
 
 fn row(one: &SeedSubscriber) -> Value {
@@ -225,11 +259,11 @@ fn done(answer: &Value, mutation: &str) -> Result<(), Error> {
     if is_done && answer.get("errors").is_none() {
         return Ok(());
     }
-    Err(Error::Answer { path: format!("{mutation} without errors"), answer: answer.clone() })
+    Err(Error::answer(&format!("{mutation} without errors"), answer))
 }
 
 /// The text at a JSON pointer of an answer.
 pub(super) fn text(answer: &Value, path: &str) -> Result<String, Error> {
     let found = answer.pointer(path).and_then(Value::as_str).map(str::to_owned);
-    found.ok_or_else(|| Error::Answer { path: path.to_owned(), answer: answer.clone() })
+    found.ok_or_else(|| Error::answer(path, answer))
 }

@@ -2,3 +2,4 @@
 
 mod architecture;
 mod contract_page;
+mod scenarios;

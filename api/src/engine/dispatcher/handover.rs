@@ -86,12 +86,12 @@ impl Engine {
         if outcomes::gate(&txn, id).await? != Gate::Open {
             return Ok(Claimed { touched: 0, handovers: Vec::new() });
         }
-        let due =
+        let (due, put_away) =
             attempts::candidates(&txn, id, limit, now, |facts| rules::judge(facts, now)).await?;
-        let touched = u64::try_from(due.len()).unwrap_or(u64::MAX);
+        let touched = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(put_away);
         let (mut claims, mut handovers) = (Vec::new(), Vec::new());
         for candidate in due {
-            let (claim, handover) = self.prepare(lane, candidate);
+            let (claim, handover) = self.prepare(lane, candidate, now);
             claims.push(claim);
             handovers.push(handover);
         }
@@ -106,7 +106,12 @@ impl Engine {
     }
 
     /// Makes a candidate's attempt and renders its request.
-    fn prepare(&self, lane: &Lane, candidate: attempts::Candidate) -> (Claim, Handover) {
+    fn prepare(
+        &self,
+        lane: &Lane,
+        candidate: attempts::Candidate,
+        now: Instant,
+    ) -> (Claim, Handover) {
         let attempt_id = self.ids.next();
         let step =
             lane.steps.iter().find(|step| i64::from(step.position) == candidate.step_position());
@@ -118,7 +123,7 @@ impl Engine {
             from: lane.sender.phone.as_str(),
             text: body,
             media_url: step.and_then(|step| step.media_url.as_deref()),
-            not_after: self.not_after(send_by),
+            not_after: self.not_after(send_by, now),
             callback_url: &lane.callback_url,
         });
         let segments = u64::from(text::measure(body).segments).max(1);

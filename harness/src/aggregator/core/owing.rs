@@ -81,7 +81,7 @@ impl Core {
         let again = wait.filter(|_| forged.is_none()).and_then(|wait| {
             let due = now.checked_add_signed(TimeDelta::seconds(*wait))?;
             let tries = outgoing.tries.saturating_add(1);
-            plan::held(&self.script, Outgoing { due, tries, ..outgoing.clone() })
+            plan::held(&self.script, Outgoing { due, tries, is_early: false, ..outgoing.clone() })
         });
         if let (Some(memory), None) = (&self.memory, &again) {
             memory.posted(&outgoing.event_id);
@@ -231,6 +231,7 @@ impl Core {
             forged: self.forgery(outgoing),
             copy: outgoing.copy,
             tries,
+            is_early: outgoing.is_early,
             outcome,
         }
     }

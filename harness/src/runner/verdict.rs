@@ -1,0 +1,110 @@
+//! How a story ended: each campaign held to account, and the service's ledger against the
+//! aggregator's.
+//!
+//! **Invariant:** the aggregator's ledger is the truth about what reached the world; the service's
+//! must say the same of every message, or say that it does not know.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Error;
+use super::story::Story;
+use crate::aggregator::Ledger;
+use crate::privacy::mask;
+use crate::scenario::Expect;
+use crate::timeline::{CampaignEnd, Finale};
+use crate::world::{Audit, Row};
+
+/// The closing block of a story; what is wrong is noted among its problems.
+pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
+    let mut audits = Vec::new();
+    for made in &story.made {
+        audits.push(story.world.audit(&made.id).await?);
+    }
+    for audit in &audits {
+        if let Err(error) = audit.balances() {
+            story.problems.push(api::causes::line(&error));
+        }
+    }
+    let core = story.world.aggregator().core();
+    story.problems.extend(core.with_ledger(|ledger| against(ledger, &audits)));
+    let expect = &story.scenario.expect;
+    if expect.status.is_some() || !expect.counts.is_empty() {
+        let about = story.about(expect.campaign.as_ref())?;
+        let found = audits.iter().find(|audit| audit.id == about.id);
+        story.problems.extend(found.into_iter().flat_map(|audit| unexpected(expect, audit)));
+    }
+    Ok(Finale { campaigns: audits.into_iter().map(end).collect(), ledger: core.summary() })
+}
+
+fn end(audit: Audit) -> CampaignEnd {
+    CampaignEnd {
+        id: audit.id,
+        status: audit.status,
+        reason: audit.reason,
+        counts: audit.counts,
+        messages: audit.messages,
+    }
+}
+
+/// What of the expected end is otherwise.
+fn unexpected(expect: &Expect, audit: &Audit) -> Vec<String> {
+    let mut problems = Vec::new();
+    if let Some(status) = expect.status.filter(|status| status.as_str() != audit.status) {
+        problems.push(format!("expected {}, and it is {}", status.as_str(), audit.status));
+    }
+    for (name, expected) in &expect.counts {
+        let found = audit.count(name).unwrap_or_default();
+        if found != *expected {
+            problems.push(format!("expected {name} {expected}, and it is {found}"));
+        }
+    }
+    problems
+}
+
+/// What the service's ledger says otherwise than the aggregator's: a message that was never taken, one
+/// that was taken and is not accounted for, one that was taken twice.
+fn against(ledger: &Ledger, audits: &[Audit]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let (mut known, mut open): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
+    for audit in audits {
+        problems
+            .extend(twice(&audit.rows).map(|phone| {
+                format!("{}: {} has two messages of one step", audit.id, mask(phone))
+            }));
+        for row in &audit.rows {
+            match &row.aggregator_id {
+                Some(id) => {
+                    *known.entry(id).or_default() += 1;
+                    if ledger.find(id).is_none_or(|taken| taken.request.to != row.phone) {
+                        let what = format!("{id} was never taken for {}", mask(&row.phone));
+                        problems.push(format!("{}: {what}", audit.id));
+                    }
+                }
+                None if row.status == "UNKNOWN" => *open.entry(&row.phone).or_default() += 1,
+                None => {}
+            }
+        }
+    }
+    for taken in ledger.iter() {
+        match known.get(taken.id.as_str()) {
+            Some(1) => {}
+            Some(more) => problems.push(format!("{} is said of {more} messages", taken.id)),
+            None => {
+                let open = open.entry(&taken.request.to).or_default();
+                if *open == 0 {
+                    let to = mask(&taken.request.to);
+                    problems.push(format!("{} was taken for {to} and nobody knows", taken.id));
+                }
+                *open = open.saturating_sub(1);
+            }
+        }
+    }
+    problems
+}
+
+/// The phones with more than one message of one step.
+fn twice(rows: &[Row]) -> impl Iterator<Item = &str> {
+    let mut seen = BTreeSet::new();
+    let repeated = rows.iter().filter(move |row| !seen.insert((&row.step, &row.phone)));
+    repeated.map(|row| row.phone.as_str())
+}
