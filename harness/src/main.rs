@@ -1,7 +1,8 @@
 //! The harness binary; without a subcommand, the development world.
 
 use clap::{Parser, Subcommand};
-use std::{io::Write as _, process::ExitCode};
+use harness::runner::{Printed, run_files};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 /// Sendoff's harness. Without a subcommand: the development world.
 #[derive(Parser)]
@@ -18,6 +19,15 @@ enum Command {
         /// The campaign's id: `camp_…`.
         campaign: String,
     },
+    /// Play scenario files against a fresh service each, on virtual time.
+    Run {
+        /// The files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Print each timeline.
+        #[arg(long)]
+        print: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -30,6 +40,15 @@ fn main() -> ExitCode {
         match cli.command {
             None => told(harness::dev::run().await),
             Some(Command::Watch { campaign }) => told(harness::watch::watch(&campaign).await),
+            Some(Command::Run { files, print }) => {
+                let printed = if print { Printed::Timeline } else { Printed::Problems };
+                let played = run_files(&files, printed, &mut std::io::stdout()).await;
+                match played {
+                    Ok(true) => ExitCode::SUCCESS,
+                    Ok(false) => ExitCode::FAILURE,
+                    Err(error) => fail(&error),
+                }
+            }
         }
     })
 }
