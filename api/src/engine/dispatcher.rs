@@ -88,6 +88,8 @@ impl Engine {
         if pace.messages == 0 {
             return Ok(Activity { done: 0, next_at: pace.next_at });
         }
+        let is_on_trial = self.dispatcher.holds.is_on_trial(lane.connection.id);
+        let share = if is_on_trial { 1 } else { share };
         let claimed = self.claim(&lane, pace.messages.min(share), now).await?;
         let segments: u64 = claimed.handovers.iter().map(handover::Handover::segments).sum();
         self.dispatcher.pacer.spend(&lane.sender, segments, now);

@@ -202,6 +202,10 @@ impl Engine {
             Submitted::Accepted { provider_id, segments } => {
                 Outcome::Accepted { provider_id, segments }
             }
+            // The account or the sender is refused, not this message: it waits, and the campaign fails.
+            Submitted::Rejected { scope, code } if receipt::campaign_failure(scope).is_some() => {
+                Outcome::NotSent { retry_at: now, code }
+            }
             Submitted::Rejected { code, .. } => {
                 let known = code.as_deref().and_then(receipt::undelivered_reason);
                 Outcome::Rejected {

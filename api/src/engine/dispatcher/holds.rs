@@ -35,6 +35,12 @@ impl Holds {
         holds.get(&connection).map(|hold| hold.until).filter(|until| *until > now)
     }
 
+    /// Whether a connection was held and has not taken a message since: one message finds out whether it
+    /// does again.
+    pub(super) fn is_on_trial(&self, connection: ConnectionId) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&connection)
+    }
+
     /// Holds a connection that did not take a message, for as long as it asked or for the next of the
     /// growing holds. Answers until when.
     pub(super) fn hold(
@@ -84,7 +90,9 @@ mod tests {
             assert_eq!(holds.until(connection, now), None);
         }
         assert_eq!(spans, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert!(holds.is_on_trial(connection));
         holds.release(connection);
+        assert!(!holds.is_on_trial(connection));
         let asked = Some(TimeDelta::seconds(7));
         assert_eq!(holds.hold(connection, asked, now), now + TimeDelta::seconds(7));
     }
