@@ -106,6 +106,8 @@ pub(super) fn members(rules: &AudienceRules) -> Condition {
 
 /// Has at least one of `tags`.
 pub(super) fn has_tag(tags: &[String]) -> SimpleExpr {
+    // No tag has a NUL, and PostgreSQL would not even be asked for one.
+    let tags = tags.iter().filter(|tag| !tag.contains('\0')).map(String::as_str);
     let tagged = Query::select()
         .expr(Expr::val(1))
         .from(subscriber_tag::Entity)
@@ -113,9 +115,7 @@ pub(super) fn has_tag(tags: &[String]) -> SimpleExpr {
             Expr::col((subscriber_tag::Entity, subscriber_tag::Column::SubscriberId))
                 .equals((subscriber::Entity, subscriber::Column::Id)),
         )
-        .and_where(
-            Expr::col((subscriber_tag::Entity, subscriber_tag::Column::Tag)).is_in(tags.to_vec()),
-        )
+        .and_where(Expr::col((subscriber_tag::Entity, subscriber_tag::Column::Tag)).is_in(tags))
         .to_owned();
     Expr::exists(tagged)
 }

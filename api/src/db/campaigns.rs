@@ -159,7 +159,10 @@ fn select(site_id: SiteId, filter: &Filter) -> Select<campaign::Entity> {
     if let Some(statuses) = &filter.statuses {
         select = select.filter(campaign::Column::Status.is_in(statuses.iter().map(|s| s.as_str())));
     }
-    if let Some(part) = &filter.name_contains {
+    if filter.name_contains.as_deref().is_some_and(|part| part.contains('\0')) {
+        // No name has a NUL, and PostgreSQL would not even be asked for one.
+        select = select.filter(Expr::val(1).eq(0));
+    } else if let Some(part) = &filter.name_contains {
         let name = Func::lower(Expr::col((campaign::Entity, campaign::Column::Name)));
         select = select.filter(
             Expr::expr(name).like(

@@ -81,7 +81,9 @@ impl Sort {
         let (tag, rest) = bytes.split_first()?;
         let (id, value) = rest.split_at_checked(ID_BYTES)?;
         let value = str::from_utf8(value).ok()?;
-        let fits = *tag == self.tag() && (!self.is_numeric() || value.parse::<i64>().is_ok());
+        let is_value = !self.is_numeric() || value.parse::<i64>().is_ok();
+        // No name has a NUL, and PostgreSQL would not even be asked for one.
+        let fits = *tag == self.tag() && is_value && !value.contains('\0');
         fits.then_some(Cursor { value: value.to_owned(), id: Uuid::from_slice(id).ok()? })
     }
 }

@@ -78,6 +78,8 @@ impl<C: Copy> Problems<C> {
                 "The idempotency key is longer than {IDEMPOTENCY_KEY_CHARS_MAX} characters."
             );
             self.add(self.codes.too_long, path, message);
+        } else if key.chars().any(char::is_control) {
+            self.add(self.codes.invalid, path, "The idempotency key has control characters.");
         }
     }
 

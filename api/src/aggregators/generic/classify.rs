@@ -16,9 +16,9 @@ pub(super) fn classify(status: u16, retry_after: Option<Duration>, body: &[u8]) 
     let problem = || serde_json::from_slice::<Problem>(body).unwrap_or_default();
     match status {
         200..=299 => match serde_json::from_slice::<Accepted>(body) {
-            Ok(accepted) if !accepted.id.is_empty() => Submitted::Accepted {
-                provider_id: accepted.id,
-                segments: accepted.segments.filter(|segments| *segments > 0),
+            Ok(Accepted { id: Some(id), segments }) if !id.is_empty() => Submitted::Accepted {
+                provider_id: id,
+                segments: segments.filter(|segments| *segments > 0),
             },
             // Probably taken, but under which id nobody can say.
             _ => Submitted::Unknown,

@@ -7,7 +7,10 @@ use super::receipts::Delivery;
 use crate::ports::{Outbound, ReadReceipt, ReceiptRefusal};
 use chrono::SecondsFormat;
 use domain::Instant;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Characters of an id, a reference or a code that are kept: more fits no index.
+const LABEL_CHARS_MAX: usize = 255;
 
 #[derive(Serialize)]
 struct SubmitRequest<'a> {
@@ -38,13 +41,15 @@ pub(super) fn render(message: &Outbound<'_>) -> Vec<u8> {
 /// The answer to a message taken.
 #[derive(Deserialize)]
 pub(super) struct Accepted {
-    pub(super) id: String,
+    #[serde(default, deserialize_with = "label")]
+    pub(super) id: Option<String>,
     pub(super) segments: Option<i64>,
 }
 
 /// The answer to a message refused (RFC 9457).
 #[derive(Default, Deserialize)]
 pub(super) struct Problem {
+    #[serde(default, deserialize_with = "label")]
     pub(super) code: Option<String>,
     pub(super) scope: Option<String>,
 }
@@ -59,11 +64,29 @@ struct Event {
 
 #[derive(Deserialize)]
 struct EventData {
+    #[serde(default, deserialize_with = "label")]
     id: Option<String>,
+    #[serde(default, deserialize_with = "label")]
     reference: Option<String>,
+    #[serde(default, deserialize_with = "label")]
     from: Option<String>,
+    #[serde(default, deserialize_with = "label")]
     code: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     text: Option<String>,
+}
+
+/// A text as every database keeps it: PostgreSQL takes no NUL, and an answer or a receipt that could
+/// not be stored would come again and again.
+fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(from)?;
+    Ok(text.map(|text| text.replace('\0', "")))
+}
+
+/// A text that is looked for, no longer than an index takes. Cut alike wherever it comes in, so that
+/// an id still meets itself.
+fn label<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(text(from)?.map(|text| text.chars().take(LABEL_CHARS_MAX).collect()))
 }
 
 /// What every event's type begins with.
@@ -76,7 +99,7 @@ pub(super) fn read_event(body: &[u8], delivery: Delivery) -> Result<ReadReceipt,
     let kind = event.kind.strip_prefix(EVENT_PREFIX).unwrap_or(&event.kind);
     Ok(ReadReceipt {
         dedupe_key: delivery.id,
-        kind: kind.to_owned(),
+        kind: kind.replace('\0', ""),
         provider_id: event.data.id,
         reference: event.data.reference,
         code: event.data.code,
@@ -84,4 +107,29 @@ pub(super) fn read_event(body: &[u8], delivery: Delivery) -> Result<ReadReceipt,
         text: event.data.text,
         occurred_at: occurred_at.unwrap_or(delivery.at),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: whatever an aggregator writes can be stored. Method: NULs and endless ids in each place.
+    #[test]
+    fn what_is_read_can_be_kept() {
+        let id = "i".repeat(10_000);
+        let accepted: Accepted =
+            serde_json::from_str(&format!(r#"{{"id": "\u0000{id}"}}"#)).unwrap();
+        let kept = "i".repeat(LABEL_CHARS_MAX);
+        assert_eq!(accepted.id.as_deref(), Some(kept.as_str()));
+        let body = format!(
+            r#"{{"type": "message.received\u0000", "data":
+                {{"id": "{id}", "from": "+1\u0000", "text": "STOP\u0000", "code": null}}}}"#
+        );
+        let at = Instant::UNIX_EPOCH;
+        let read = read_event(body.as_bytes(), Delivery { id: "e1".to_owned(), at }).unwrap();
+        assert_eq!(read.provider_id.as_deref(), Some(kept.as_str()));
+        assert_eq!((read.from.as_deref(), read.text.as_deref()), (Some("+1"), Some("STOP")));
+        assert_eq!((read.kind.as_str(), read.code, read.reference), ("received", None, None));
+        assert_eq!(read.occurred_at, at);
+    }
 }

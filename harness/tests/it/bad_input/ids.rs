@@ -1,0 +1,233 @@
+//! Ids of nobody and ids of another site: the answers are the same, byte for byte.
+
+use std::collections::BTreeMap;
+
+use harness::client::Client;
+use harness::scenario::Scenario;
+use harness::world::World;
+use serde_json::{Value, json};
+
+use crate::common::{
+    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, RESCHEDULE, Rows, UPDATE, UPSERT,
+    activated, done, now, payload, post, text, wire, world,
+};
+
+const NODE: &str = "query($id: ID!) { node(id: $id) { __typename id } }";
+const SITE: &str = "query($id: ID!) { site(id: $id) { id name } }";
+const CAMPAIGN: &str = "query($id: ID!) { campaign(id: $id) { id name status } }";
+const OF_STEP: &str = "query($id: ID!) { site { campaigns { nodes { messages(filter: { stepId: $id \
+    }) { totalCount nodes { id } } } } } }";
+const OF_SUBSCRIBER: &str = "query($id: ID!) { site { campaigns { nodes { messages(filter: { \
+    subscriberId: $id }) { totalCount nodes { id } } } } } }";
+const STATUS: &str = "subscription($id: ID!) { campaignStatusChanged(campaignId: $id) { cursor } }";
+const PROGRESS: &str = "subscription($id: ID!) { campaignProgress(campaignId: $id) { id } }";
+const CHANGES: &str = "subscription($id: ID!) { campaignsChanged(siteId: $id) { cursor } }";
+
+/// Where an id goes in.
+struct Place {
+    /// The argument, as [`places`] finds it in the schema.
+    name: &'static str,
+    /// What the id is of, by its prefix; several for a place that takes any.
+    kinds: &'static [&'static str],
+    query: &'static str,
+    /// The variables, with `@` for the id.
+    variables: &'static str,
+}
+
+const fn place(
+    name: &'static str,
+    kinds: &'static [&'static str],
+    query: &'static str,
+    variables: &'static str,
+) -> Place {
+    Place { name, kinds, query, variables }
+}
+
+/// The variables of an operation that takes nothing but the id.
+const ID: &str = r#"{"id": "@"}"#;
+const ID_AND_NOW: &str = r#"{"id": "@", "input": {"schedule": {"now": true}}}"#;
+const ID_AND_TIME: &str = r#"{"id": "@",
+    "input": {"schedule": {"atStoreTime": {"localDateTime": "2026-12-24T10:00:00"}}}}"#;
+
+/// Every place of the schema that takes an id.
+#[rustfmt::skip]
+const PLACES: &[Place] = &[
+    place("Campaign.messages(filter.stepId)", &["step"], OF_STEP, ID),
+    place("Campaign.messages(filter.subscriberId)", &["sub"], OF_SUBSCRIBER, ID),
+    place("Query.node(id)", &["camp", "aud", "sub", "msg", "evt", "site", "key"], NODE, ID),
+    place("Query.site(id)", &["site"], SITE, ID),
+    place("Query.campaign(id)", &["camp"], CAMPAIGN, ID),
+    place("Subscription.campaignStatusChanged(campaignId)", &["camp"], STATUS, ID),
+    place("Subscription.campaignProgress(campaignId)", &["camp"], PROGRESS, ID),
+    place("Subscription.campaignsChanged(siteId)", &["site"], CHANGES, ID),
+    place("Mutation.campaignUpdate(id)", &["camp"], UPDATE, r#"{"id": "@", "input": {"name": "Stolen"}}"#),
+    place("Mutation.campaignActivate(id)", &["camp"], ACTIVATE, ID_AND_NOW),
+    place("Mutation.campaignReschedule(id)", &["camp"], RESCHEDULE, ID_AND_TIME),
+    place("Mutation.campaignCancel(id)", &["camp"], CANCEL, ID),
+    place("Mutation.campaignDelete(id)", &["camp"], DELETE, ID),
+    place("Mutation.campaignDuplicate(id)", &["camp"], DUPLICATE, ID),
+    place("Mutation.campaignCreate(input.siteId)", &["site"], CREATE, r#"{"input": {"siteId": "@", "name": "Sale"}}"#),
+    place("Mutation.campaignCreate(input.audienceIds)", &["aud"], CREATE, r#"{"input": {"name": "Sale", "audienceIds": ["@"]}}"#),
+    place("Mutation.campaignCreate(input.excludedAudienceIds)", &["aud"], CREATE, r#"{"input": {"name": "Sale", "excludedAudienceIds": ["@"]}}"#),
+    place("Mutation.campaignUpdate(input.audienceIds)", &["aud"], UPDATE, r#"{"id": "MINE", "input": {"audienceIds": ["@"]}}"#),
+    place("Mutation.campaignUpdate(input.excludedAudienceIds)", &["aud"], UPDATE, r#"{"id": "MINE", "input": {"excludedAudienceIds": ["@"]}}"#),
+    place("Mutation.audienceCreate(input.siteId)", &["site"], AUDIENCE, r#"{"input": {"siteId": "@", "name": "New", "rules": {}}}"#),
+    place("Mutation.subscribersUpsert(input.siteId)", &["site"], UPSERT, r#"{"input": {"siteId": "@", "subscribers": [{"phoneNumber": "+12125550142"}]}}"#),
+];
+
+/// Goal: nobody can find out what another site has. Method: at every place that takes an id, ask for
+/// something of another site, for something that is nowhere, and for what is no id at all: the
+/// answers are the same to the last byte, and no row changes. Then the owner asks, and is answered
+/// otherwise, which shows that there was something to find.
+#[tokio::test]
+async fn a_foreign_id_is_answered_like_one_of_nobody() {
+    let world = world("subscribers: [{ count: 2 }]\n").await;
+    let other = world.other_site_key(&Scenario::default()).await.unwrap();
+    let theirs = of_other_site(&world, &world.client_with(Some(other.clone())).unwrap()).await;
+    let ours = activated(&world, now()).await;
+    world.run_until_idle().await.unwrap();
+    let mine = crate::common::draft(&world).await;
+    let before = Rows::of(&world).await;
+    let asked = |place: &Place, id: &str| {
+        let text = place.variables.replace('@', id).replace("MINE", &mine);
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let mut told = BTreeMap::new();
+    for place in PLACES {
+        for kind in place.kinds {
+            let foreign = &theirs[*kind];
+            let nobody = format!("{kind}_0190a5b20000700080000000000000ff");
+            let no_ids = [ours.replace("camp_", "snd_"), "x".to_owned(), String::new()];
+            let wanted = ask(&world, world.key(), place, &asked(place, &nobody)).await;
+            for id in no_ids.iter().chain([foreign, &foreign.to_uppercase()]) {
+                let answer = ask(&world, world.key(), place, &asked(place, id)).await;
+                assert_eq!(answer, wanted, "{} with {id}", place.name);
+            }
+            told.insert((place.name, *kind), wanted);
+        }
+    }
+    assert_eq!(Rows::of(&world).await.differing(&before), [""; 0]);
+    let their_draft = &theirs["draft"];
+    for place in PLACES {
+        for kind in place.kinds {
+            let variables = asked(place, &theirs[*kind]).to_string().replace(&mine, their_draft);
+            let variables = serde_json::from_str(&variables).unwrap();
+            let answer = ask(&world, &other, place, &variables).await;
+            assert_ne!(answer, told[&(place.name, *kind)], "{} of {kind}", place.name);
+        }
+    }
+    world.run_until_idle().await.unwrap();
+    world.stop().await.unwrap();
+}
+
+/// Goal: no place is left out. Method: the places are those of the schema, by introspection.
+#[tokio::test]
+async fn every_place_that_takes_an_id_is_asked() {
+    let world = world("subscribers: []\n").await;
+    let mut wanted = places(&world).await;
+    wanted.sort();
+    let mut named: Vec<&str> = PLACES.iter().map(|place| place.name).collect();
+    named.sort_unstable();
+    assert_eq!(named, wanted);
+    world.stop().await.unwrap();
+}
+
+/// What another site has, one of each kind by its prefix, and a `draft`.
+async fn of_other_site(world: &World, client: &Client) -> BTreeMap<&'static str, String> {
+    let rows = json!([{ "phoneNumber": "+12125550100" }, { "phoneNumber": "+12125550101" }]);
+    done(client, UPSERT, json!({ "input": { "subscribers": rows } })).await;
+    let audience = json!({ "input": { "name": "theirs", "rules": {} } });
+    let audience = text(&done(client, AUDIENCE, audience).await["audience"]["id"]);
+    let input = json!({ "name": "Theirs", "audienceIds": [audience], "steps": [{ "body": "Hi" }] });
+    let create = async || {
+        let made = done(client, CREATE, json!({ "input": input })).await;
+        text(&made["campaign"]["id"])
+    };
+    let campaign = create().await;
+    done(client, ACTIVATE, json!({ "id": campaign, "input": now() })).await;
+    world.run_until_idle().await.unwrap();
+    let query = "query($id: ID!) { campaign(id: $id) { id site { id } steps { id } \
+        messages(first: 1) { nodes { id subscriber { id } } } events(first: 1) { nodes { id } } } \
+        viewer { apiKey { id } } }";
+    let answer = post(client, query, json!({ "id": campaign })).await;
+    let of = |path: &str| text(answer.pointer(path).unwrap_or(&Value::Null));
+    let found = BTreeMap::from([
+        ("site", of("/data/campaign/site/id")),
+        ("step", of("/data/campaign/steps/0/id")),
+        ("msg", of("/data/campaign/messages/nodes/0/id")),
+        ("sub", of("/data/campaign/messages/nodes/0/subscriber/id")),
+        ("evt", of("/data/campaign/events/nodes/0/id")),
+        ("key", of("/data/viewer/apiKey/id")),
+        ("camp", campaign),
+        ("aud", audience),
+        ("draft", create().await),
+    ]);
+    assert!(found.iter().all(|(kind, id)| *kind == "draft" || id.starts_with(kind)), "{found:?}");
+    found
+}
+
+/// What comes over the wire: for a subscription, the first payload or the refusal.
+async fn ask(world: &World, key: &str, place: &Place, variables: &Value) -> String {
+    if !place.query.starts_with("subscription") {
+        return wire(world, key, place.query, variables).await;
+    }
+    let client = world.client_with(Some(key.to_owned())).unwrap();
+    let mut subscription = client.subscribe(place.query, variables.clone()).await.unwrap();
+    // Nothing comes at once of a site's changes but a refusal.
+    let first = tokio::time::timeout(
+        std::time::Duration::from_secs(if place.query == CHANGES { 1 } else { 10 }),
+        subscription.next_value(),
+    );
+    match first.await {
+        Ok(Some(Ok(payload))) => payload.to_string(),
+        Ok(ended) => format!("{ended:?}"),
+        Err(_) => "it goes on".to_owned(),
+    }
+}
+
+/// Every argument of the schema that is an id, or a member of one that is.
+async fn places(world: &World) -> Vec<String> {
+    let of_type = "type { name ofType { name ofType { name ofType { name } } } }";
+    let query = format!(
+        "{{ __schema {{ types {{ name inputFields {{ name {of_type} }} fields {{ name args {{ name \
+         {of_type} }} }} }} }} }}"
+    );
+    let answer = post(world.client(), &query, json!({})).await;
+    let types = payload(&answer)["types"].as_array().cloned().unwrap();
+    let inputs: BTreeMap<&str, Vec<(&str, &str)>> =
+        types.iter().map(|of| (name(of), members(&of["inputFields"]))).collect();
+    let mut places = Vec::new();
+    for of in types.iter().filter(|of| !name(of).starts_with("__")) {
+        for field in of["fields"].as_array().into_iter().flatten() {
+            for (argument, kind) in members(&field["args"]) {
+                let paths = paths(&inputs, argument, kind);
+                let told = |path| format!("{}.{}({path})", name(of), name(field));
+                places.extend(paths.into_iter().map(told));
+            }
+        }
+    }
+    places
+}
+
+/// The paths to ids within an argument of that type.
+fn paths(inputs: &BTreeMap<&str, Vec<(&str, &str)>>, path: &str, kind: &str) -> Vec<String> {
+    if kind == "ID" {
+        return vec![path.to_owned()];
+    }
+    let members = inputs.get(kind).into_iter().flatten();
+    members.flat_map(|(name, kind)| paths(inputs, &format!("{path}.{name}"), kind)).collect()
+}
+
+/// Names and innermost types of arguments or members.
+fn members(list: &Value) -> Vec<(&str, &str)> {
+    let list = list.as_array().into_iter().flatten();
+    list.map(|one| (name(one), innermost(&one["type"]))).collect()
+}
+
+fn innermost(of: &Value) -> &str {
+    if of["name"].is_string() { name(of) } else { innermost(&of["ofType"]) }
+}
+
+fn name(of: &Value) -> &str {
+    of["name"].as_str().unwrap()
+}

@@ -1,0 +1,155 @@
+//! Activations and times that cannot be.
+
+use harness::world::World;
+use serde_json::{Value, json};
+
+use super::{Case, all_refused};
+use crate::common::{
+    ACTIVATE, CREATE, RESCHEDULE, Rows, activated, at, done, draft, draft_input, now, patched,
+    post, problems, text, world,
+};
+
+async fn made(world: &World, patch: Value) -> String {
+    let input = patched(&draft_input(world), &patch);
+    text(&done(world.client(), CREATE, json!({ "input": input })).await["campaign"]["id"])
+}
+
+/// Goal: an activation says all that is missing at once. Method: drafts without steps, without an
+/// audience, without either, and a passed time besides.
+#[tokio::test]
+async fn an_activation_names_everything_that_is_missing() {
+    let world = world("subscribers: []\n").await;
+    let no_steps = made(&world, json!({ "steps": null })).await;
+    let no_audience = made(&world, json!({ "audienceIds": null })).await;
+    let neither = made(&world, json!({ "audienceIds": [], "steps": [] })).await;
+    let with = |id: &str, input: Value| json!({ "id": id, "input": input });
+    let cases: [Case<'_>; 4] = [
+        ("no steps", with(&no_steps, now()), &["NO_STEPS id"]),
+        ("no audience", with(&no_audience, now()), &["NO_AUDIENCE id"]),
+        ("neither", with(&neither, now()), &["NO_STEPS id", "NO_AUDIENCE id"]),
+        (
+            "neither, and too late",
+            with(&neither, at("2026-11-23T09:00:00")),
+            &[
+                "NO_STEPS id",
+                "NO_AUDIENCE id",
+                "TIME_PASSED input.schedule.atStoreTime.localDateTime",
+            ],
+        ),
+    ];
+    all_refused(&world, world.client(), ACTIVATE, &cases).await;
+    world.stop().await.unwrap();
+}
+
+/// The times that no campaign can be sent at. It is ten in the morning of 23 November 2026 in the
+/// store's zone.
+fn bad_times() -> Vec<(&'static str, Value, &'static [&'static str])> {
+    const LOCAL: &[&str] = &["TIME_PASSED input.schedule.atStoreTime.localDateTime"];
+    const FAR: &[&str] = &["INVALID input.schedule.atStoreTime.localDateTime"];
+    const SEND_BY: &[&str] = &["INVALID input.sendBy"];
+    const UNREADABLE: &[&str] = &["! BAD_USER_INPUT"];
+    let by = |local: &str, send_by: &str| patched(&at(local), &json!({ "sendBy": send_by }));
+    vec![
+        ("yesterday", at("2026-11-22T12:00:00"), LOCAL),
+        ("a second ago", at("2026-11-23T09:59:59"), LOCAL),
+        ("this very second", at("2026-11-23T10:00:00"), LOCAL),
+        ("the year 1", at("0001-01-01T00:00:00"), LOCAL),
+        ("367 days ahead", at("2027-11-25T10:00:00"), FAR),
+        ("the last year there is", at("9999-12-31T23:59:59"), FAR),
+        ("sent by the start", by("2026-11-24T10:00:00", "2026-11-24T15:00:00Z"), SEND_BY),
+        ("sent before the start", by("2026-11-24T10:00:00", "2026-11-24T10:00:00Z"), SEND_BY),
+        ("no time of day", at("2026-11-24"), UNREADABLE),
+        ("an offset", at("2026-11-24T10:00:00-05:00"), UNREADABLE),
+        ("no such day", at("2026-02-30T10:00:00"), UNREADABLE),
+        ("no such hour", at("2026-11-24T25:00:00"), UNREADABLE),
+        ("a word", at("tomorrow"), UNREADABLE),
+        ("no schedule", json!({}), &["! BAD_USER_INPUT"]),
+        ("an empty schedule", json!({ "schedule": {} }), &["! BAD_USER_INPUT"]),
+        (
+            "both",
+            json!({ "schedule": {
+                "now": true, "atStoreTime": { "localDateTime": "2026-11-24T10:00:00" },
+            } }),
+            &["! BAD_USER_INPUT"],
+        ),
+        (
+            "one and a null",
+            json!({ "schedule": { "now": true, "atStoreTime": null } }),
+            &["! BAD_USER_INPUT"],
+        ),
+        ("a null", json!({ "schedule": { "now": null } }), &["! BAD_USER_INPUT"]),
+        ("not now", json!({ "schedule": { "now": false } }), &["INVALID input.schedule.now"]),
+        (
+            "a sendBy without an offset",
+            by("2026-11-24T10:00:00", "2026-11-24T15:00:00"),
+            UNREADABLE,
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn a_time_that_cannot_be_is_refused_when_activated_and_when_moved() {
+    let world = world("subscribers: []\n").await;
+    let draft = draft(&world).await;
+    let scheduled = activated(&world, at("2026-11-24T10:00:00")).await;
+    let cases = |id: &str| -> Vec<Case<'_>> {
+        let with = |(what, input, wanted)| (what, json!({ "id": id, "input": input }), wanted);
+        bad_times().into_iter().map(with).collect()
+    };
+    all_refused(&world, world.client(), ACTIVATE, &cases(&draft)).await;
+    all_refused(&world, world.client(), RESCHEDULE, &cases(&scheduled)).await;
+    let only: [Case<'_>; 1] =
+        [("now", json!({ "id": scheduled, "input": now() }), &["INVALID input.schedule.now"])];
+    all_refused(&world, world.client(), RESCHEDULE, &only).await;
+    let soon = patched(&now(), &json!({ "sendBy": "2026-11-23T15:00:00Z" }));
+    let only: [Case<'_>; 1] =
+        [("now, by now", json!({ "id": draft, "input": soon }), &["INVALID input.sendBy"])];
+    all_refused(&world, world.client(), ACTIVATE, &only).await;
+    world.stop().await.unwrap();
+}
+
+/// Goal: a wall time that a clock change skips moves forward, and one that occurs twice is the first.
+#[tokio::test]
+async fn a_wall_time_in_a_gap_or_a_fold_is_taken() {
+    let world = world("subscribers: []\n").await;
+    for (local, starts_at) in [
+        ("2027-03-14T02:30:00", "2027-03-14T07:30:00.000Z"),
+        ("2027-11-07T01:30:00", "2027-11-07T05:30:00.000Z"),
+        ("2027-11-24T10:00:00", "2027-11-24T15:00:00.000Z"),
+    ] {
+        let id = activated(&world, at(local)).await;
+        let query = "query($id: ID!) { campaign(id: $id) { schedule { startsAt localDateTime } } }";
+        let answer = post(world.client(), query, json!({ "id": id })).await;
+        let wanted = json!({ "startsAt": starts_at, "localDateTime": local });
+        assert_eq!(answer["data"]["campaign"]["schedule"], wanted);
+    }
+    world.stop().await.unwrap();
+}
+
+/// Goal: a rescheduling leaves `sendBy` as it is unless it is given, and null takes it away; one that
+/// is kept is still held against the new time.
+#[tokio::test]
+async fn a_kept_send_by_is_held_against_the_new_time() {
+    let world = world("subscribers: []\n").await;
+    let send_by = json!({ "sendBy": "2026-11-24T16:00:00Z" });
+    let id = activated(&world, patched(&at("2026-11-24T10:00:00"), &send_by)).await;
+    let before = Rows::of(&world).await;
+    let late = json!({ "id": id, "input": at("2026-11-24T11:00:00") });
+    let answer = post(world.client(), RESCHEDULE, late).await;
+    assert_eq!(problems(&answer), ["INVALID input.sendBy"]);
+    assert_eq!(Rows::of(&world).await, before);
+    let moved = async |input: Value| {
+        let moved = done(world.client(), RESCHEDULE, json!({ "id": id, "input": input })).await;
+        moved["campaign"]["schedule"].clone()
+    };
+    let kept = moved(at("2026-11-24T10:30:00")).await;
+    assert_eq!(
+        kept,
+        json!({ "startsAt": "2026-11-24T15:30:00.000Z", "sendBy": "2026-11-24T16:00:00.000Z" })
+    );
+    let mut without = at("2026-11-24T11:00:00");
+    without["sendBy"] = Value::Null;
+    let gone = moved(without).await;
+    assert_eq!(gone, json!({ "startsAt": "2026-11-24T16:00:00.000Z", "sendBy": null }));
+    world.stop().await.unwrap();
+}
