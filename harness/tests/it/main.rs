@@ -1,9 +1,17 @@
 //! The one integration binary.
 
+// `cfg(test)` tells the lints that a helper of a test is a test's code.
+#[cfg(test)]
 mod architecture;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
 mod common;
+#[cfg(test)]
 mod contract_page;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
 mod scenarios;
+#[cfg(test)]
 mod schema;
