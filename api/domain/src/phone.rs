@@ -43,6 +43,21 @@ impl PhoneNumber {
         Ok(Self(text.to_owned()))
     }
 
+    /// Reads a number as aggregators write it of inbound texts: E.164, perhaps without its `+`, perhaps
+    /// with spaces, dots, dashes or brackets. Fewer than eleven digits without a `+` could be a local
+    /// number, and are not guessed at.
+    pub fn normalize(text: &str) -> Result<Self, InvalidPhoneNumber> {
+        let is_filler = |c: char| c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')');
+        let compact: String = text.chars().filter(|c| !is_filler(*c)).collect();
+        if compact.starts_with('+') {
+            return Self::parse(&compact);
+        }
+        if compact.len() < NANP_DIGITS {
+            return Err(InvalidPhoneNumber);
+        }
+        Self::parse(&format!("+{compact}"))
+    }
+
     /// The number in full: for the database, the aggregator and callers who may see it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -120,6 +135,19 @@ mod tests {
             "+123456",
         ] {
             assert_eq!(PhoneNumber::parse(bad), Err(InvalidPhoneNumber), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_read_as_aggregators_write_it() {
+        for text in ["+14155550142", "14155550142", "+1 (415) 555-0142", "1.415.555.0142"] {
+            assert_eq!(
+                PhoneNumber::normalize(text).map(|p| p.as_str().to_owned()).unwrap(),
+                "+14155550142"
+            );
+        }
+        for text in ["4155550142", "", "shop", "+1415"] {
+            assert_eq!(PhoneNumber::normalize(text), Err(InvalidPhoneNumber), "{text}");
         }
     }
 

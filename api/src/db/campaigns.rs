@@ -24,7 +24,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, PaginatorTrait, QueryFilter,
     QuerySelect, Select, UpdateMany,
-    sea_query::{Expr, ExprTrait, Func, SimpleExpr},
+    sea_query::{Expr, ExprTrait, Func, LockType, SimpleExpr},
 };
 use std::collections::HashMap;
 
@@ -114,7 +114,8 @@ pub async fn lock(txn: &Txn, sites: &[SiteId], id: CampaignId) -> Result<Option<
     let mut select = campaign::Entity::find_by_id(id.0)
         .filter(campaign::Column::SiteId.is_in(sites.iter().map(|site| site.0)));
     if txn.get_database_backend() == DbBackend::Postgres {
-        select = select.lock_exclusive();
+        // Rows that point to the campaign may still be written by others.
+        select = select.lock(LockType::NoKeyUpdate);
     }
     one(txn, select).await
 }

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** the database stores what it is told; rules are the domain's, and nothing here decides.
 //! **Invariant:** civil time is always bound, never read with SQL's `now()`.
-//! **Invariant:** rows are locked in one order (campaign gate, messages by id, counts by key, progress,
-//! campaign, site log), so that two transactions never wait for each other in a circle.
+//! **Invariant:** rows are locked in one order (campaign gate, campaign, messages by id, subscribers, counts
+//! by key, progress, site log), so that two transactions never wait for each other in a circle.
 
 pub mod admin;
 pub mod attempts;

@@ -28,6 +28,8 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, EntityTrait, QueryFilter,
 };
+use std::collections::HashMap;
+use uuid::Uuid;
 
 /// The outcome of an attempt nobody knows.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -37,18 +39,24 @@ pub(super) const UNKNOWN: &str = "unknown";
 pub enum Gate {
     /// They may.
     Open,
-    /// They may not, and whatever waits is canceled for this reason.
-    Closed(MessageReason),
+    /// They may not, and a message that turns out not to have been sent ends so.
+    Closed(Standing),
 }
 
 /// How the gate of a campaign stands.
 pub async fn gate(txn: &Txn, campaign_id: CampaignId) -> Result<Gate> {
+    let canceled = |reason| Gate::Closed(Standing::because(MessageState::Canceled, reason));
     let row = campaign::Entity::find_by_id(campaign_id.0).one(txn).await?;
-    let Some(row) = row else { return Ok(Gate::Closed(MessageReason::CampaignCanceled)) };
+    let Some(row) = row else { return Ok(canceled(MessageReason::CampaignCanceled)) };
     Ok(match code::<CampaignStatus>("campaign", &row.status)? {
         status if status.is_running() => Gate::Open,
-        CampaignStatus::Failed => Gate::Closed(MessageReason::CampaignFailed),
-        _ => Gate::Closed(MessageReason::CampaignCanceled),
+        CampaignStatus::Failed => canceled(MessageReason::CampaignFailed),
+        // Unknown messages do not hold a campaign up: it may be sent before one turns out unsent.
+        CampaignStatus::Sent => Gate::Closed(Standing::because(
+            MessageState::Undelivered,
+            MessageReason::AggregatorUnavailable,
+        )),
+        _ => canceled(MessageReason::CampaignCanceled),
     })
 }
 
@@ -137,22 +145,25 @@ pub struct Ended {
     pub outcome: Outcome,
 }
 
-/// Records how attempts of one campaign on one connection ended. `gate` says whether a message that
-/// was not sent may wait again; it must be entered. Answers with the aggregator's ids that were new, whose receipts may
-/// be parked.
+/// Records how attempts of one campaign on one connection ended; the gate must be entered. `gate` says
+/// what becomes of a message that was not sent. Recording the same again changes nothing. Answers with the
+/// aggregator's ids that were new, whose receipts may be parked.
 pub async fn record(txn: &Txn, ended: &[Ended], gate: Gate, now: Instant) -> Result<Vec<String>> {
     let rows = lock_messages(txn, ended.iter().map(|end| end.message_id.0)).await?;
+    let fences = open_fences(txn, ended).await?;
     let mut deltas = Deltas::default();
     let (mut messaged, mut accepted) = (Vec::new(), Vec::new());
     let mut campaign = None;
     for end in ended {
+        // An attempt that ended before was recorded by a try whose commit was not heard of.
+        let Some(fence) = fences.get(&end.attempt_id.0) else { continue };
         end_attempt(txn, end, now).await?;
         let Some(row) = rows.get(&end.message_id.0) else { continue };
         campaign = Some(row.campaign_id);
         let before = standing_of(row)?;
-        let after = after(before, end, gate);
-        let change = change(row, end, after, now);
-        change.update_without_returning(txn).await?;
+        let is_latest = *fence == row.fence;
+        let after = after(before, end, is_latest, gate);
+        change(row, end, after, now).update_without_returning(txn).await?;
         if after != before {
             deltas.moved(key(row, before), after);
         }
@@ -161,25 +172,40 @@ pub async fn record(txn: &Txn, ended: &[Ended], gate: Gate, now: Instant) -> Res
             accepted.push(provider_id.to_owned());
         }
     }
-    deltas.apply(txn).await?;
     subscribers::messaged(txn, &messaged, now).await?;
+    deltas.apply(txn).await?;
     if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
         runs::note(txn, campaign, None, Some(now)).await?;
     }
     Ok(accepted)
 }
 
-fn after(before: Standing, end: &Ended, gate: Gate) -> Standing {
-    let waits = Standing::because(MessageState::Deferred, MessageReason::AggregatorBackpressure);
-    match (end.outcome.evidence(), before.state, gate) {
-        (Some(evidence), ..) => before.join(evidence),
-        // The lease may have run out while the request was under way: now it is known after all.
-        (None, MessageState::InFlight | MessageState::Unknown, Gate::Open) => waits,
-        (None, MessageState::InFlight, Gate::Closed(reason)) => {
-            Standing::because(MessageState::Canceled, reason)
+/// The fences of those attempts whose outcome is not known yet.
+async fn open_fences(txn: &Txn, ended: &[Ended]) -> Result<HashMap<Uuid, i64>> {
+    let rows = attempt::Entity::find()
+        .filter(attempt::Column::Id.is_in(ended.iter().map(|end| end.attempt_id.0)))
+        .all(txn)
+        .await?;
+    let is_open =
+        |row: &attempt::Model| row.outcome.as_deref().is_none_or(|known| known == UNKNOWN);
+    Ok(rows.into_iter().filter(is_open).map(|row| (row.id, row.fence)).collect())
+}
+
+/// Where an outcome leads. An acceptance is a fact whichever attempt it is of; anything else speaks of the
+/// latest attempt alone.
+fn after(before: Standing, end: &Ended, is_latest: bool, gate: Gate) -> Standing {
+    let is_waiting_for_word =
+        matches!(before.state, MessageState::InFlight | MessageState::Unknown);
+    match (end.outcome.evidence(), gate) {
+        (Some(evidence), _) if is_latest || evidence.state == MessageState::Accepted => {
+            before.join(evidence)
         }
-        // A receipt settled the message meanwhile.
-        (None, ..) => before,
+        // A receipt settled it meanwhile, or a later attempt is under way.
+        _ if !is_latest || !is_waiting_for_word => before,
+        (_, Gate::Open) => {
+            Standing::because(MessageState::Deferred, MessageReason::AggregatorBackpressure)
+        }
+        (_, Gate::Closed(standing)) => standing,
     }
 }
 
@@ -225,4 +251,35 @@ async fn end_attempt(txn: &Txn, end: &Ended, now: Instant) -> Result<()> {
         .exec(txn)
         .await?;
     expect_rows("an attempt's outcome", ended.rows_affected, 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(outcome: Outcome) -> Ended {
+        let id = Uuid::nil();
+        Ended { attempt_id: id.into(), message_id: id.into(), outcome }
+    }
+
+    /// Goal: a message is made ready again only by the latest attempt's own proof that nothing was taken.
+    #[test]
+    fn only_the_latest_attempt_makes_a_message_wait_again() {
+        let retry_at: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
+        let not_sent = end(Outcome::NotSent { retry_at, code: None });
+        let in_flight = Standing::plain(MessageState::InFlight);
+        let unknown = Standing::because(MessageState::Unknown, MessageReason::EngineStopped);
+        let delivered = Standing::plain(MessageState::Delivered);
+        for before in [in_flight, unknown] {
+            assert_eq!(after(before, &not_sent, true, Gate::Open).state, MessageState::Deferred);
+            assert_eq!(after(before, &not_sent, false, Gate::Open), before, "another is under way");
+            let closed = Standing::because(MessageState::Canceled, MessageReason::CampaignFailed);
+            assert_eq!(after(before, &not_sent, true, Gate::Closed(closed)), closed);
+        }
+        assert_eq!(after(delivered, &not_sent, true, Gate::Open), delivered);
+        let refused = end(Outcome::Rejected { reason: MessageReason::CarrierFiltered, code: None });
+        assert_eq!(after(in_flight, &refused, false, Gate::Open), in_flight);
+        let taken = end(Outcome::Accepted { provider_id: "m".to_owned(), segments: None });
+        assert_eq!(after(in_flight, &taken, false, Gate::Open).state, MessageState::Accepted);
+    }
 }

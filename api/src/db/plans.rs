@@ -14,7 +14,7 @@ use domain::{
     Instant,
     campaign::{Campaign, Step},
     gate::{Facts, Verdict},
-    id::{CampaignId, MessageId},
+    id::{CampaignId, MessageId, SiteId},
     message::{MessageState, Standing},
     reason::MessageReason,
     subscriber::SubscriberStatus,
@@ -271,36 +271,44 @@ pub async fn stop(
     reason: MessageReason,
     now: Instant,
 ) -> Result<i64> {
-    let pending = in_states(&MessageState::PENDING);
-    put_away(
-        txn,
-        Condition::all().add(message::Column::CampaignId.eq(campaign.0)).add(pending),
-        Standing::because(MessageState::Canceled, reason),
-        now,
-    )
-    .await
+    let of_campaign = Condition::all()
+        .add(message::Column::CampaignId.eq(campaign.0))
+        .add(in_states(&MessageState::PENDING));
+    let to = Standing::because(MessageState::Canceled, reason);
+    let (stopped, deltas) = put_away(txn, of_campaign, to, now).await?;
+    deltas.apply(txn).await?;
+    Ok(stopped)
 }
 
-/// Skips everything to a phone that waits for its hand-over, in every campaign of the site.
-pub async fn skip_phone(
+/// Records that a phone opted out of a site's texts, and skips everything to it that waits for its
+/// hand-over, in every campaign of the site.
+pub async fn opt_out(
     txn: &Txn,
-    site: Uuid,
+    site: SiteId,
     phone: &str,
-    reason: MessageReason,
+    source: &'static str,
     now: Instant,
 ) -> Result<i64> {
-    let pending = in_states(&MessageState::PENDING);
     let to_phone = Condition::all()
-        .add(message::Column::SiteId.eq(site))
+        .add(message::Column::SiteId.eq(site.0))
         .add(message::Column::Phone.eq(phone))
-        .add(pending);
-    put_away(txn, to_phone, Standing::because(MessageState::Skipped, reason), now).await
+        .add(in_states(&MessageState::PENDING));
+    let to = Standing::because(MessageState::Skipped, MessageReason::Unsubscribed);
+    let (skipped, deltas) = put_away(txn, to_phone, to, now).await?;
+    subscribers::opt_out(txn, site, phone, source, now).await?;
+    deltas.apply(txn).await?;
+    Ok(skipped)
 }
 
 /// Rows put away in one statement; a campaign of a million takes as many statements as needed.
 const PUT_AWAY_BATCH: u64 = 5_000;
 
-async fn put_away(txn: &Txn, which: Condition, to: Standing, now: Instant) -> Result<i64> {
+async fn put_away(
+    txn: &Txn,
+    which: Condition,
+    to: Standing,
+    now: Instant,
+) -> Result<(i64, Deltas)> {
     let mut deltas = Deltas::default();
     let mut stopped = 0;
     loop {
@@ -329,6 +337,5 @@ async fn put_away(txn: &Txn, which: Condition, to: Standing, now: Instant) -> Re
             break;
         }
     }
-    deltas.apply(txn).await?;
-    Ok(stopped)
+    Ok((stopped, deltas))
 }

@@ -8,6 +8,7 @@ use super::{
     attempts::lock_messages,
     counts::Deltas,
     plans::{key, standing_of},
+    runs, subscribers,
 };
 use domain::{
     Instant,
@@ -23,9 +24,10 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, SimpleExpr},
+    Select,
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SimpleExpr},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// A receipt or an inbound text, as the aggregator sent it.
@@ -60,6 +62,8 @@ const PENDING: &str = "pending";
 const APPLIED: &str = "applied";
 const PARKED: &str = "parked";
 const IGNORED: &str = "ignored";
+/// What an inbound text is reported as.
+const RECEIVED: &str = "received";
 
 /// Stores a receipt; answers whether it was new.
 pub async fn insert(txn: &Txn, new: NewReceipt, now: Instant) -> Result<bool> {
@@ -119,12 +123,17 @@ pub async fn has_waiting(connection: &impl ConnectionTrait) -> Result<bool> {
 pub async fn take(txn: &Txn, limit: u64) -> Result<Vec<Waiting>> {
     let mut select = receipt::Entity::find()
         .filter(in_state(PENDING))
+        .filter(receipt::Column::Kind.ne(RECEIVED))
         .order_by_asc(receipt::Column::Id)
         .limit(limit);
     if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
-    let read = |row: receipt::Model| Waiting {
+    Ok(select.all(txn).await?.into_iter().map(read).collect())
+}
+
+fn read(row: receipt::Model) -> Waiting {
+    Waiting {
         id: row.id,
         site_id: row.site_id,
         kind: row.kind,
@@ -135,8 +144,29 @@ pub async fn take(txn: &Txn, limit: u64) -> Result<Vec<Waiting>> {
         connection_id: row.connection_id,
         provider_id: row.provider_id,
         reference: row.reference,
-    };
-    Ok(select.all(txn).await?.into_iter().map(read).collect())
+    }
+}
+
+/// Up to `limit` inbound texts that wait, the first stored first.
+pub async fn waiting_texts(connection: &impl ConnectionTrait, limit: u64) -> Result<Vec<Waiting>> {
+    let rows = receipt::Entity::find()
+        .filter(in_state(PENDING))
+        .filter(receipt::Column::Kind.eq(RECEIVED))
+        .order_by_asc(receipt::Column::Id)
+        .limit(limit)
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// Takes one receipt if it still waits and nobody else has it.
+pub async fn still_waits(txn: &Txn, id: Uuid) -> Result<bool> {
+    let mut select =
+        receipt::Entity::find().filter(in_state(PENDING)).filter(receipt::Column::Id.eq(id));
+    if txn.get_database_backend() == DbBackend::Postgres {
+        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    Ok(select.one(txn).await?.is_some())
 }
 
 /// Applies receipts with what each proves; those whose message is not known yet are parked.
@@ -144,6 +174,7 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
     let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
     let mut rows = lock_messages(txn, found.values().copied()).await?;
     let mut deltas = Deltas::default();
+    let mut news = News::default();
     for (receipt, evidence) in receipts {
         let message_id = found.get(&receipt.id).copied();
         let Some(row) = message_id.and_then(|id| rows.get_mut(&id)) else {
@@ -155,11 +186,43 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
         if after != before {
             deltas.moved(key(row, before), after);
         }
+        news.note(row, receipt, before);
         merge(row, receipt, after, now);
         write(txn, row).await?;
         settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
     }
-    deltas.apply(txn).await
+    for (connection, provider_ids) in &news.named {
+        unpark(txn, (*connection).into(), provider_ids).await?;
+    }
+    subscribers::messaged(txn, &news.messaged, now).await?;
+    deltas.apply(txn).await?;
+    for campaign in &news.campaigns {
+        runs::note(txn, *campaign, None, Some(now)).await?;
+    }
+    Ok(())
+}
+
+/// What receipts tell beside the message's state: an acceptance whose own answer was lost or is late.
+#[derive(Default)]
+struct News {
+    /// Subscribers whose message is now known to have been taken.
+    messaged: Vec<Uuid>,
+    /// The campaigns of these messages.
+    campaigns: BTreeSet<Uuid>,
+    /// Ids of the aggregator's that became known, by connection: receipts may be parked for them.
+    named: BTreeMap<Uuid, Vec<String>>,
+}
+
+impl News {
+    fn note(&mut self, row: &message::Model, receipt: &Waiting, before: Standing) {
+        if matches!(before.state, MessageState::InFlight | MessageState::Unknown) {
+            self.messaged.push(row.subscriber_id);
+            self.campaigns.insert(row.campaign_id);
+        }
+        if let (None, Some(provider_id)) = (&row.provider_id, &receipt.provider_id) {
+            self.named.entry(receipt.connection_id).or_default().push(provider_id.clone());
+        }
+    }
 }
 
 /// Which message each receipt is about: by our reference where it is echoed, else by the aggregator's id.
@@ -292,6 +355,40 @@ pub async fn unpark(txn: &Txn, connection: ConnectionId, known: &[String]) -> Re
         .filter(in_state(PARKED))
         .filter(receipt::Column::ConnectionId.eq(connection.0))
         .filter(receipt::Column::ProviderId.is_in(known.iter().map(String::as_str)))
+        .exec(txn)
+        .await?;
+    Ok(woken.rows_affected)
+}
+
+/// Parked receipts whose message is known after all: its id was recorded while they were being parked.
+fn known_parked(limit: u64) -> Select<receipt::Entity> {
+    let known = Query::select()
+        .expr(Expr::val(1))
+        .from(message::Entity)
+        .and_where(
+            Expr::col((message::Entity, message::Column::ConnectionId))
+                .equals((receipt::Entity, receipt::Column::ConnectionId)),
+        )
+        .and_where(
+            Expr::col((message::Entity, message::Column::ProviderId))
+                .equals((receipt::Entity, receipt::Column::ProviderId)),
+        )
+        .to_owned();
+    receipt::Entity::find().filter(in_state(PARKED)).filter(Expr::exists(known)).limit(limit)
+}
+
+/// Whether a parked receipt's message is known after all.
+pub async fn has_known_parked(connection: &impl ConnectionTrait) -> Result<bool> {
+    Ok(known_parked(1).one(connection).await?.is_some())
+}
+
+/// Wakes parked receipts whose message is known after all; answers how many.
+pub async fn unpark_known(txn: &Txn, limit: u64) -> Result<u64> {
+    let known = known_parked(limit).all(txn).await?;
+    let woken = receipt::Entity::update_many()
+        .col_expr(receipt::Column::State, PENDING.into())
+        .filter(receipt::Column::Id.is_in(known.iter().map(|row| row.id)))
+        .filter(in_state(PARKED))
         .exec(txn)
         .await?;
     Ok(woken.rows_affected)
