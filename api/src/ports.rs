@@ -106,6 +106,8 @@ pub enum Submitted {
         provider_id: String,
         /// Billable segments by its account, if it gave one.
         segments: Option<i64>,
+        /// How long it asks the sender to rest.
+        pause: Option<Duration>,
     },
     /// It was refused, and repeating it cannot help.
     Rejected {

@@ -1,10 +1,10 @@
 //! The completer: moves a campaign on when its messages have moved.
 
-use super::{Activity, Engine, Fault};
+use super::{Activity, Engine, Fault, Tally};
 use crate::{
     db::{
         campaigns::{self, Move},
-        counts, runs,
+        counts,
     },
     ports::Task,
 };
@@ -15,27 +15,23 @@ use domain::{
     reason::StatusReason,
 };
 
-/// Running campaigns looked at in one activation.
-const RUNNING_MAX: u64 = 1_000;
-
 impl Engine {
     pub(super) async fn activate_completer(&self) -> Result<Activity, Fault> {
-        let mut done = 0;
-        for id in runs::running(self.db.read(), None, RUNNING_MAX).await? {
-            done += u64::from(self.complete(id).await?);
+        let mut tally = Tally::default();
+        for id in self.running().await? {
+            let moved = self.complete(id).await;
+            tally.add(id, moved.map(|moved| Activity::done(u64::from(moved))));
         }
-        Ok(Activity::done(done))
+        tally.finish()
     }
 
     /// Moves one campaign on, if its messages have moved. Answers whether it did.
     async fn complete(&self, id: CampaignId) -> Result<bool, Fault> {
         let read = self.db.read();
         let Some(found) = campaigns::find_any(read, id).await? else { return Ok(false) };
-        let (Some(run), counted) =
-            (counts::run(read, id).await?, counts::read(read, id, None).await?)
-        else {
-            return Ok(false);
-        };
+        // Counts before the run: a hand-over that begins in between is seen to have begun.
+        let counted = counts::read(read, id, None).await?;
+        let Some(run) = counts::run(read, id).await? else { return Ok(false) };
         if next(found.status, &run, &counts::partition(&counted)).is_none() {
             return Ok(false);
         }
@@ -44,8 +40,8 @@ impl Engine {
         let Some(campaign) = campaigns::lock(&txn, &[found.site_id], id).await? else {
             return Ok(false);
         };
-        let Some(run) = counts::run(&txn, id).await? else { return Ok(false) };
         let counted = counts::partition(&counts::read(&txn, id, None).await?);
+        let Some(run) = counts::run(&txn, id).await? else { return Ok(false) };
         let Some((trigger, reason)) = next(campaign.status, &run, &counted) else {
             return Ok(false);
         };

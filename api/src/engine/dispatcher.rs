@@ -10,7 +10,7 @@ mod handover;
 mod holds;
 mod pacer;
 
-use super::{Activity, Engine, Fault, span};
+use super::{Activity, Engine, Fault, Tally, span};
 use crate::{
     db::{admin, campaigns, revisions, runs},
     ports::{Connection, Task},
@@ -25,13 +25,12 @@ use domain::{
 use handover::Window;
 use holds::Holds;
 use pacer::Pacer;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Running campaigns looked at in one activation.
-const RUNNING_MAX: u64 = 1_000;
-
-/// What the dispatcher remembers: nothing but its pace, which may be lost.
+/// What the dispatcher remembers: nothing but its pace and whose turn it is, which may be lost.
 #[derive(Debug, Default)]
 pub(super) struct Dispatcher {
+    turn: AtomicUsize,
     pacer: Pacer,
     holds: Holds,
 }
@@ -56,63 +55,91 @@ impl Lane {
 impl Engine {
     pub(super) async fn activate_dispatcher(&self) -> Result<Activity, Fault> {
         let now = self.clock.now();
-        let (lanes, mut activity) = self.lanes(now).await?;
+        let (mut lanes, mut tally) = self.lanes(now).await?;
+        let turn = self.dispatcher.turn.fetch_add(1, Ordering::Relaxed);
+        // Where there are more campaigns than permits, each comes first in its turn.
+        let first = turn.checked_rem(lanes.len()).unwrap_or_default();
+        lanes.rotate_left(first);
         let count = u64::try_from(lanes.len()).unwrap_or(u64::MAX).max(1);
         let share = self.settings.max_in_flight.div_ceil(count).min(self.settings.claim_batch_max);
+        let mut permits = self.settings.max_in_flight;
         let mut window = Window::default();
-        let mut fault = None;
         for lane in lanes {
-            match self.fill(&mut window, lane, share, now).await {
-                Ok(filled) => activity = activity.and(filled),
-                // What is claimed already must still be sent: the fault is reported after that.
-                Err(error) => fault = Some(error),
+            if permits == 0 {
+                break;
             }
+            let id = lane.campaign.id;
+            let filled = self.fill(&mut window, lane, share.min(permits), now).await;
+            // What is claimed already must still be sent: a fault is reported after that.
+            tally.add(
+                id,
+                filled.map(|(taken, activity)| {
+                    permits = permits.saturating_sub(taken);
+                    activity
+                }),
+            );
         }
-        if activity.done > 0 {
+        if tally.activity.done > 0 {
             self.bells.ring(Task::Completer);
             self.hints.give();
         }
         self.hand_over(window).await?;
-        fault.map_or(Ok(activity), Err)
+        tally.finish()
     }
 
-    /// Claims a campaign's share of the window.
+    /// Claims a campaign's share of the window; answers how many permits that took.
     async fn fill(
         &self,
         window: &mut Window,
         lane: Lane,
         share: u64,
         now: Instant,
-    ) -> Result<Activity, Fault> {
+    ) -> Result<(u64, Activity), Fault> {
         let pace = self.dispatcher.pacer.allowance(&lane.sender, lane.segments(), now);
         if pace.messages == 0 {
-            return Ok(Activity { done: 0, next_at: pace.next_at });
+            return Ok((0, Activity { done: 0, next_at: pace.next_at }));
         }
         let is_on_trial = self.dispatcher.holds.is_on_trial(lane.connection.id);
         let share = if is_on_trial { 1 } else { share };
         let claimed = self.claim(&lane, pace.messages.min(share), now).await?;
         let segments: u64 = claimed.handovers.iter().map(handover::Handover::segments).sum();
         self.dispatcher.pacer.spend(&lane.sender, segments, now);
+        let taken = u64::try_from(claimed.handovers.len()).unwrap_or(u64::MAX);
         window.add(lane, claimed.handovers);
-        Ok(Activity::done(claimed.touched))
+        Ok((taken, Activity::done(claimed.touched)))
     }
 
     /// The running campaigns with something due now, and when the next of the others is due.
-    async fn lanes(&self, now: Instant) -> Result<(Vec<Lane>, Activity), Fault> {
-        let (mut lanes, mut activity) = (Vec::new(), Activity::default());
-        for id in runs::running(self.db.read(), None, RUNNING_MAX).await? {
-            let Some(due_at) = runs::next_due(self.db.read(), id).await? else { continue };
-            if due_at > now {
-                activity = activity.and(Activity { done: 0, next_at: Some(due_at) });
-                continue;
-            }
-            let Some(lane) = self.lane(id).await? else { continue };
-            match self.dispatcher.holds.until(lane.connection.id, now) {
-                Some(until) => activity = activity.and(Activity { done: 0, next_at: Some(until) }),
-                None => lanes.push(lane),
-            }
+    async fn lanes(&self, now: Instant) -> Result<(Vec<Lane>, Tally), Fault> {
+        let (mut lanes, mut tally) = (Vec::new(), Tally::default());
+        for id in self.running().await? {
+            let looked = self.look(id, now).await;
+            tally.add(
+                id,
+                looked.map(|(lane, next_at)| {
+                    lanes.extend(lane);
+                    Activity { done: 0, next_at }
+                }),
+            );
         }
-        Ok((lanes, activity))
+        Ok((lanes, tally))
+    }
+
+    /// A campaign's lane if something of it is due and its connection is not held, else when it will be.
+    async fn look(
+        &self,
+        id: CampaignId,
+        now: Instant,
+    ) -> Result<(Option<Lane>, Option<Instant>), Fault> {
+        let due_at = runs::next_due(self.db.read(), id).await?;
+        if due_at.is_none_or(|due_at| due_at > now) {
+            return Ok((None, due_at));
+        }
+        let Some(lane) = self.lane(id).await? else { return Ok((None, None)) };
+        match self.dispatcher.holds.until(lane.connection.id, now) {
+            Some(until) => Ok((None, Some(until))),
+            None => Ok((Some(lane), None)),
+        }
     }
 
     /// What a campaign's messages are made of; none when it can no longer send, and then it has failed.

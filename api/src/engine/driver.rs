@@ -13,15 +13,14 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 /// Activations in a row before a busy reconciler lets the others have a turn.
 const BURST_MAX: usize = 64;
 
-/// The engine at work. Dropping it stops it at the next await.
+/// The engine at work. Dropping it stops the reconcilers; an activation under way runs to its end.
 #[derive(Debug)]
 pub struct Driver {
     tasks: JoinSet<()>,
 }
 
 impl Driver {
-    /// Sets every reconciler to work until `shutdown` turns true. What a former incarnation of this
-    /// process left in flight is settled first.
+    /// Sets every reconciler to work until `shutdown` turns true.
     pub fn start(engine: &Arc<Engine>, shutdown: &watch::Receiver<bool>) -> Self {
         let mut tasks = JoinSet::new();
         for task in Task::ALL {

@@ -20,11 +20,11 @@ mod scheduler;
 pub use driver::Driver;
 
 use crate::{
-    db::{Db, events::Cause},
+    db::{Db, events::Cause, runs},
     ports::{Aggregator, Bells, Clock, Hints, Ids, Task},
 };
 use dispatcher::Dispatcher;
-use domain::{Instant, event::ActorKind};
+use domain::{Instant, event::ActorKind, id::CampaignId};
 use std::{sync::Arc, time::Duration};
 
 /// A failure of an activation: it is logged, and the next one looks again.
@@ -131,8 +131,53 @@ impl Engine {
         }
     }
 
+    /// Every running campaign, by id.
+    async fn running(&self) -> Result<Vec<CampaignId>, Fault> {
+        let mut ids: Vec<CampaignId> = Vec::new();
+        for _ in 0..RUNNING_PAGES_MAX {
+            let page = runs::running(self.db.read(), ids.last().copied(), RUNNING_PAGE).await?;
+            let is_last = page.len() < usize::try_from(RUNNING_PAGE).unwrap_or(usize::MAX);
+            ids.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        Ok(ids)
+    }
+
     fn cause(task: Task) -> Cause {
         Cause { kind: ActorKind::Engine, name: task.name().to_owned() }
+    }
+}
+
+/// Running campaigns read at once, and how often in one activation.
+const RUNNING_PAGE: u64 = 1_000;
+const RUNNING_PAGES_MAX: usize = 100;
+
+/// What several campaigns came to: one that fails does not hold up the others, and its fault is told when
+/// all had their turn.
+#[derive(Debug, Default)]
+struct Tally {
+    activity: Activity,
+    fault: Option<Fault>,
+}
+
+impl Tally {
+    /// Adds what one campaign came to.
+    fn add(&mut self, campaign: CampaignId, came_to: Result<Activity, Fault>) {
+        match came_to {
+            Ok(activity) => self.activity = self.activity.and(activity),
+            Err(fault) => {
+                let causes = crate::causes::chain(&fault);
+                tracing::error!(campaign.id = %campaign, error = %fault, causes, "a campaign is stuck");
+                self.fault = Some(fault);
+            }
+        }
+    }
+
+    /// What they came to together.
+    fn finish(self) -> Result<Activity, Fault> {
+        self.fault.map_or(Ok(self.activity), Err)
     }
 }
 

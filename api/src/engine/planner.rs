@@ -1,28 +1,26 @@
 //! The planner: works out who receives a campaign, a batch at a time, so that first messages may leave
 //! while it still works.
 
-use super::{Activity, Engine, Fault};
+use super::{Activity, Engine, Fault, Tally};
 use crate::{
     db::{
         campaigns, counts, gate,
         outcomes::{self, Gate},
         plans::{self, Batch},
-        revisions, runs, sites,
+        revisions, sites,
     },
     ports::Task,
 };
 use domain::{campaign::Campaign, gate as rules, id::CampaignId, zone::Zone};
 
-/// Running campaigns looked at in one activation.
-const RUNNING_MAX: u64 = 1_000;
-
 impl Engine {
     pub(super) async fn activate_planner(&self) -> Result<Activity, Fault> {
-        let mut activity = Activity::default();
-        for id in runs::running(self.db.read(), None, RUNNING_MAX).await? {
-            activity = activity.and(Activity::done(u64::from(self.plan(id).await?)));
+        let mut tally = Tally::default();
+        for id in self.running().await? {
+            let planned = self.plan(id).await;
+            tally.add(id, planned.map(|planned| Activity::done(u64::from(planned))));
         }
-        Ok(activity)
+        tally.finish()
     }
 
     /// Plans one batch of one campaign. Answers whether there was something to plan.

@@ -1,6 +1,6 @@
 //! The scheduler: starts campaigns whose time has come, or fails them with the reason they cannot.
 
-use super::{Activity, Engine, Fault, span};
+use super::{Activity, Engine, Fault, Tally, span};
 use crate::{
     db::{
         campaigns::{self, Move},
@@ -23,12 +23,13 @@ impl Engine {
     pub(super) async fn activate_scheduler(&self) -> Result<Activity, Fault> {
         let now = self.clock.now();
         let due = runs::scheduled_due(self.db.read(), now, START_BATCH_MAX).await?;
-        let mut done = 0;
+        let mut tally = Tally::default();
         for id in due {
-            done += u64::from(self.start(id, now).await?);
+            let started = self.start(id, now).await;
+            tally.add(id, started.map(|started| Activity::done(u64::from(started))));
         }
         let next_at = runs::next_scheduled(self.db.read()).await?;
-        Ok(Activity { done, next_at })
+        Ok(tally.finish()?.and(Activity { done: 0, next_at }))
     }
 
     /// Starts one campaign, or fails it. Answers whether it moved.

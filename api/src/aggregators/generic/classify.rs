@@ -16,10 +16,13 @@ pub(super) fn classify(status: u16, retry_after: Option<Duration>, body: &[u8]) 
     let problem = || serde_json::from_slice::<Problem>(body).unwrap_or_default();
     match status {
         200..=299 => match serde_json::from_slice::<Accepted>(body) {
-            Ok(Accepted { id: Some(id), segments }) if !id.is_empty() => Submitted::Accepted {
-                provider_id: id,
-                segments: segments.filter(|segments| *segments > 0),
-            },
+            Ok(Accepted { id: Some(id), segments, retry_after_ms }) if !id.is_empty() => {
+                Submitted::Accepted {
+                    provider_id: id,
+                    segments: segments.filter(|segments| *segments > 0),
+                    pause: retry_after_ms.filter(|ms| *ms > 0).map(Duration::from_millis),
+                }
+            }
             // Probably taken, but under which id nobody can say.
             _ => Submitted::Unknown,
         },
@@ -55,7 +58,7 @@ mod tests {
     use super::*;
 
     fn accepted(id: &str, segments: Option<i64>) -> Submitted {
-        Submitted::Accepted { provider_id: id.to_owned(), segments }
+        Submitted::Accepted { provider_id: id.to_owned(), segments, pause: None }
     }
 
     fn rejected(scope: RefusalScope, code: Option<&str>) -> Submitted {
@@ -67,6 +70,9 @@ mod tests {
         let body = br#"{"id":"m1","status":"queued","segments":2,"new_field":true}"#;
         assert_eq!(classify(202, None, body), accepted("m1", Some(2)));
         assert_eq!(classify(200, None, br#"{"id":"m1"}"#), accepted("m1", None));
+        let pause = Some(Duration::from_millis(1_500));
+        let resting = Submitted::Accepted { provider_id: "m1".to_owned(), segments: None, pause };
+        assert_eq!(classify(202, None, br#"{"id":"m1","retry_after_ms":1500}"#), resting);
         for body in [&b""[..], b"{}", br#"{"id":""}"#, br#"{"id":"m1"#, b"<html>"] {
             assert_eq!(classify(202, None, body), Submitted::Unknown);
         }

@@ -92,10 +92,7 @@ impl Aggregator for Generic {
 
 async fn read(mut answer: reqwest::Response) -> Submitted {
     let status = answer.status().as_u16();
-    let retry_after = answer
-        .headers()
-        .get(header::RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok().map(Duration::from_secs));
+    let retry_after = retry_after(answer.headers());
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {
@@ -111,4 +108,36 @@ async fn read(mut answer: reqwest::Response) -> Submitted {
         }
     }
     classify::classify(status, retry_after, &body)
+}
+
+/// How long `Retry-After` asks to wait: seconds, or a date, which is held against the answer's own `Date`
+/// so that no clock of ours is asked.
+fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let date = |text: &str| chrono::DateTime::parse_from_rfc2822(text).ok();
+    let asked = text(header::RETRY_AFTER)?;
+    if let Ok(seconds) = asked.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let wait = date(asked)?.signed_duration_since(date(text(header::DATE)?)?);
+    Some(wait.to_std().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let asks = |retry: &str| {
+            let mut headers = header::HeaderMap::new();
+            headers.insert(header::DATE, "Mon, 23 Nov 2026 15:00:00 GMT".parse().unwrap());
+            headers.insert(header::RETRY_AFTER, retry.parse().unwrap());
+            retry_after(&headers)
+        };
+        assert_eq!(asks("7"), Some(Duration::from_secs(7)));
+        assert_eq!(asks("Mon, 23 Nov 2026 15:01:30 GMT"), Some(Duration::from_secs(90)));
+        assert_eq!(asks("Mon, 23 Nov 2026 14:59:00 GMT"), Some(Duration::ZERO), "it has passed");
+        assert_eq!(asks("soon"), None);
+    }
 }

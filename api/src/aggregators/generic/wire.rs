@@ -44,6 +44,7 @@ pub(super) struct Accepted {
     #[serde(default, deserialize_with = "label")]
     pub(super) id: Option<String>,
     pub(super) segments: Option<i64>,
+    pub(super) retry_after_ms: Option<u64>,
 }
 
 /// The answer to a message refused (RFC 9457).

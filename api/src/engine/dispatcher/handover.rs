@@ -21,12 +21,17 @@ use domain::{
 };
 use futures_util::future::join_all;
 use sha2::{Digest as _, Sha256};
+use std::time::Duration;
 
 /// Attempts of one message that were certainly not taken before the engine gives up: with the longest hold
 /// between them, well over an hour.
 const ATTEMPTS_MAX: i64 = 100;
-/// How often a record is tried again when the database refuses it, before the lease settles the messages.
-const RECORD_TRIES_MAX: usize = 5;
+/// How often a record is tried when the database refuses it: with the longest pause between, a minute.
+const RECORD_TRIES_MAX: usize = 64;
+/// The pause after the first refusal; each further one is twice as long.
+const RECORD_PAUSE_MIN: Duration = Duration::from_millis(50);
+/// The longest pause.
+const RECORD_PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// A message claimed, with its request.
 pub(super) struct Handover {
@@ -35,6 +40,8 @@ pub(super) struct Handover {
     attempts_before: i64,
     segments: u64,
     request: Vec<u8>,
+    /// When its claim began, in lease time.
+    claimed_at: Instant,
 }
 
 impl Handover {
@@ -81,6 +88,7 @@ impl Engine {
         now: Instant,
     ) -> Result<Claimed, Fault> {
         let id = lane.campaign.id;
+        let claimed_at = self.clock.lease_now();
         let txn = self.db.begin_write().await?;
         gate::enter(&txn, id).await?;
         if outcomes::gate(&txn, id).await? != Gate::Open {
@@ -91,14 +99,14 @@ impl Engine {
         let touched = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(put_away);
         let (mut claims, mut handovers) = (Vec::new(), Vec::new());
         for candidate in due {
-            let (claim, handover) = self.prepare(lane, candidate, now);
+            let (claim, handover) = self.prepare(lane, candidate, now, claimed_at);
             claims.push(claim);
             handovers.push(handover);
         }
         let claimer = Claimer {
             node: &self.settings.node,
             connection_id: lane.connection.id,
-            lease_until: self.clock.lease_now() + span(self.settings.lease),
+            lease_until: claimed_at + span(self.settings.lease),
         };
         attempts::claim(&txn, &claims, claimer, now).await?;
         txn.commit().await?;
@@ -111,6 +119,7 @@ impl Engine {
         lane: &Lane,
         candidate: attempts::Candidate,
         now: Instant,
+        claimed_at: Instant,
     ) -> (Claim, Handover) {
         let attempt_id = self.ids.next();
         let step =
@@ -133,6 +142,7 @@ impl Engine {
             attempts_before: candidate.attempt_count(),
             segments,
             request,
+            claimed_at,
         };
         let claim = Claim {
             attempt_id,
@@ -145,11 +155,8 @@ impl Engine {
 
     /// Sends a window's requests together, and records what each campaign's proved.
     pub(super) async fn hand_over(&self, window: Window) -> Result<(), Fault> {
-        let claimed_at = self.clock.lease_now();
         let lanes = window.0.into_iter().map(async |(lane, handovers)| {
-            let ends = join_all(
-                handovers.into_iter().map(|handover| self.submit(&lane, handover, claimed_at)),
-            );
+            let ends = join_all(handovers.into_iter().map(|handover| self.submit(&lane, handover)));
             let ends = ends.await;
             self.settle(&lane, ends).await
         });
@@ -160,10 +167,10 @@ impl Engine {
     }
 
     /// One request. The last look: a claim that grew old while the process was not running is not sent.
-    async fn submit(&self, lane: &Lane, mut handover: Handover, claimed_at: Instant) -> End {
-        let age = self.clock.lease_now() - claimed_at;
+    async fn submit(&self, lane: &Lane, mut handover: Handover) -> End {
+        let age = self.clock.lease_now() - handover.claimed_at;
         let submitted = if age > span(self.settings.dispatch_grace) {
-            Submitted::NotSent { retry_after: Some(std::time::Duration::ZERO), code: None }
+            Submitted::NotSent { retry_after: Some(Duration::ZERO), code: None }
         } else {
             let request = std::mem::take(&mut handover.request);
             let timeout = self.settings.submit_timeout;
@@ -179,27 +186,38 @@ impl Engine {
             self.dispatcher.holds.release(lane.connection.id);
         }
         let ended: Vec<Ended> = ends.into_iter().map(|end| self.ended(lane, end, now)).collect();
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.record(lane, &ended, now).await {
-                Ok(()) => break,
-                Err(fault) if tries == RECORD_TRIES_MAX => return Err(fault),
-                Err(fault) => {
-                    tracing::warn!(error = %fault, tries, "a record was refused; trying again");
-                }
-            }
-        }
+        self.record_surely(lane, &ended, now).await?;
         if let Some(reason) = failure {
             self.fail(lane.campaign.site_id, lane.campaign.id, reason, Task::Dispatcher).await?;
         }
         Ok(())
     }
 
+    /// Records, and tries again for as long as the database refuses: what the aggregator answered is known
+    /// nowhere else.
+    async fn record_surely(&self, lane: &Lane, ended: &[Ended], now: Instant) -> Result<(), Fault> {
+        let mut pause = RECORD_PAUSE_MIN;
+        for _ in 1..RECORD_TRIES_MAX {
+            match self.record(lane, ended, now).await {
+                Ok(()) => return Ok(()),
+                Err(fault) => {
+                    let causes = crate::causes::chain(&fault);
+                    tracing::warn!(error = %fault, causes, "a record was refused; trying again");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RECORD_PAUSE_MAX);
+        }
+        self.record(lane, ended, now).await
+    }
+
     /// What a request proved, with the time at which to try again.
     fn ended(&self, lane: &Lane, end: End, now: Instant) -> Ended {
         let outcome = match end.submitted {
-            Submitted::Accepted { provider_id, segments } => {
+            Submitted::Accepted { provider_id, segments, pause } => {
+                if let Some(pause) = pause {
+                    self.dispatcher.pacer.pause(&lane.sender, span(pause), now);
+                }
                 Outcome::Accepted { provider_id, segments }
             }
             // The account or the sender is refused, not this message: it waits, and the campaign fails.

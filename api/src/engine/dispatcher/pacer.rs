@@ -27,9 +27,16 @@ pub(super) struct Pace {
     pub(super) next_at: Option<Instant>,
 }
 
-/// The theoretical arrival time of each sender's next segment.
+/// The theoretical arrival time of each sender's next segment, and until when the aggregator asked some to
+/// pause.
 #[derive(Debug, Default)]
-pub(super) struct Pacer(Mutex<HashMap<SenderId, Instant>>);
+pub(super) struct Pacer {
+    arrivals: Mutex<HashMap<SenderId, Instant>>,
+    pauses: Mutex<HashMap<SenderId, Instant>>,
+}
+
+/// The longest pause an aggregator can ask for.
+const PAUSE_MAX: TimeDelta = TimeDelta::minutes(10);
 
 /// A rate of segments.
 #[derive(Clone, Copy)]
@@ -61,7 +68,7 @@ impl Pacer {
         let Some(rate) = Rate::of(sender) else {
             return Pace { messages: UNLIMITED, next_at: None };
         };
-        let arrivals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         let arrival = arrivals.get(&sender.id).copied().unwrap_or(now).max(now);
         // A message longer than a burst still goes, alone, once the sender has rested.
         let needed = segments.clamp(1, rate.burst);
@@ -76,10 +83,18 @@ impl Pacer {
         Pace { messages: messages.max(1), next_at: None }
     }
 
+    /// Lets a sender rest: the aggregator asked it to when it took a message.
+    pub(super) fn pause(&self, sender: &Sender, pause: TimeDelta, now: Instant) {
+        let until = up_to_ms(now + pause.clamp(TimeDelta::zero(), PAUSE_MAX));
+        let mut pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = pauses.entry(sender.id).or_insert(until);
+        *known = until.max(*known);
+    }
+
     /// Notes that `segments` left at `now`.
     pub(super) fn spend(&self, sender: &Sender, segments: u64, now: Instant) {
         let Some(rate) = Rate::of(sender).filter(|_| segments > 0) else { return };
-        let mut arrivals = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         let arrival = arrivals.get(&sender.id).copied().unwrap_or(now).max(now);
         arrivals.insert(sender.id, arrival + rate.span(segments));
     }
@@ -142,5 +157,17 @@ mod tests {
         let pacer = Pacer::default();
         let now: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
         assert_eq!(pacer.allowance(&sender(0), 1, now).messages, UNLIMITED);
+    }
+
+    #[test]
+    fn a_sender_rests_for_as_long_as_the_aggregator_asks() {
+        let pacer = Pacer::default();
+        let now: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
+        pacer.pause(&sender(0), TimeDelta::milliseconds(1_500), now);
+        pacer.pause(&sender(0), TimeDelta::milliseconds(200), now);
+        let until = now + TimeDelta::milliseconds(1_500);
+        let resting = Pace { messages: 0, next_at: Some(until) };
+        assert_eq!(pacer.allowance(&sender(0), 1, now), resting);
+        assert_eq!(pacer.allowance(&sender(0), 1, until).messages, UNLIMITED);
     }
 }
