@@ -47,7 +47,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The database cannot be opened.
-    #[error("cannot open the database")]
+    #[error("cannot open the database (is it running, and are its address and password right?)")]
     Database(#[source] db::Error),
     /// The schema is older than this version.
     #[error("the database is {0} schema steps behind this version: run `sendoff admin migrate`")]

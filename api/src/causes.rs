@@ -10,10 +10,14 @@ pub fn chain(error: &dyn Error) -> String {
     let (mut text, mut next) = (String::new(), error.source());
     for _ in 0..CAUSES_MAX {
         let Some(cause) = next else { break };
-        if !text.is_empty() {
-            text.push_str(": ");
+        let told = cause.to_string();
+        // Drivers tell their own causes: each is told once.
+        if !text.ends_with(&told) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&told);
         }
-        text.push_str(&cause.to_string());
         next = cause.source();
     }
     text

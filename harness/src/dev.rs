@@ -68,10 +68,11 @@ pub async fn run() -> Result<(), DevError> {
     // The development world always uses SQLite.
     config.database.url = None;
     start_logging(&config.log);
-    let db = app::open_database(&config).await?;
-    db.migrate().await.map_err(StartError::Database)?;
+    // The address first: a world that cannot be reached leaves no data behind.
     let listener = app::listen(&config).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
+    let db = app::open_database(&config).await?;
+    db.migrate().await.map_err(StartError::Database)?;
     let settings = Settings::new(&config, config.server.public_url(address));
     let app = App::new(db, Arc::new(api::wall_clock::WallClock), settings)?;
 

@@ -22,6 +22,13 @@ const GSM7_BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆ�
 /// Its extension, an escape and a septet each.
 const GSM7_EXTENDED: &str = "\u{c}^{}\\[~]|€";
 
+/// Whether a text shows nothing: spaces, and characters without a shape of their own (zero-width spaces and
+/// joiners, marks of direction).
+pub fn is_blank(text: &str) -> bool {
+    let is_shapeless = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    text.chars().all(|c| c.is_whitespace() || is_shapeless(c))
+}
+
 /// How a text is encoded and billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
@@ -91,6 +98,14 @@ mod tests {
         assert_eq!((euro.units, euro.segments), (161, 2));
         let quote = measure(&format!("{}’", "a".repeat(120)));
         assert_eq!((quote.encoding, quote.segments), (SmsEncoding::Ucs2, 2));
+    }
+
+    #[test]
+    fn a_text_without_a_shape_is_blank() {
+        for blank in ["", " \n", "\u{200b}", "\u{feff}\u{202e} "] {
+            assert!(is_blank(blank), "{blank:?}");
+        }
+        assert!(!is_blank("\u{200b}a"));
     }
 
     /// 152 letters leave one septet, which the two of `€` cannot use; likewise a surrogate pair.

@@ -14,39 +14,26 @@ use entity::{
     subscriber, subscriber_tag,
 };
 use sea_orm::{
-    ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr},
 };
 
-/// Saves an audience.
-pub async fn insert(txn: &Txn, audience: &Audience) -> Result<()> {
-    audience::ActiveModel {
+/// Saves an audience, unless its name is taken on the site; answers whether it was saved.
+pub async fn insert(txn: &Txn, audience: &Audience) -> Result<bool> {
+    let row = audience::ActiveModel {
         id: Set(audience.id.0),
         site_id: Set(audience.site_id.0),
         name: Set(audience.name.clone()),
         rules: Set(rules_json(&audience.rules)),
         created_at: Set(ms(audience.created_at)),
         updated_at: Set(ms(audience.updated_at)),
-    }
-    .insert(txn)
-    .await?;
-    Ok(())
-}
-
-/// Whether the site has an audience of this name.
-pub async fn name_is_taken(
-    connection: &impl ConnectionTrait,
-    site_id: SiteId,
-    name: &str,
-) -> Result<bool> {
-    let found = audience::Entity::find()
-        .filter(audience::Column::SiteId.eq(site_id.0))
-        .filter(audience::Column::Name.eq(name))
-        .count(connection)
+    };
+    let saved = audience::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
         .await?;
-    Ok(found > 0)
+    Ok(saved == 1)
 }
 
 /// The audiences with these ids on the sites given, in no order.

@@ -28,8 +28,8 @@ pub mod subscribers;
 pub use connect::{Options, Pending};
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
 /// A transaction; it rolls back unless it is committed.
@@ -79,6 +79,17 @@ impl Db {
             ..TransactionOptions::default()
         };
         Ok(self.writer.begin_with_options(options).await?)
+    }
+
+    /// Begins a transaction that reads one snapshot: what is committed meanwhile is not seen.
+    pub async fn begin_read(&self) -> Result<Txn> {
+        // A transaction of SQLite's is a snapshot from its first read on; the isolation says so to
+        // PostgreSQL.
+        let isolation_level = (!self.is_sqlite()).then_some(IsolationLevel::RepeatableRead);
+        let access_mode = (!self.is_sqlite()).then_some(AccessMode::ReadOnly);
+        let options =
+            TransactionOptions { isolation_level, access_mode, ..TransactionOptions::default() };
+        Ok(self.reader.begin_with_options(options).await?)
     }
 
     /// A connection to read from; it sees what was committed before.

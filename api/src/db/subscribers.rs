@@ -128,9 +128,9 @@ pub async fn tags(
     Ok(tags)
 }
 
-/// Adds a subscriber.
-pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<()> {
-    subscriber::ActiveModel {
+/// Adds a subscriber, unless the site has its number already; answers whether it was added.
+pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
+    let row = subscriber::ActiveModel {
         id: Set(new.id.0),
         site_id: Set(new.site_id.0),
         phone: Set(new.phone.as_str().to_owned()),
@@ -141,10 +141,12 @@ pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<()> {
         last_messaged_at: Set(new.last_messaged_at.map(ms)),
         created_at: Set(ms(now)),
         updated_at: Set(ms(now)),
-    }
-    .insert(txn)
-    .await?;
-    Ok(())
+    };
+    let added = subscriber::Entity::insert(row)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .exec_without_returning(txn)
+        .await?;
+    Ok(added == 1)
 }
 
 /// Writes back what an upsert may change: the zone and the time of consent.

@@ -16,7 +16,8 @@ use futures_util::stream::BoxStream;
 #[derive(Clone, Copy, Debug)]
 pub struct Subscription;
 
-/// Live updates. Every subscription answers at once with where things stand, then follows.
+/// Live updates. Those of one campaign answer at once with where it stands, then follow; those of a site
+/// follow from the position given, or from now.
 #[GraphqlSubscription]
 impl Subscription {
     /// Each status change of one campaign, in order, none lost. With `after`, the changes missed

@@ -74,10 +74,6 @@ impl Service {
                 }
             }
         }
-        if audiences::name_is_taken(&txn, site_id, &input.name).await? {
-            let message = "Another audience of the site has this name.";
-            return Ok(Err(vec![Refusal::at(AudienceError::NameTaken, "input.name", message)]));
-        }
         let audience = Audience {
             id: self.ids.next(),
             site_id,
@@ -86,7 +82,10 @@ impl Service {
             created_at: now,
             updated_at: now,
         };
-        audiences::insert(&txn, &audience).await?;
+        if !audiences::insert(&txn, &audience).await? {
+            let message = "Another audience of the site has this name.";
+            return Ok(Err(vec![Refusal::at(AudienceError::NameTaken, "input.name", message)]));
+        }
         if let Some(used) = used {
             let answer = json!({ "audience": audience.id.to_string() });
             idempotency::keep(&txn, used, answer).await?;

@@ -58,7 +58,7 @@ impl<C: Copy> Problems<C> {
 
     /// A name: not blank, not too long, on one line.
     pub(super) fn name(&mut self, path: &str, name: &str) {
-        if name.trim().is_empty() {
+        if text::is_blank(name) {
             self.add(self.codes.blank, path, "The name is blank.");
         } else if name.chars().count() > NAME_CHARS_MAX {
             let message = format!("The name is longer than {NAME_CHARS_MAX} characters.");
@@ -91,8 +91,7 @@ impl<C: Copy> Problems<C> {
         }
         for (at, tag) in tags.iter().enumerate().take(TAGS_MAX) {
             if let Some(message) = tag_problem(tag) {
-                let code =
-                    if tag.trim().is_empty() { self.codes.blank } else { self.codes.invalid };
+                let code = if text::is_blank(tag) { self.codes.blank } else { self.codes.invalid };
                 self.add(code, &format!("{path}.{at}"), message);
             }
         }
@@ -101,7 +100,7 @@ impl<C: Copy> Problems<C> {
 
 /// What is wrong with a tag, if anything.
 pub(super) fn tag_problem(tag: &str) -> Option<String> {
-    if tag.trim().is_empty() {
+    if text::is_blank(tag) {
         Some("The tag is blank.".to_owned())
     } else if tag.chars().count() > TAG_CHARS_MAX {
         Some(format!("The tag is longer than {TAG_CHARS_MAX} characters."))
@@ -137,7 +136,7 @@ impl Problems<CampaignError> {
     }
 
     fn body(&mut self, path: &str, body: &str) {
-        if body.trim().is_empty() {
+        if text::is_blank(body) {
             self.add(CampaignError::Blank, path, "The text is blank.");
         } else if body.chars().count() > BODY_CHARS_MAX {
             let message = format!("The text is longer than {BODY_CHARS_MAX} characters.");

@@ -92,8 +92,10 @@ impl Service {
             return Ok(Upserted { subscribers: Vec::new(), refusals: vec![refusal] });
         }
         let count = rows.len();
-        let (rows, refusals) = check(rows);
         let now = self.clock.now();
+        let (mut rows, refusals) = check(rows, now);
+        // Two calls with the same numbers lock them in the same order.
+        rows.sort_by(|a, b| a.phone.cmp(&b.phone));
         let txn = self.db.begin_write().await?;
         let mut written = Vec::with_capacity(rows.len());
         let phones: Vec<_> = rows.iter().map(|row| row.phone.clone()).collect();
@@ -144,8 +146,14 @@ impl Service {
                 unsubscribed_at: has_opted_out.then_some(now),
                 last_messaged_at: None,
             };
-            subscribers::insert(txn, &new, now).await?;
-            new
+            if subscribers::insert(txn, &new, now).await? {
+                new
+            } else {
+                // Another call added the number at this moment: take it as that one made it.
+                let phones = [new.phone.clone()];
+                let found = subscribers::find_by_phones(txn, site_id, &phones).await?;
+                found.into_values().next().unwrap_or(new)
+            }
         };
         if let Some(tags) = &row.new.tags {
             let tags: Vec<String> =
@@ -242,11 +250,11 @@ impl Service {
     }
 }
 
-fn check(rows: Vec<NewSubscriber>) -> (Vec<Row>, Vec<Refusal<SubscriberError>>) {
+fn check(rows: Vec<NewSubscriber>, now: Instant) -> (Vec<Row>, Vec<Refusal<SubscriberError>>) {
     let (mut good, mut refusals) = (Vec::with_capacity(rows.len()), Vec::new());
     let mut seen = HashSet::new();
     for (at, new) in rows.into_iter().enumerate() {
-        match check_row(at, new, &mut seen) {
+        match check_row(at, new, &mut seen, now) {
             Ok(row) => good.push(row),
             Err(refusal) => refusals.push(refusal),
         }
@@ -258,6 +266,7 @@ fn check_row(
     at: usize,
     new: NewSubscriber,
     seen: &mut HashSet<PhoneNumber>,
+    now: Instant,
 ) -> Result<Row, Refusal<SubscriberError>> {
     let path = format!("input.subscribers.{at}");
     let phone_path = format!("{path}.phoneNumber");
@@ -271,6 +280,14 @@ fn check_row(
     if !seen.insert(phone.clone()) {
         let message = "The same number is given in an earlier row.";
         return Err(Refusal::at(SubscriberError::DuplicatePhoneNumber, &phone_path, message));
+    }
+    if new.subscribed_at.is_some_and(|at| at > now || at < Instant::UNIX_EPOCH) {
+        let message = "Consent was given at some time since 1970, and not in the future.";
+        return Err(Refusal::at(
+            SubscriberError::Invalid,
+            &format!("{path}.subscribedAt"),
+            message,
+        ));
     }
     for (tag_at, tag) in new.tags.iter().flatten().enumerate() {
         let problem = if tag_at >= TAGS_MAX {

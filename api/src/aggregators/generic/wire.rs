@@ -5,7 +5,7 @@
 
 use super::receipts::Delivery;
 use crate::ports::{Outbound, ReadReceipt, ReceiptRefusal};
-use chrono::SecondsFormat;
+use chrono::{SecondsFormat, TimeDelta};
 use domain::Instant;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -93,10 +93,19 @@ fn label<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error>
 /// What every event's type begins with.
 const EVENT_PREFIX: &str = "message.";
 
-/// Reads a verified event. Its time is the one it names, or that of its delivery.
+/// How old an event may say it is; what carriers say beyond that is a slip.
+const AGE_MAX: TimeDelta = TimeDelta::days(31);
+/// How far ahead of its delivery it may be, for clocks that differ.
+const AHEAD_MAX: TimeDelta = TimeDelta::minutes(5);
+
+/// Reads a verified event. Its time is the one it names if that can be, or that of its delivery.
 pub(super) fn read_event(body: &[u8], delivery: Delivery) -> Result<ReadReceipt, ReceiptRefusal> {
     let event: Event = serde_json::from_slice(body).map_err(|_json| ReceiptRefusal::Unreadable)?;
-    let occurred_at = event.timestamp.and_then(|text| text.parse::<Instant>().ok());
+    let span = (delivery.at - AGE_MAX)..=(delivery.at + AHEAD_MAX);
+    let occurred_at = event
+        .timestamp
+        .and_then(|text| text.parse::<Instant>().ok())
+        .filter(|occurred_at| span.contains(occurred_at));
     let kind = event.kind.strip_prefix(EVENT_PREFIX).unwrap_or(&event.kind);
     Ok(ReadReceipt {
         dedupe_key: delivery.id,
@@ -113,6 +122,20 @@ pub(super) fn read_event(body: &[u8], delivery: Delivery) -> Result<ReadReceipt,
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_happened_when_it_says_if_that_can_be() {
+        let at: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
+        let occurred = |timestamp: &str| {
+            let body =
+                format!(r#"{{"type":"message.sent","timestamp":"{timestamp}","data":{{}}}}"#);
+            read_event(body.as_bytes(), Delivery { id: "e".to_owned(), at }).unwrap().occurred_at
+        };
+        assert_eq!(occurred("2026-11-23T14:59:58Z"), at - TimeDelta::seconds(2));
+        for slip in ["9999-12-31T00:00:00Z", "0000-01-01T00:00:00Z", "yesterday", ""] {
+            assert_eq!(occurred(slip), at, "{slip}");
+        }
+    }
 
     /// Goal: whatever an aggregator writes can be stored. Method: NULs and endless ids in each place.
     #[test]

@@ -65,6 +65,10 @@ impl Rate {
 impl Pacer {
     /// How many messages of `segments` each the sender may hand over at `now`.
     pub(super) fn allowance(&self, sender: &Sender, segments: u64, now: Instant) -> Pace {
+        let pauses = self.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = pauses.get(&sender.id).copied().filter(|until| *until > now) {
+            return Pace { messages: 0, next_at: Some(until) };
+        }
         let Some(rate) = Rate::of(sender) else {
             return Pace { messages: UNLIMITED, next_at: None };
         };

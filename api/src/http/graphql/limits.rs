@@ -78,3 +78,8 @@ impl Default for Limits {
         }
     }
 }
+
+/// Fields and fragments of a document once every fragment is written out.
+pub const SELECTIONS: usize = 2_000;
+/// How deep selections nest once every fragment is written out.
+pub const SELECTION_DEPTH: usize = 200;

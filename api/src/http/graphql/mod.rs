@@ -13,6 +13,7 @@ mod prepare;
 mod problem;
 mod request;
 mod shared;
+mod size;
 mod socket;
 mod upgrade;
 

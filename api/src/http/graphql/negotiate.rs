@@ -69,6 +69,8 @@ impl<'a> Range<'a> {
 /// The best of `offered` for this `Accept`: the highest weight, then the client's order, then the
 /// order of `offered`. Without an `Accept`, the first offered. `None` when nothing is acceptable.
 pub(super) fn negotiate(accept: Option<&str>, offered: &[Media]) -> Option<Media> {
+    // An empty one says nothing, as none does.
+    let accept = accept.filter(|accept| !accept.trim().is_empty());
     let Some(accept) = accept else { return offered.first().copied() };
     let ranges: Vec<Range<'_>> = accept.split(',').map(Range::parse).collect();
     let mut best: Option<(f32, usize, Media)> = None;
@@ -155,7 +157,7 @@ mod tests {
     #[test]
     fn nothing_acceptable() {
         assert_eq!(choice("text/html"), None);
-        assert_eq!(choice(""), None);
+        assert_eq!(choice(""), Some(Media::Json));
         assert_eq!(choice("application/json;charset=latin1"), None);
         assert_eq!(choice("APPLICATION/JSON; charset=UTF-8"), Some(Media::Json));
     }

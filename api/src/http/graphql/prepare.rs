@@ -6,6 +6,7 @@
 use super::{
     limits::DOCUMENT_DEPTH,
     problem::{Outcome, Problem, code, error, set_code},
+    size,
 };
 use async_graphql::{
     Request, Value, Variables,
@@ -29,7 +30,11 @@ pub(super) fn prepare(request: &mut Request) -> Result<OperationType, Problem> {
         set_code(&mut fault, code::PARSE_FAILED);
         Problem::of(Outcome::Refused, vec![fault])
     })?;
+    size::check(document)?;
     let operation = pick(document, name.as_deref())?;
+    if operation.ty == OperationType::Mutation {
+        size::check_mutation(document, operation)?;
+    }
     require_variables(operation, &variables)?;
     if operation.ty == OperationType::Subscription {
         require_one_root_field(operation)?;
@@ -183,6 +188,41 @@ mod tests {
         assert_eq!(kind("{a}"), Ok(OperationType::Query));
         assert_eq!(kind("mutation{a}"), Ok(OperationType::Mutation));
         assert_eq!(kind("subscription{a}"), Ok(OperationType::Subscription));
+    }
+
+    /// A fragment that spreads the next one twice, and so on, doubles at each level.
+    #[test]
+    fn what_fragments_multiply_is_counted() {
+        use std::fmt::Write as _;
+        let bomb = |levels: usize| {
+            let mut text = "{...F0}".to_owned();
+            for level in 0..levels {
+                let next = level + 1;
+                write!(text, " fragment F{level} on Q{{...F{next} ...F{next}}}").unwrap();
+            }
+            write!(text, " fragment F{levels} on Q{{a}}").unwrap();
+            text
+        };
+        assert_eq!(kind(&bomb(5)), Ok(OperationType::Query));
+        for levels in [15, 40, 150] {
+            assert_eq!(kind(&bomb(levels)).unwrap_err().0, "GRAPHQL_VALIDATION_FAILED");
+        }
+        let circle = "{...A} fragment A on Q{...B} fragment B on Q{...A}";
+        assert_eq!(kind(circle).unwrap_err().0, "GRAPHQL_VALIDATION_FAILED");
+        assert!(kind(&format!("{{{}}}", "a ".repeat(1_999))).is_ok());
+        assert!(kind(&format!("{{{}}}", "a ".repeat(2_001))).is_err());
+    }
+
+    #[test]
+    fn a_mutation_names_each_field_once() {
+        assert_eq!(kind("mutation{a b}"), Ok(OperationType::Mutation));
+        assert_eq!(kind("mutation{a c:a}"), Ok(OperationType::Mutation));
+        for twice in
+            ["mutation{a a}", "mutation{a b:a ...on M{b:c}}", "mutation{a ...F} fragment F on M{a}"]
+        {
+            assert_eq!(kind(twice).unwrap_err().0, "GRAPHQL_VALIDATION_FAILED", "{twice}");
+        }
+        assert_eq!(kind("{a a}"), Ok(OperationType::Query), "a query reads the same twice");
     }
 
     #[test]

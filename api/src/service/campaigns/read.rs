@@ -61,9 +61,6 @@ pub struct Progress {
     pub is_final: bool,
 }
 
-/// How often a snapshot is tried again when a change slips between its two reads.
-const SNAPSHOT_TRIES_MAX: usize = 5;
-
 impl Service {
     /// One campaign.
     pub async fn campaign(&self, actor: &Actor, id: CampaignId) -> Result<Option<Campaign>, Fault> {
@@ -118,21 +115,10 @@ impl Service {
 
     /// How far along a campaign is; none before it is processed.
     pub async fn campaign_progress(&self, campaign: &Campaign) -> Result<Option<Progress>, Fault> {
-        let db = self.db.read();
-        // Two reads, the version around the counts: equal versions vouch that nothing slipped between.
-        for _ in 0..SNAPSHOT_TRIES_MAX {
-            let Some(run) = counts::run(db, campaign.id).await? else { return Ok(None) };
-            let counted = counts::read(db, campaign.id, None).await?;
-            let after = counts::run(db, campaign.id).await?;
-            if after.is_some_and(|after| after.version == run.version) {
-                return Ok(Some(snapshot(self.clock.now(), &run, &counted)));
-            }
-        }
-        // The campaign moves faster than it can be read twice: one read inside a transaction settles it.
-        let txn = self.db.begin_write().await?;
-        let run = counts::run(&txn, campaign.id).await?;
-        let counted = counts::read(&txn, campaign.id, None).await?;
-        txn.rollback().await.map_err(crate::db::Error::from)?;
+        let snapshot_of = self.db.begin_read().await?;
+        let run = counts::run(&snapshot_of, campaign.id).await?;
+        let counted = counts::read(&snapshot_of, campaign.id, None).await?;
+        snapshot_of.rollback().await.map_err(crate::db::Error::from)?;
         Ok(run.map(|run| snapshot(self.clock.now(), &run, &counted)))
     }
 
