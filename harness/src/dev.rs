@@ -16,7 +16,7 @@ use api::{
     causes,
     cli::start_logging,
     config::{Config, DevSites, process_env},
-    service::Fault,
+    service::{Fault, admin::SetUpError},
 };
 use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -32,6 +32,9 @@ pub enum DevError {
     /// The service could not be set up.
     #[error(transparent)]
     Service(#[from] Fault),
+    /// The demo sites could not be connected.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
     /// The demo data was refused.
     #[error("the demo data was refused: {0}")]
     Refused(String),
