@@ -12,6 +12,9 @@ struct Typed {
     command: Command,
 }
 
+/// URL, token, second secret, key window and look-up of a connection.
+type Held<'a> = (&'a str, &'a str, Option<&'a str>, i64, bool);
+
 struct Shop {
     db: Db,
     _dir: tempfile::TempDir,
@@ -110,7 +113,7 @@ async fn a_connection_changes_only_in_what_is_named() {
     assert_eq!(shop.refusal(&set).await, "a new connection needs a base URL");
     let id = shop.connection(&site).await;
     let next = "whsec_CAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ";
-    let steps: [(&[&str], (&str, &str, Option<&str>, i64, bool)); 5] = [
+    let steps: [(&[&str], Held<'_>); 5] = [
         (&[], ("http://127.0.0.1:9", "t", None, 86_400, true)),
         (&["--webhook-secret-next", next], ("http://127.0.0.1:9", "t", Some(next), 86_400, true)),
         (&["--look-up", "false"], ("http://127.0.0.1:9", "t", Some(next), 86_400, false)),
@@ -143,7 +146,7 @@ async fn a_key_is_made_once_for_its_name_role_and_sites() {
     let (one, two) = (shop.site("one").await, shop.site("two").await);
     let create = |name, role, sites: &[&str]| {
         let mut words = vec!["key", "create", "--name", name, "--role", role];
-        sites.iter().for_each(|site| words.extend(["--site", *site]));
+        words.extend(sites.iter().flat_map(|site| ["--site", *site]));
         words.into_iter().map(str::to_owned).collect::<Vec<_>>()
     };
     let made: [(&str, &str, &[&str]); 5] = [
