@@ -220,7 +220,7 @@ pub(super) async fn run(command: Command, db: Db) -> Result<Printed, AdminError>
         return Err(StartError::SchemaBehind(pending.0).into());
     }
     let settings = Settings::new(&Config::default(), String::new());
-    let app = App::new(db, Arc::new(WallClock), settings)?;
+    let app = App::new(db, Arc::new(WallClock::new()), settings)?;
     act(command, app.service()).await
 }
 
