@@ -7,7 +7,7 @@ use crate::{
     config::{Config, ConfigError},
     db::{self, Db},
     engine::{self, Driver, Engine},
-    graphql,
+    graphql, hex,
     http::{
         self,
         graphql::{Options, Track},
@@ -18,8 +18,17 @@ use crate::{
 use poem::{
     EndpointExt as _, IntoEndpoint as _, Server, endpoint::BoxEndpoint, listener::TcpAcceptor,
 };
+use rand::Rng as _;
 use secrecy::ExposeSecret;
-use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs::{File, TryLockError},
+    future::Future,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 /// Why the process does not start: one line each, with what led to it as its source.
@@ -49,6 +58,18 @@ pub enum StartError {
     /// The database cannot be opened.
     #[error("cannot open the database (is it running, and are its address and password right?)")]
     Database(#[source] db::Error),
+    /// Another process serves from the same SQLite data.
+    #[error("another process is at work on this data: it holds {}", .0.display())]
+    InUse(PathBuf),
+    /// The file that marks the data as taken cannot be locked.
+    #[error("cannot lock {}", path.display())]
+    Lock {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// The schema is older than this version.
     #[error("the database is {0} schema steps behind this version: run `sendoff admin migrate`")]
     SchemaBehind(usize),
@@ -112,7 +133,7 @@ impl Settings {
                 dispatch_grace: engine.dispatch_grace,
                 validity_pad: engine.validity_pad,
                 public_url,
-                node: format!("node-{}", std::process::id()),
+                node: node(),
             },
             allowed_origins: config.server.allowed_origins.clone(),
             shutdown_grace: config.server.shutdown_grace,
@@ -184,30 +205,98 @@ impl App {
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), StartError> {
-        let acceptor = TcpAcceptor::from_tokio(listener).map_err(StartError::Serve)?;
-        let stopping = async {
-            stop.await;
-            self.shutdown.send_replace(true);
-        };
-        let served = Server::new_with_acceptor(acceptor)
-            .run_with_graceful_shutdown(
-                Arc::clone(&self.endpoint),
-                stopping,
-                Some(self.settings.shutdown_grace),
-            )
-            .await;
+        let served = self.answer(listener, stop).await;
+        // However serving ended: the engine and the sockets wait for this word.
         self.shutdown.send_replace(true);
         if timeout(SOCKETS_GRACE, self.sockets.drained()).await.is_err() {
             tracing::warn!(open = self.sockets.open(), "some sockets did not close in time");
         }
         served.map_err(StartError::Serve)
     }
+
+    async fn answer(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send,
+    ) -> io::Result<()> {
+        let acceptor = TcpAcceptor::from_tokio(listener)?;
+        let stopping = async {
+            stop.await;
+            self.shutdown.send_replace(true);
+        };
+        Server::new_with_acceptor(acceptor)
+            .run_with_graceful_shutdown(
+                Arc::clone(&self.endpoint),
+                stopping,
+                Some(self.settings.shutdown_grace),
+            )
+            .await
+    }
+}
+
+/// Where Linux tells the name of the machine.
+const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
+/// Random bytes that tell a process from an earlier one of the same id.
+const BOOT_BYTES: usize = 4;
+
+/// This node and its incarnation: the machine, the process, and a number of this start. Containers
+/// give every process the same id, and machines start the same processes again.
+fn node() -> String {
+    let name = std::fs::read_to_string(HOSTNAME_FILE).unwrap_or_default();
+    let name = Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("node");
+    let mut boot = [0_u8; BOOT_BYTES];
+    rand::rng().fill_bytes(&mut boot);
+    format!("{name}-{}-{}", std::process::id(), hex::encode(&boot))
 }
 
 /// sqlx and reqwest share ring: a second provider would be a second implementation to trust.
 fn use_one_tls_provider() {
     // An error says that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The data is this process's alone until it is dropped. PostgreSQL needs no such thing.
+#[derive(Debug)]
+#[must_use = "the data is free again when this is dropped"]
+pub struct DataLock {
+    /// The system lets go of it even if the process is killed.
+    _file: Option<File>,
+}
+
+/// The file in the data directory that is locked while a process serves from it.
+const LOCK_FILE: &str = "sendoff.lock";
+
+/// Takes the SQLite data that `config` names for this process: what a second engine would take for
+/// leftovers of a crash is in flight in the first. The database can still be opened by others, such as
+/// the admin commands.
+pub fn lock_data(config: &Config) -> Result<DataLock, StartError> {
+    let path = if let Some(url) = &config.database.url {
+        sqlite_path(url.expose_secret()).map(|path| format!("{path}.lock").into())
+    } else {
+        let dir = &config.database.data_dir;
+        std::fs::create_dir_all(dir)
+            .map_err(|source| StartError::DataDir { path: dir.clone(), source })?;
+        Some(dir.join(LOCK_FILE))
+    };
+    let Some(path) = path else { return Ok(DataLock { _file: None }) };
+    let file = open_own(&path);
+    let file = file.map_err(|source| StartError::Lock { path: path.clone(), source })?;
+    match file.try_lock() {
+        Ok(()) => Ok(DataLock { _file: Some(file) }),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(path)),
+        Err(TryLockError::Error(source)) => Err(StartError::Lock { path, source }),
+    }
+}
+
+/// The file that a `sqlite:` URL names; `None` for one in memory, and for other databases.
+fn sqlite_path(url: &str) -> Option<&str> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_file = !path.is_empty()
+        && path != ":memory:"
+        && parameters.split('&').all(|parameter| parameter != "mode=memory");
+    is_file.then_some(path)
 }
 
 /// Opens the database that `config` names, its directory made if there is none.
@@ -235,13 +324,18 @@ fn sqlite_url(config: &Config) -> Result<String, StartError> {
 }
 
 /// Makes the directory and the file, which only its owner may read: it holds phone numbers and tokens.
-fn prepare(dir: &std::path::Path, file: &std::path::Path) -> io::Result<()> {
+fn prepare(dir: &Path, file: &Path) -> io::Result<()> {
     std::fs::create_dir_all(dir)?;
+    open_own(file).map(drop)
+}
+
+/// Opens a file as it is, or makes an empty one that only its owner may read.
+fn open_own(file: &Path) -> io::Result<File> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file).map(drop)
+    options.open(file)
 }
 
 /// Listens on the configured address.
@@ -267,5 +361,59 @@ pub async fn stop_signal() {
     }
     if let Err(error) = interrupt.await {
         tracing::error!(%error, "signals cannot be heard");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(dir: &Path, url: Option<String>) -> Config {
+        let mut config = Config::default();
+        config.database.data_dir = dir.to_path_buf();
+        config.database.url = url.map(Into::into);
+        config
+    }
+
+    /// Goal: one process at most serves from a SQLite file, and the commands still reach it. Method:
+    /// lock twice, by directory and by URL; the lock is of the open file, not of the process.
+    #[tokio::test]
+    async fn data_is_served_by_one_process() {
+        let dir = tempfile::tempdir().unwrap();
+        let url = |name| format!("sqlite://{}?mode=rwc", dir.path().join(name).display());
+        let by_url = config(dir.path(), Some(url("a.db")));
+        for config in [config(dir.path(), None), by_url] {
+            let held = lock_data(&config).unwrap();
+            let refusal = lock_data(&config).unwrap_err();
+            assert!(matches!(&refusal, StartError::InUse(_)), "{refusal:?}");
+            assert_eq!(refusal.to_string().lines().count(), 1);
+            open_database(&config).await.unwrap().close().await.unwrap();
+            drop(held);
+            let _again = lock_data(&config).unwrap();
+        }
+        let names = ["sendoff.lock", "sendoff.db", "a.db", "a.db.lock"];
+        assert!(names.iter().all(|name| dir.path().join(name).exists()));
+    }
+
+    #[test]
+    fn only_files_are_locked() {
+        for url in ["postgres://u@h/d", "sqlite::memory:", "sqlite://x?cache=shared&mode=memory"] {
+            assert_eq!(sqlite_path(url), None, "{url}");
+        }
+        assert_eq!(sqlite_path("sqlite:///var/x.db?mode=rwc"), Some("/var/x.db"));
+        assert_eq!(sqlite_path("sqlite:x.db"), Some("x.db"));
+        let dir = Path::new("/nonexistent/data");
+        let postgres = config(dir, Some("postgres://u@h/d".to_owned()));
+        let _one = lock_data(&postgres).unwrap();
+        let _two = lock_data(&postgres).unwrap();
+    }
+
+    #[test]
+    fn every_start_is_a_node_of_its_own() {
+        let (one, two) = (node(), node());
+        assert_ne!(one, two);
+        let (name, boot) = one.rsplit_once('-').unwrap();
+        assert!(boot.len() == 8 && boot.chars().all(|c| c.is_ascii_hexdigit()), "{one}");
+        assert!(name.ends_with(&format!("-{}", std::process::id())), "{one}");
     }
 }

@@ -91,7 +91,11 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Command::Admin(admin) => {
             let config = admin.source.load()?;
             let db = app::open_database(&config).await?;
-            print(&admin::run(admin.command, db).await?)
+            let printed = admin::run(admin.command, db).await?;
+            if let Some(note) = printed.note {
+                writeln!(std::io::stderr(), "{note}")?;
+            }
+            print(&printed.answer)
         }
         Command::Schema => print(&crate::graphql::sdl()),
         Command::Config { defaults: _ } => print(&Config::defaults_toml()),

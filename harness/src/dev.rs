@@ -16,7 +16,7 @@ use api::{
     causes,
     cli::start_logging,
     config::{Config, DevSites, process_env},
-    service::Fault,
+    service::{Fault, admin::SetUpError},
 };
 use rand::Rng as _;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -32,6 +32,9 @@ pub enum DevError {
     /// The service could not be set up.
     #[error(transparent)]
     Service(#[from] Fault),
+    /// The demo sites could not be connected.
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
     /// The demo data was refused.
     #[error("the demo data was refused: {0}")]
     Refused(String),
@@ -71,10 +74,11 @@ pub async fn run() -> Result<(), DevError> {
     // The address first: a world that cannot be reached leaves no data behind.
     let listener = app::listen(&config).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
+    let _lock = app::lock_data(&config)?;
     let db = app::open_database(&config).await?;
     db.migrate().await.map_err(StartError::Database)?;
     let settings = Settings::new(&config, config.server.public_url(address));
-    let app = App::new(db, Arc::new(api::wall_clock::WallClock), settings)?;
+    let app = App::new(db, Arc::new(api::wall_clock::WallClock::new()), settings)?;
 
     let stopped = watch::Sender::new(false);
     let (peer, scripted) = peer(&config, &stopped).await?;

@@ -157,7 +157,11 @@ impl World {
     pub async fn change_site(&self, change: &SiteChange) -> Result<(), Error> {
         let settings = setup::changed(change);
         let service = self.app.service();
-        service.admin_site_set(self.site.id, settings).await.map(drop).map_err(Error::Setup)
+        service
+            .admin_site_set(self.site.id, settings)
+            .await
+            .map(drop)
+            .map_err(|fault| Error::Setup(fault.into()))
     }
 
     /// A caller of this service with any token, or with none.

@@ -3,11 +3,11 @@
 use super::Source;
 use crate::{
     app::{App, Settings, StartError},
-    config::Config,
+    config::{Config, WEBHOOK_SECRET, is_webhook_secret},
     db::{self, Db},
     service::{
         Fault, Service,
-        admin::{ConnectionSettings, KeySettings, SenderSettings, SiteSettings},
+        admin::{ConnectionSettings, KeySettings, SenderSettings, SetUpError, SiteSettings},
     },
     wall_clock::WallClock,
 };
@@ -110,7 +110,7 @@ pub(super) struct SiteFlags {
 
 #[derive(Subcommand)]
 pub(super) enum ConnectionCommand {
-    /// Make a connection, or change the one of this name. Prints its id.
+    /// Make a connection, or change what is given of the one of this name. Prints its id.
     Set {
         /// The site.
         #[arg(long)]
@@ -118,52 +118,54 @@ pub(super) enum ConnectionCommand {
         /// A label, unique on the site.
         #[arg(long)]
         name: String,
-        /// The aggregator's base URL.
+        /// The aggregator's base URL; a new connection needs it.
         #[arg(long)]
-        base_url: String,
-        /// The bearer token it expects.
+        base_url: Option<String>,
+        /// The bearer token it expects; a new connection needs it.
         #[arg(long)]
-        token: SecretString,
-        /// The secret it signs receipts with: whsec_ and base64.
+        token: Option<SecretString>,
+        /// The secret it signs receipts with, whsec_ and 24 to 64 bytes in base64; a new connection
+        /// needs it.
         #[arg(long, value_parser = webhook_secret)]
-        webhook_secret: SecretString,
-        /// A second secret that is also taken, while the first is being replaced.
-        #[arg(long, value_parser = webhook_secret)]
+        webhook_secret: Option<SecretString>,
+        /// A second secret that is also taken, while the first is being replaced; empty takes it away.
+        #[arg(long, value_parser = webhook_secret_or_none)]
         webhook_secret_next: Option<SecretString>,
-        /// Hours for which it honours idempotency keys; 0 for never.
-        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(i64).range(0..=720))]
-        key_window_hours: i64,
-        /// Whether messages can be looked up by our reference.
-        #[arg(long, default_value_t = true, action = clap::ArgAction::Set)]
-        look_up: bool,
+        /// Hours for which it honours idempotency keys, 0 for never; 24 for a new connection.
+        #[arg(long, value_parser = clap::value_parser!(i64).range(0..=720))]
+        key_window_hours: Option<i64>,
+        /// Whether messages can be looked up by our reference; true for a new connection.
+        #[arg(long)]
+        look_up: Option<bool>,
     },
 }
 
 #[derive(Subcommand)]
 pub(super) enum SenderCommand {
-    /// Make a sender, or change the one of this number. Prints its id.
+    /// Make a sender, or change what is given of the one of this number. Prints its id.
     Set {
         /// The site.
         #[arg(long)]
         site: SiteId,
-        /// The connection that carries its messages.
+        /// The connection that carries its messages, one of the site's; a new sender needs it.
         #[arg(long)]
-        connection: ConnectionId,
+        connection: Option<ConnectionId>,
         /// The number, in E.164.
         #[arg(long, value_parser = phone)]
         number: PhoneNumber,
-        /// Segments a second; 0 for no limit.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(i64).range(0..=100_000))]
-        segments_per_second: i64,
-        /// It is registered and may send.
-        #[arg(long)]
-        ready: bool,
+        /// Segments a second, 0 for no limit; 3 for a new sender.
+        #[arg(long, value_parser = clap::value_parser!(i64).range(0..=100_000))]
+        segments_per_second: Option<i64>,
+        /// Whether it is registered and may send: true if no value follows; false for a new sender.
+        #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "true|false")]
+        ready: Option<bool>,
     },
 }
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
-    /// Make a key. Prints its secret, this once.
+    /// Make a key, unless one of this name, role and sites works already. Prints a new key's secret, this
+    /// once, and its id on standard error; of a key that there is, the id.
     Create {
         /// A site it reaches; repeat it for several.
         #[arg(long, required = true)]
@@ -184,6 +186,8 @@ pub(super) enum AdminError {
     Start(#[from] StartError),
     #[error(transparent)]
     Fault(#[from] Fault),
+    #[error(transparent)]
+    SetUp(#[from] SetUpError),
     #[error("the database could not be brought to this version")]
     Migrate(#[source] db::Error),
     #[error("there is no site {0}")]
@@ -192,37 +196,61 @@ pub(super) enum AdminError {
     Name,
 }
 
+/// What to print: the answer on standard output, a note for people on standard error.
+#[derive(Debug)]
+pub(super) struct Printed {
+    pub(super) answer: String,
+    pub(super) note: Option<String>,
+}
+
+impl From<String> for Printed {
+    fn from(answer: String) -> Self {
+        Self { answer, note: None }
+    }
+}
+
 /// Runs one act and answers with what to print.
-pub(super) async fn run(command: Command, db: Db) -> Result<String, AdminError> {
+pub(super) async fn run(command: Command, db: Db) -> Result<Printed, AdminError> {
     if let Command::Migrate = command {
         db.migrate().await.map_err(AdminError::Migrate)?;
-        return Ok("the database has the schema of this version".to_owned());
+        return Ok("the database has the schema of this version".to_owned().into());
     }
     let pending = db.pending().await.map_err(AdminError::Migrate)?;
     if pending.0 > 0 {
         return Err(StartError::SchemaBehind(pending.0).into());
     }
     let settings = Settings::new(&Config::default(), String::new());
-    let app = App::new(db, Arc::new(WallClock), settings)?;
+    let app = App::new(db, Arc::new(WallClock::new()), settings)?;
     act(command, app.service()).await
 }
 
-async fn act(command: Command, service: &Service) -> Result<String, AdminError> {
+async fn act(command: Command, service: &Service) -> Result<Printed, AdminError> {
     match command {
-        Command::Migrate => Ok(String::new()),
-        Command::Site(command) => site(command, service).await,
-        Command::Connection(command) => connection(command, service).await,
-        Command::Sender(command) => sender(command, service).await,
-        Command::Key(KeyCommand::Create { site, name, role }) => {
-            for id in &site {
-                check_site(service, *id).await?;
-            }
-            let name = check_name(&name)?;
-            let new = KeySettings { name, role, sites: &site, is_development: false };
-            let (_, secret) = service.admin_key(new).await?;
-            Ok(secret.expose_secret().to_owned())
-        }
+        Command::Migrate => Ok(String::new().into()),
+        Command::Site(command) => Ok(site(command, service).await?.into()),
+        Command::Connection(command) => Ok(connection(command, service).await?.into()),
+        Command::Sender(command) => Ok(sender(command, service).await?.into()),
+        Command::Key(command) => key(command, service).await,
     }
+}
+
+async fn key(command: KeyCommand, service: &Service) -> Result<Printed, AdminError> {
+    let KeyCommand::Create { site, name, role } = command;
+    for id in &site {
+        check_site(service, *id).await?;
+    }
+    let name = check_name(&name)?;
+    let new = KeySettings { name, role, sites: &site, is_development: false };
+    let (id, secret) = service.admin_key_once(new).await?;
+    Ok(match secret {
+        Some(secret) => {
+            Printed { answer: secret.expose_secret().to_owned(), note: Some(id.to_string()) }
+        }
+        None => Printed {
+            answer: id.to_string(),
+            note: Some("there is such a key: its secret was shown when it was made".to_owned()),
+        },
+    })
 }
 
 async fn site(command: SiteCommand, service: &Service) -> Result<String, AdminError> {
@@ -262,7 +290,7 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         token,
         webhook_secret,
         webhook_secret_next,
-        key_window_s: key_window_hours * HOUR_S,
+        key_window_s: key_window_hours.map(|hours| hours * HOUR_S),
         has_lookup: look_up,
     };
     Ok(service.admin_connection(new).await?.to_string())
@@ -273,8 +301,8 @@ async fn sender(command: SenderCommand, service: &Service) -> Result<String, Adm
     check_site(service, site).await?;
     let new = SenderSettings {
         site_id: site,
-        connection_id: connection,
         phone: number,
+        connection_id: connection,
         segments_per_s: segments_per_second,
         is_ready: ready,
     };
@@ -329,10 +357,16 @@ fn phone(text: &str) -> Result<PhoneNumber, String> {
 }
 
 fn webhook_secret(text: &str) -> Result<SecretString, String> {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
-    match key {
-        Some(key) if !key.is_empty() => Ok(text.into()),
-        _ => Err("whsec_ and base64 are needed".to_owned()),
+    if is_webhook_secret(text) {
+        Ok(text.into())
+    } else {
+        Err(format!("{WEBHOOK_SECRET} is needed"))
     }
 }
+
+fn webhook_secret_or_none(text: &str) -> Result<SecretString, String> {
+    if text.is_empty() { Ok(text.into()) } else { webhook_secret(text) }
+}
+
+#[cfg(test)]
+mod tests;

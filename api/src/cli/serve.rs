@@ -11,6 +11,7 @@ use std::sync::Arc;
 /// Runs the service until it is asked to stop.
 pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
     start_logging(&config.log);
+    let _lock = app::lock_data(config)?;
     let db = app::open_database(config).await?;
     let pending = db.pending().await.map_err(StartError::Database)?;
     if pending.0 > 0 {
@@ -19,7 +20,7 @@ pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
     let listener = app::listen(config).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
     let settings = Settings::new(config, config.server.public_url(address));
-    let app = App::new(db, Arc::new(WallClock), settings)?;
+    let app = App::new(db, Arc::new(WallClock::new()), settings)?;
     if app.service().admin_connection_count().await? == 0 {
         return Err(StartError::NoAggregator);
     }

@@ -45,8 +45,13 @@ pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
 }
 
+/// What [`is_webhook_secret`] takes, in words.
+pub(crate) const WEBHOOK_SECRET: &str = "`whsec_` followed by the base64 of 24 to 64 bytes";
+/// Bytes of a key that receipts are signed with, as Standard Webhooks has them.
+const WEBHOOK_KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
 /// A Standard Webhooks secret in its usual spelling.
-pub(super) fn is_webhook_secret(text: &str) -> bool {
+pub(crate) fn is_webhook_secret(text: &str) -> bool {
     let key = text.strip_prefix("whsec_").and_then(|encoded| STANDARD.decode(encoded).ok());
-    key.is_some_and(|key| !key.is_empty())
+    key.is_some_and(|key| WEBHOOK_KEY_BYTES.contains(&key.len()))
 }

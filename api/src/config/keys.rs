@@ -9,8 +9,8 @@ use std::{ops::RangeInclusive, time::Duration};
 use super::{
     ConfigError, duration,
     forms::{
-        is_address, is_database_url, is_filled, is_filter, is_origin, is_token, is_url,
-        is_webhook_secret,
+        WEBHOOK_SECRET, is_address, is_database_url, is_filled, is_filter, is_origin, is_token,
+        is_url, is_webhook_secret,
     },
 };
 
@@ -245,7 +245,7 @@ pub(super) const KEYS: &[Key] = &[
     Key {
         section: "aggregator",
         name: "webhook_secret",
-        kind: Kind::Secret("`whsec_` followed by base64", is_webhook_secret),
+        kind: Kind::Secret(WEBHOOK_SECRET, is_webhook_secret),
         plain_variable: Some("SENDOFF_WEBHOOK_SECRET"),
         default: Err(r#""whsec_c2VuZG9mZi1leGFtcGxlLXNlY3JldC0wMDAx""#),
         about: &["Development world only: the secret that the aggregator signs receipts with."],

@@ -235,7 +235,7 @@ fn secrets_are_never_shown() {
         ("DATABASE_URL", "postgres://u:hunter2@h/d"),
         ("SENDOFF_AGGREGATOR_URL", "http://127.0.0.1:1"),
         ("SENDOFF_AGGREGATOR_TOKEN", "hunter2"),
-        ("SENDOFF_WEBHOOK_SECRET", "whsec_aHVudGVyMg=="),
+        ("SENDOFF_WEBHOOK_SECRET", "whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVy"),
     ];
     let text = format!("{:?}", from_env(&secrets).unwrap());
     assert!(!text.contains("hunter2") && !text.contains("whsec_"), "{text}");
@@ -245,6 +245,7 @@ fn secrets_are_never_shown() {
         ("SENDOFF_AGGREGATOR_TOKEN", "hunter2 hunter2"),
         ("SENDOFF_WEBHOOK_SECRET", "hunter2"),
         ("SENDOFF_WEBHOOK_SECRET", "whsec_hunter2"),
+        ("SENDOFF_WEBHOOK_SECRET", "whsec_aHVudGVyMg=="),
     ];
     for pair in wrong {
         let text = refusal(from_env(&[pair]));

@@ -14,7 +14,7 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 
 /// An API key as callers see it: never its secret.
@@ -82,6 +82,38 @@ pub async fn find_by_hash(connection: &impl ConnectionTrait, hash: &str) -> Resu
 /// The key with this id.
 pub async fn find(connection: &impl ConnectionTrait, id: ApiKeyId) -> Result<Option<ApiKey>> {
     api_key::Entity::find_by_id(id.0).one(connection).await?.map(read).transpose()
+}
+
+/// The oldest key of this name and role that reaches exactly `sites` and still works at `now`; never the
+/// development world's.
+pub async fn find_working(
+    connection: &impl ConnectionTrait,
+    name: &str,
+    role: Role,
+    sites: &[SiteId],
+    now: Instant,
+) -> Result<Option<ApiKey>> {
+    use api_key::Column;
+    let reaching = |condition| {
+        Query::select()
+            .column(api_key_site::Column::ApiKeyId)
+            .from(api_key_site::Entity)
+            .and_where(condition)
+            .take()
+    };
+    let site = || Expr::col(api_key_site::Column::SiteId);
+    let others = reaching(site().is_not_in(sites.iter().map(|site| site.0)));
+    let mut found = api_key::Entity::find()
+        .filter(Column::Name.eq(name))
+        .filter(Column::Role.eq(role.as_str()))
+        .filter(Column::IsDevelopment.eq(false))
+        .filter(Column::RevokedAt.is_null())
+        .filter(Column::ExpiresAt.is_null().or(Column::ExpiresAt.gt(ms(now))))
+        .filter(Column::Id.not_in_subquery(others));
+    for reached in sites {
+        found = found.filter(Column::Id.in_subquery(reaching(site().eq(reached.0))));
+    }
+    found.order_by_asc(Column::Id).one(connection).await?.map(read).transpose()
 }
 
 /// The sites a key reaches, in order of id.

@@ -13,6 +13,10 @@ pub trait Authenticator: Send + Sync + 'static {
     /// The caller that holds `bearer`, the bare token without its scheme. `None` when the request
     /// carries none. Asked anew for each operation, so that a revoked token begins nothing more.
     async fn authenticate(&self, bearer: Option<&str>) -> Result<Self::Caller, AuthRefusal>;
+
+    /// Whether `now` may do and reach exactly what `before` could. What runs on a socket began under
+    /// what its caller could reach then, and ends when that changes.
+    fn same(&self, before: &Self::Caller, now: &Self::Caller) -> bool;
 }
 
 #[async_trait]
@@ -21,6 +25,10 @@ impl<T: Authenticator> Authenticator for Arc<T> {
 
     async fn authenticate(&self, bearer: Option<&str>) -> Result<Self::Caller, AuthRefusal> {
         T::authenticate(self, bearer).await
+    }
+
+    fn same(&self, before: &T::Caller, now: &T::Caller) -> bool {
+        T::same(self, before, now)
     }
 }
 

@@ -31,6 +31,11 @@ impl Authenticator for Service {
             }
         }
     }
+
+    fn same(&self, before: &Self::Caller, now: &Self::Caller) -> bool {
+        let reach = |actor: &Self::Caller| (actor.key_id, actor.role);
+        reach(before) == reach(now) && before.sites() == now.sites()
+    }
 }
 
 /// Everything that is answered, and the count of open sockets.

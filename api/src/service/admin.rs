@@ -1,10 +1,10 @@
 //! Setting the service up: what `sendoff admin` and the harness do before there is any caller.
 //!
-//! **Invariant:** every act is idempotent: doing it again changes what differs and prints the same id.
+//! **Invariant:** doing an act again changes only what it names, and gives the same id.
 
 use super::{Fault, Service, secrets};
 use crate::{
-    db::{Error, admin, keys, sites},
+    db::{Error, Txn, admin, keys, sites},
     ports::Connection,
 };
 use chrono::NaiveTime;
@@ -15,11 +15,37 @@ use domain::{
     site::{QuietHours, Site, SiteStatus, SmartSending, SmsPlanStatus, TrialAllowance},
     zone::Zone,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 pub use crate::db::{admin::Sender, sites::Settings as SiteSettings};
 
-/// A connection to make or change, told apart by its name on the site.
+/// Why an act of set-up was not done. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum SetUpError {
+    /// The sender's connection does not exist, or is another site's.
+    #[error("the site has no connection {0}")]
+    NoConnection(ConnectionId),
+    /// What is made anew needs more than what was given.
+    #[error("a new {thing} needs {setting}")]
+    Needs {
+        /// What was to be made.
+        thing: &'static str,
+        /// What is missing.
+        setting: &'static str,
+    },
+    /// The database did not do it.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<Error> for SetUpError {
+    fn from(error: Error) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+/// A connection to make or change, told apart by its name on the site. What is left out stays as it
+/// is; a new connection needs URL, token and secret.
 #[derive(Clone, Debug)]
 pub struct ConnectionSettings {
     /// The site.
@@ -27,32 +53,33 @@ pub struct ConnectionSettings {
     /// A label, unique on the site.
     pub name: String,
     /// The aggregator's base URL.
-    pub base_url: String,
+    pub base_url: Option<String>,
     /// The bearer token.
-    pub token: SecretString,
+    pub token: Option<SecretString>,
     /// The secret its receipts are signed with.
-    pub webhook_secret: SecretString,
-    /// A second secret that is also taken.
+    pub webhook_secret: Option<SecretString>,
+    /// A second secret that is also taken; empty takes it away.
     pub webhook_secret_next: Option<SecretString>,
-    /// Seconds for which idempotency keys are honoured.
-    pub key_window_s: i64,
-    /// Whether messages can be looked up by our reference.
-    pub has_lookup: bool,
+    /// Seconds for which idempotency keys are honoured; a day for a new connection.
+    pub key_window_s: Option<i64>,
+    /// Whether messages can be looked up by our reference; a new connection's can.
+    pub has_lookup: Option<bool>,
 }
 
-/// A sender to make or change, told apart by its number on the site.
+/// A sender to make or change, told apart by its number on the site. What is left out stays as it is;
+/// a new sender needs its connection.
 #[derive(Clone, Debug)]
 pub struct SenderSettings {
     /// The site.
     pub site_id: SiteId,
-    /// The connection that carries its messages.
-    pub connection_id: ConnectionId,
     /// The number.
     pub phone: PhoneNumber,
-    /// Segments a second; 0 for no limit.
-    pub segments_per_s: i64,
-    /// Whether it may send.
-    pub is_ready: bool,
+    /// The connection that carries its messages, one of the site's.
+    pub connection_id: Option<ConnectionId>,
+    /// Segments a second; 0 for no limit; 3 for a new sender.
+    pub segments_per_s: Option<i64>,
+    /// Whether it may send; a new sender may not.
+    pub is_ready: Option<bool>,
 }
 
 /// A key to make.
@@ -68,6 +95,10 @@ pub struct KeySettings<'a> {
     pub is_development: bool,
 }
 
+/// Seconds for which a new connection's aggregator honours idempotency keys: a day.
+const KEY_WINDOW_S: i64 = 24 * 60 * 60;
+/// Segments a second of a new sender: what carriers let an unproven number send.
+const SEGMENTS_PER_S: i64 = 3;
 /// Quiet hours of a new site: 8 in the evening to 9 in the morning.
 const QUIET_FROM_HOUR: u32 = 20;
 const QUIET_TO_HOUR: u32 = 9;
@@ -103,20 +134,15 @@ impl Service {
     }
 
     /// Makes a connection, or changes the one of its name.
-    pub async fn admin_connection(&self, new: ConnectionSettings) -> Result<ConnectionId, Fault> {
+    pub async fn admin_connection(
+        &self,
+        new: ConnectionSettings,
+    ) -> Result<ConnectionId, SetUpError> {
         let txn = self.db.begin_write().await?;
         let known = admin::find_connection_by_name(&txn, new.site_id, &new.name).await?;
-        let connection = Connection {
-            id: known.map_or_else(|| self.ids.next(), |known| known.id),
-            site_id: new.site_id,
-            name: new.name,
-            kind: "generic".to_owned(),
-            base_url: new.base_url.trim_end_matches('/').to_owned(),
-            token: new.token,
-            webhook_secret: new.webhook_secret,
-            webhook_secret_next: new.webhook_secret_next,
-            key_window_s: new.key_window_s,
-            has_lookup: new.has_lookup,
+        let connection = match known {
+            Some(known) => changed(known, new),
+            None => made(self.ids.next(), new)?,
         };
         admin::save_connection(&txn, &connection, self.clock.now()).await?;
         txn.commit().await.map_err(Error::from)?;
@@ -124,16 +150,31 @@ impl Service {
     }
 
     /// Makes a sender, or changes the one of its number.
-    pub async fn admin_sender(&self, new: SenderSettings) -> Result<SenderId, Fault> {
+    pub async fn admin_sender(&self, new: SenderSettings) -> Result<SenderId, SetUpError> {
         let txn = self.db.begin_write().await?;
+        if let Some(id) = new.connection_id {
+            let named = admin::find_connection(&txn, id).await?;
+            if named.is_none_or(|connection| connection.site_id != new.site_id) {
+                return Err(SetUpError::NoConnection(id));
+            }
+        }
         let known = admin::find_sender(&txn, new.site_id, &new.phone).await?;
-        let sender = Sender {
-            id: known.map_or_else(|| self.ids.next(), |known| known.id),
-            site_id: new.site_id,
-            connection_id: new.connection_id,
-            phone: new.phone,
-            segments_per_s: new.segments_per_s,
-            is_ready: new.is_ready,
+        let missing = SetUpError::Needs { thing: "sender", setting: "a connection" };
+        let sender = match known {
+            Some(known) => Sender {
+                connection_id: new.connection_id.unwrap_or(known.connection_id),
+                segments_per_s: new.segments_per_s.unwrap_or(known.segments_per_s),
+                is_ready: new.is_ready.unwrap_or(known.is_ready),
+                ..known
+            },
+            None => Sender {
+                id: self.ids.next(),
+                site_id: new.site_id,
+                connection_id: new.connection_id.ok_or(missing)?,
+                phone: new.phone,
+                segments_per_s: new.segments_per_s.unwrap_or(SEGMENTS_PER_S),
+                is_ready: new.is_ready.unwrap_or(false),
+            },
         };
         admin::save_sender(&txn, &sender, self.clock.now()).await?;
         txn.commit().await.map_err(Error::from)?;
@@ -145,6 +186,23 @@ impl Service {
         let secret = secrets::generate();
         let id = self.admin_key_with(new, &secret).await?;
         Ok((id, secret.into()))
+    }
+
+    /// Makes a key, unless one of this name, role and sites works already. A secret comes with a new
+    /// key only, and is shown this once.
+    pub async fn admin_key_once(
+        &self,
+        new: KeySettings<'_>,
+    ) -> Result<(ApiKeyId, Option<SecretString>), Fault> {
+        let now = self.clock.now();
+        let txn = self.db.begin_write().await?;
+        if let Some(known) = keys::find_working(&txn, new.name, new.role, new.sites, now).await? {
+            return Ok((known.id, None));
+        }
+        let secret = secrets::generate();
+        let id = self.insert_key(&txn, new, &secret).await?;
+        txn.commit().await.map_err(Error::from)?;
+        Ok((id, Some(secret.into())))
     }
 
     /// Makes a key with a secret of the caller's, or changes which sites the one there is reaches.
@@ -159,20 +217,29 @@ impl Service {
             keys::reach(&txn, known.id, new.sites).await?;
             known.id
         } else {
-            let key = keys::NewKey {
-                id: self.ids.next(),
-                name: new.name,
-                prefix: secrets::shown(secret),
-                secret_hash: &hash,
-                role: new.role,
-                is_development: new.is_development,
-                sites: new.sites,
-            };
-            let id = key.id;
-            keys::insert(&txn, key, self.clock.now()).await?;
-            id
+            self.insert_key(&txn, new, secret).await?
         };
         txn.commit().await.map_err(Error::from)?;
+        Ok(id)
+    }
+
+    async fn insert_key(
+        &self,
+        txn: &Txn,
+        new: KeySettings<'_>,
+        secret: &str,
+    ) -> Result<ApiKeyId, Fault> {
+        let key = keys::NewKey {
+            id: self.ids.next(),
+            name: new.name,
+            prefix: secrets::shown(secret),
+            secret_hash: &secrets::hash(secret),
+            role: new.role,
+            is_development: new.is_development,
+            sites: new.sites,
+        };
+        let id = key.id;
+        keys::insert(txn, key, self.clock.now()).await?;
         Ok(id)
     }
 
@@ -194,6 +261,42 @@ impl Service {
     /// Whether the development world's key is in the database.
     pub async fn admin_has_development_key(&self) -> Result<bool, Fault> {
         Ok(keys::has_development_key(self.db.read()).await?)
+    }
+}
+
+/// A new connection.
+fn made(id: ConnectionId, new: ConnectionSettings) -> Result<Connection, SetUpError> {
+    let needs = |setting| SetUpError::Needs { thing: "connection", setting };
+    let connection = Connection {
+        id,
+        site_id: new.site_id,
+        name: new.name.clone(),
+        kind: "generic".to_owned(),
+        base_url: new.base_url.clone().ok_or_else(|| needs("a base URL"))?,
+        token: new.token.clone().ok_or_else(|| needs("a token"))?,
+        webhook_secret: new.webhook_secret.clone().ok_or_else(|| needs("a webhook secret"))?,
+        webhook_secret_next: None,
+        key_window_s: KEY_WINDOW_S,
+        has_lookup: true,
+    };
+    Ok(changed(connection, new))
+}
+
+/// A connection with what `new` names in place of what it was.
+fn changed(known: Connection, new: ConnectionSettings) -> Connection {
+    let base_url = new.base_url.unwrap_or(known.base_url);
+    let next = match new.webhook_secret_next {
+        None => known.webhook_secret_next,
+        Some(next) => Some(next).filter(|next| !next.expose_secret().is_empty()),
+    };
+    Connection {
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        token: new.token.unwrap_or(known.token),
+        webhook_secret: new.webhook_secret.unwrap_or(known.webhook_secret),
+        webhook_secret_next: next,
+        key_window_s: new.key_window_s.unwrap_or(known.key_window_s),
+        has_lookup: new.has_lookup.unwrap_or(known.has_lookup),
+        ..known
     }
 }
 

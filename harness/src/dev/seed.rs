@@ -103,22 +103,22 @@ async fn connect(
     let connection = ConnectionSettings {
         site_id,
         name: "main".to_owned(),
-        base_url: peer.base_url.clone(),
-        token: peer.token.clone(),
-        webhook_secret: peer.webhook_secret.clone(),
+        base_url: Some(peer.base_url.clone()),
+        token: Some(peer.token.clone()),
+        webhook_secret: Some(peer.webhook_secret.clone()),
         webhook_secret_next: None,
-        key_window_s: KEY_WINDOW_S,
-        has_lookup: true,
+        key_window_s: Some(KEY_WINDOW_S),
+        has_lookup: Some(true),
     };
     let connection_id = service.admin_connection(connection).await?;
     let phone = PhoneNumber::parse(demo.sender)
         .map_err(|invalid| DevError::Refused(invalid.to_string()))?;
     let sender = SenderSettings {
         site_id,
-        connection_id,
         phone,
-        segments_per_s: SEGMENTS_PER_S,
-        is_ready: true,
+        connection_id: Some(connection_id),
+        segments_per_s: Some(SEGMENTS_PER_S),
+        is_ready: Some(true),
     };
     service.admin_sender(sender).await?;
     Ok(())

@@ -10,12 +10,13 @@ use crate::clock::VirtualClock;
 #[derive(Debug)]
 pub(super) struct CivilClock {
     civil: VirtualClock,
+    wall: WallClock,
 }
 
 impl CivilClock {
     /// Civil time as `civil` shows it.
     pub(super) fn new(civil: VirtualClock) -> Self {
-        Self { civil }
+        Self { civil, wall: WallClock::new() }
     }
 }
 
@@ -25,6 +26,6 @@ impl Clock for CivilClock {
     }
 
     fn lease_now(&self) -> Instant {
-        WallClock.lease_now()
+        self.wall.lease_now()
     }
 }

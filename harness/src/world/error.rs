@@ -38,7 +38,7 @@ pub enum Error {
     Aggregator(#[from] aggregator::Error),
     /// Setting up failed.
     #[error("the service cannot be set up")]
-    Setup(#[source] api::service::Fault),
+    Setup(#[from] api::service::admin::SetUpError),
     /// The scenario says something that the service does not take.
     #[error("`{value}` is not a value that the service takes")]
     Value {

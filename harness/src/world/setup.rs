@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use api::app::App;
-use api::service::admin::{ConnectionSettings, KeySettings, SenderSettings, SiteSettings};
+use api::service::admin::{
+    ConnectionSettings, KeySettings, SenderSettings, SetUpError, SiteSettings,
+};
 use chrono::NaiveTime;
 use domain::access::Role;
 use domain::id::{ConnectionId, SiteId};
@@ -73,23 +75,23 @@ impl Plan<'_> {
             let subdomain = settings.subdomain.filter(|text| !text.is_empty());
             settings.subdomain = subdomain.map(|text| format!("{text}-2"));
         }
-        let id = service.admin_site(name, settings).await.map_err(Error::Setup)?;
+        let id = service.admin_site(name, settings).await.map_err(SetUpError::from)?;
         let connection_id = self.connection(id, NOWHERE).await?;
         let sender = SenderSettings {
             site_id: id,
-            connection_id,
             phone: phone(SENDER)?,
-            segments_per_s: scenario.site.sender_segments_per_s.into(),
-            is_ready: true,
+            connection_id: Some(connection_id),
+            segments_per_s: Some(scenario.site.sender_segments_per_s.into()),
+            is_ready: Some(true),
         };
-        service.admin_sender(sender).await.map_err(Error::Setup)?;
+        service.admin_sender(sender).await?;
         let key = KeySettings {
             name: "dashboard",
             role: Role::Admin,
             sites: &[id],
             is_development: false,
         };
-        let (_, secret) = service.admin_key(key).await.map_err(Error::Setup)?;
+        let (_, secret) = service.admin_key(key).await.map_err(SetUpError::from)?;
         let key = secret.expose_secret().to_owned();
         let client = client(self.url, Some(key.clone()))?;
         Ok(Site { id, connection_id, key, client })
@@ -105,14 +107,14 @@ impl Plan<'_> {
         let settings = ConnectionSettings {
             site_id,
             name: "aggregator".to_owned(),
-            base_url: base_url.to_owned(),
-            token: SecretString::from(agreed.token),
-            webhook_secret: SecretString::from(agreed.webhook_secret),
+            base_url: Some(base_url.to_owned()),
+            token: Some(SecretString::from(agreed.token)),
+            webhook_secret: Some(SecretString::from(agreed.webhook_secret)),
             webhook_secret_next: None,
-            key_window_s: KEY_WINDOW_HOURS * 60 * 60,
-            has_lookup: true,
+            key_window_s: Some(KEY_WINDOW_HOURS * 60 * 60),
+            has_lookup: Some(true),
         };
-        self.app.service().admin_connection(settings).await.map_err(Error::Setup)
+        Ok(self.app.service().admin_connection(settings).await?)
     }
 
     /// Makes the scenario's subscribers and audiences; answers the audiences' ids by name. Those who

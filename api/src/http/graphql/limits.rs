@@ -19,8 +19,10 @@ pub const AUTH_TIMEOUT: Duration = Duration::from_secs(5);
 pub const MESSAGE_BYTES: usize = 256 * 1024;
 /// Time from the opening of a socket to its `connection_init`.
 pub const INIT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time between two pings of the server; also how often the token of a socket is checked again.
+/// Time between two pings of the server.
 pub const PING_PERIOD: Duration = Duration::from_secs(12);
+/// Time between two checks of the token of a socket, and of what it reaches.
+pub const CHECK_PERIOD: Duration = Duration::from_secs(5);
 /// Ping periods without a word from the client after which its socket is cut.
 pub const SILENT_PERIODS: u32 = 3;
 /// Time in which the client must have taken a message.
@@ -55,6 +57,8 @@ pub struct Limits {
     pub init_timeout: Duration,
     /// See [`PING_PERIOD`].
     pub ping_period: Duration,
+    /// See [`CHECK_PERIOD`].
+    pub check_period: Duration,
     /// See [`WRITE_TIMEOUT`].
     pub write_timeout: Duration,
     /// See [`OPERATIONS`].
@@ -72,6 +76,7 @@ impl Default for Limits {
             message_bytes: MESSAGE_BYTES,
             init_timeout: INIT_TIMEOUT,
             ping_period: PING_PERIOD,
+            check_period: CHECK_PERIOD,
             write_timeout: WRITE_TIMEOUT,
             operations: OPERATIONS,
             sockets: SOCKETS,

@@ -193,10 +193,10 @@ fn restored() -> SiteSettings {
 async fn set_sender(world: &World, is_ready: bool) {
     let settings = SenderSettings {
         site_id: world.site_id().parse().unwrap(),
-        connection_id: connection(world).await.parse().unwrap(),
         phone: PhoneNumber::parse("+18885550100").unwrap(),
-        segments_per_s: 0,
-        is_ready,
+        connection_id: Some(connection(world).await.parse().unwrap()),
+        segments_per_s: None,
+        is_ready: Some(is_ready),
     };
     world.app().service().admin_sender(settings).await.unwrap();
 }

@@ -1,7 +1,8 @@
 //! The reading side of a socket: its phases, its clocks, and what each message of the client does.
 //!
 //! **Invariant:** nothing runs before `connection_ack`, and nothing begins under a token that is no
-//! longer valid; a revoked token ends what runs within a ping period.
+//! longer valid. What runs ends within a check period of its token's being revoked, or reaching other
+//! than it did.
 use super::{
     Stream,
     farewell::End,
@@ -24,10 +25,10 @@ use futures_util::{
     stream::SplitStream,
 };
 use secrecy::SecretString;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, MissedTickBehavior, interval_at, sleep},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep},
 };
 use tokio_tungstenite::tungstenite::{Error as Fault, Message, error::ProtocolError};
 
@@ -52,7 +53,9 @@ pub(super) struct Session<E: Executor, A: Authenticator> {
     /// Ping periods since the client's last word.
     silent: u32,
     /// The check of the token that is under way, at most one.
-    check: Fuse<BoxFuture<'static, Result<(), AuthRefusal>>>,
+    check: Fuse<BoxFuture<'static, Result<A::Caller, AuthRefusal>>>,
+    /// Who was acknowledged.
+    caller: Option<A::Caller>,
     refusals: (mpsc::Sender<AuthRefusal>, mpsc::Receiver<AuthRefusal>),
     operations: Operations,
     replies: Replies,
@@ -74,6 +77,7 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
             token,
             silent: 0,
             check: Fuse::terminated(),
+            caller: None,
             refusals: mpsc::channel(1),
             operations: Operations::default(),
             replies: outbox.replies(),
@@ -85,9 +89,8 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
     pub(super) async fn attend(&mut self, input: &mut SplitStream<Stream>) -> End {
         let init = sleep(self.limits.init_timeout);
         tokio::pin!(init);
-        let period = self.limits.ping_period;
-        let mut beat = interval_at(Instant::now() + period, period);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beat = every(self.limits.ping_period);
+        let mut recheck = every(self.limits.check_period);
         loop {
             let step = tokio::select! {
                 () = told(&mut self.shutdown) => {
@@ -99,6 +102,10 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
                     Err(Close::new(Close::INIT_TIMEOUT, reason).into())
                 }
                 _ = beat.tick(), if self.phase == Phase::Ready => self.on_beat(),
+                _ = recheck.tick(), if self.phase == Phase::Ready && self.check.is_terminated() => {
+                    self.begin_check();
+                    Ok(())
+                }
                 verdict = &mut self.check => self.on_verdict(verdict),
                 Some(refusal) = self.refusals.1.recv() => Err(refused(refusal).into()),
                 frame = input.next() => self.on_frame(frame),
@@ -115,30 +122,29 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
             return Err(Close::new(Close::SILENT, "Terminated").into());
         }
         self.silent = self.silent.saturating_add(1);
-        if self.check.is_terminated() {
-            self.begin_check();
-        }
         Ok(self.replies.send(protocol::PING)?)
     }
 
     fn begin_check(&mut self) {
         let (shared, token) = (Arc::clone(&self.shared), self.token.clone());
-        let check = async move { shared.caller(token.as_ref()).await.map(drop) };
+        let check = async move { shared.caller(token.as_ref()).await };
         self.check = check.boxed().fuse();
     }
 
     /// The token was checked: the first time, or again.
-    fn on_verdict(&mut self, verdict: Result<(), AuthRefusal>) -> Result<(), End> {
-        let first = self.phase == Phase::Checking;
-        match verdict {
-            Ok(()) if first => {
+    fn on_verdict(&mut self, verdict: Result<A::Caller, AuthRefusal>) -> Result<(), End> {
+        match (&self.caller, verdict) {
+            (None, Ok(caller)) => {
+                self.caller = Some(caller);
                 self.phase = Phase::Ready;
                 Ok(self.replies.send(protocol::ACK)?)
             }
-            Ok(()) => Ok(()),
+            (Some(before), Ok(now)) if self.shared.authenticator.same(before, &now) => Ok(()),
+            // The client comes back and is told anew what it may see.
+            (Some(_), Ok(_)) => Err(refused(AuthRefusal::Invalid).into()),
             // What runs goes on: that the check failed says nothing about the token.
-            Err(AuthRefusal::Unavailable) if !first => Ok(()),
-            Err(refusal) => Err(refused(refusal).into()),
+            (Some(_), Err(AuthRefusal::Unavailable)) => Ok(()),
+            (_, Err(refusal)) => Err(refused(refusal).into()),
         }
     }
 
@@ -201,6 +207,13 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
         self.operations.start(id, task);
         Ok(())
     }
+}
+
+/// Ticks once a period, first when one has passed.
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval_at(Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Ends when the service shuts down.

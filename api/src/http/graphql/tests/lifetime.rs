@@ -98,21 +98,30 @@ async fn a_revoked_token_starts_nothing() {
     assert!(toy.world.renames.borrow().is_empty());
 }
 
-#[tokio::test]
-async fn a_revoked_token_ends_what_runs() {
-    let toy = Toy::limited(|limits| limits.ping_period = Duration::from_millis(100)).await;
+/// A socket on which a subscription runs and whose token is checked often.
+async fn watched() -> (Toy, Socket) {
+    let toy = Toy::limited(|limits| limits.check_period = Duration::from_millis(20)).await;
     let mut socket = Socket::ready(&toy).await;
     socket.subscribe("t", "subscription{ticks}").await;
-    loop {
-        let message = socket.receive().await;
-        if message["type"] == "next" {
-            break;
-        }
-        socket.send(json!({"type": "pong"})).await;
-    }
+    assert_eq!(socket.receive().await, tick("t", 0));
+    (toy, socket)
+}
+
+#[tokio::test]
+async fn a_revoked_token_ends_what_runs() {
+    let (toy, mut socket) = watched().await;
     toy.world.revoked.store(true, Ordering::SeqCst);
-    assert_eq!(socket.closed().await.1, 4403);
+    assert_eq!(socket.closed().await, (Vec::new(), 4403));
     toy.world.ticks.closed().await;
+}
+
+#[tokio::test]
+async fn a_token_that_reaches_other_than_it_did_ends_what_runs() {
+    let (toy, mut socket) = watched().await;
+    toy.world.reach.store(2, Ordering::SeqCst);
+    assert_eq!(socket.closed().await, (Vec::new(), 4403));
+    toy.world.ticks.closed().await;
+    drop(Socket::ready(&toy).await);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 use tokio::sync::watch;
@@ -31,12 +31,17 @@ struct World {
     flooded: watch::Sender<usize>,
     /// Whether the token "good" was revoked.
     revoked: AtomicBool,
+    /// What the token "good" reaches.
+    reach: AtomicU32,
     /// Held by a test that wants the authenticator to wait.
     gate: Mutex<Option<watch::Receiver<bool>>>,
 }
 
 #[derive(Clone)]
-struct Caller(String);
+struct Caller {
+    name: String,
+    reach: u32,
+}
 
 struct Keys(Arc<World>);
 
@@ -51,11 +56,18 @@ impl Authenticator for Keys {
         }
         match bearer {
             None => Err(AuthRefusal::Missing),
-            Some("good") if !self.0.revoked.load(Ordering::SeqCst) => Ok(Caller("good".into())),
+            Some("good") if !self.0.revoked.load(Ordering::SeqCst) => {
+                let reach = self.0.reach.load(Ordering::SeqCst);
+                Ok(Caller { name: "good".to_owned(), reach })
+            }
             Some("down") => Err(AuthRefusal::Unavailable),
             Some("panic") => panic!("the authenticator panics"),
             Some(_) => Err(AuthRefusal::Invalid),
         }
+    }
+
+    fn same(&self, before: &Caller, now: &Caller) -> bool {
+        before.reach == now.reach
     }
 }
 
@@ -69,7 +81,7 @@ impl Query {
     }
 
     async fn who(&self, ctx: &Context<'_>) -> String {
-        ctx.data_unchecked::<Caller>().0.clone()
+        ctx.data_unchecked::<Caller>().name.clone()
     }
 
     async fn echo(&self, n: i32) -> i32 {
@@ -173,6 +185,7 @@ impl Toy {
             ticks: watch::Sender::default(),
             flooded: watch::Sender::default(),
             revoked: AtomicBool::new(false),
+            reach: AtomicU32::new(1),
             gate: Mutex::new(None),
         });
         let schema = Schema::build(Query, Mutation, Events)
