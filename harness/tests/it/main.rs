@@ -10,7 +10,11 @@ mod common;
 #[cfg(test)]
 mod contract_page;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod receipts_hook;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]
