@@ -3,7 +3,7 @@
 use super::Source;
 use crate::{
     app::{App, Settings, StartError},
-    config::Config,
+    config::{Config, is_token, is_url, is_webhook_secret},
     db::{self, Db},
     service::{
         Fault, Service,
@@ -125,10 +125,10 @@ pub(super) enum ConnectionCommand {
         #[arg(long)]
         token: SecretString,
         /// The secret it signs receipts with: whsec_ and base64.
-        #[arg(long, value_parser = webhook_secret)]
+        #[arg(long)]
         webhook_secret: SecretString,
         /// A second secret that is also taken, while the first is being replaced.
-        #[arg(long, value_parser = webhook_secret)]
+        #[arg(long)]
         webhook_secret_next: Option<SecretString>,
         /// Hours for which it honours idempotency keys; 0 for never.
         #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(i64).range(0..=720))]
@@ -190,6 +190,12 @@ pub(super) enum AdminError {
     NoSite(SiteId),
     #[error("a name is blank, or longer than {NAME_CHARS_MAX} characters")]
     Name,
+    #[error("the base URL must be an http or https URL without a user name, a query or a fragment")]
+    BaseUrl,
+    #[error("a token is blank, or holds what no header can carry")]
+    Token,
+    #[error("a webhook secret is `whsec_` and base64")]
+    WebhookSecret,
 }
 
 /// Runs one act and answers with what to print.
@@ -255,6 +261,17 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
     } = command;
     check_site(service, site).await?;
     check_name(&name)?;
+    // Checked here and not by the command line's parser, which repeats what it refuses.
+    if !is_url(&base_url) {
+        return Err(AdminError::BaseUrl);
+    }
+    if !is_token(token.expose_secret()) {
+        return Err(AdminError::Token);
+    }
+    let mut secrets = std::iter::once(&webhook_secret).chain(&webhook_secret_next);
+    if !secrets.all(|secret| is_webhook_secret(secret.expose_secret())) {
+        return Err(AdminError::WebhookSecret);
+    }
     let new = ConnectionSettings {
         site_id: site,
         name,
@@ -326,13 +343,4 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {
     PhoneNumber::parse(text).map_err(|invalid| invalid.to_string())
-}
-
-fn webhook_secret(text: &str) -> Result<SecretString, String> {
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let key = text.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
-    match key {
-        Some(key) if !key.is_empty() => Ok(text.into()),
-        _ => Err("whsec_ and base64 are needed".to_owned()),
-    }
 }

@@ -17,7 +17,7 @@ pub(super) fn is_address(text: &str) -> bool {
 
 /// Scheme, then an authority, then perhaps a path. The client parses it for good; this is for clear
 /// words at the start.
-pub(super) fn is_url(text: &str) -> bool {
+pub fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         let has_host = rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
@@ -41,12 +41,12 @@ pub(super) fn is_filter(text: &str) -> bool {
 }
 
 /// What an `Authorization` header can carry.
-pub(super) fn is_token(text: &str) -> bool {
+pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
 }
 
 /// A Standard Webhooks secret in its usual spelling.
-pub(super) fn is_webhook_secret(text: &str) -> bool {
+pub fn is_webhook_secret(text: &str) -> bool {
     let key = text.strip_prefix("whsec_").and_then(|encoded| STANDARD.decode(encoded).ok());
     key.is_some_and(|key| !key.is_empty())
 }
