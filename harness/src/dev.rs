@@ -68,9 +68,10 @@ pub async fn run() -> Result<(), DevError> {
     // The development world always uses SQLite.
     config.database.url = None;
     start_logging(&config.log);
+    // First: a second world at the same address must not even touch the database of the first.
+    let listener = app::listen(&config).await?;
     let db = app::open_database(&config).await?;
     db.migrate().await.map_err(StartError::Database)?;
-    let listener = app::listen(&config).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
     let settings = Settings::new(&config, config.server.public_url(address));
     let app = App::new(db, Arc::new(api::wall_clock::WallClock), settings)?;
