@@ -159,8 +159,8 @@ async fn a_sites_changes_come_without_a_gap() {
     live.close().await.unwrap();
     let name =
         |change: &Value| if change["event"]["campaignId"] == json!(one) { "one" } else { "two" };
-    let line = |change: &Value| format!("{} {}", name(change), words(change));
-    let lines: Vec<String> = changes.iter().map(line).collect();
+    let say = |change: &Value| format!("{} {}", name(change), words(change));
+    let lines: Vec<String> = changes.iter().map(say).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
     one 1 CREATED - -> -
     two 1 CREATED - -> -
@@ -176,7 +176,7 @@ async fn a_sites_changes_come_without_a_gap() {
         let mut again = watch(client, CHANGES, json!({ "after": change["cursor"] })).await;
         for (wanted, cursor) in lines[at + 1..].iter().zip(&changes[at + 1..]) {
             let replayed = next(&mut again).await.unwrap();
-            assert_eq!((line(&replayed), &replayed["cursor"]), (wanted.clone(), &cursor["cursor"]));
+            assert_eq!((say(&replayed), &replayed["cursor"]), (wanted.clone(), &cursor["cursor"]));
         }
         again.close().await.unwrap();
     }
@@ -216,7 +216,7 @@ async fn progress_only_grows_and_always_adds_up() {
     assert_eq!(last["progress"]["percentComplete"], 100.0);
     // A subscription to what is over tells where it stands, and ends.
     let late = rest(&mut watch(world.client(), PROGRESS, json!({ "id": id })).await).await;
-    assert_eq!(late, [last.clone()]);
+    assert_eq!(late, std::slice::from_ref(last));
     world.stop().await.unwrap();
 }
 

@@ -14,6 +14,8 @@ mod live;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod process;
+#[cfg(test)]
 mod receipts_hook;
 #[cfg(test)]
 mod scenarios;

@@ -132,7 +132,7 @@ async fn only_what_the_aggregator_signed_now_is_taken() {
     for seconds in [-300, 300] {
         let at = good.at + chrono::TimeDelta::seconds(seconds);
         let id = format!("at {seconds}");
-        assert_eq!(Delivery { at, id, ..of(&good) }.post(&world).await, 204, "{seconds} s off");
+        assert_eq!(Delivery { id, at, ..of(&good) }.post(&world).await, 204, "{seconds} s off");
     }
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();
