@@ -10,6 +10,8 @@ mod common;
 #[cfg(test)]
 mod contract_page;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod migrations;
