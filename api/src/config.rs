@@ -21,7 +21,7 @@ mod tests;
 
 pub use environment::{process_env, test_database_url};
 pub use error::ConfigError;
-pub(crate) use forms::{WEBHOOK_SECRET, is_webhook_secret};
+pub use forms::{WEBHOOK_SECRET, is_token, is_url, is_webhook_secret};
 pub use kept_file::{KeptFileError, keep_file};
 pub use sections::{
     AggregatorConfig, AggregatorLayer, DatabaseConfig, DatabaseLayer, DevConfig, DevLayer,

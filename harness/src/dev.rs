@@ -71,7 +71,7 @@ pub async fn run() -> Result<(), DevError> {
     // The development world always uses SQLite.
     config.database.url = None;
     start_logging(&config.log);
-    // The address first: a world that cannot be reached leaves no data behind.
+    // First: a second world at the same address must not even touch the database of the first.
     let listener = app::listen(&config).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
     let _lock = app::lock_data(&config)?;

@@ -3,7 +3,7 @@
 use super::Source;
 use crate::{
     app::{App, Settings, StartError},
-    config::{Config, WEBHOOK_SECRET, is_webhook_secret},
+    config::{Config, WEBHOOK_SECRET, is_token, is_url, is_webhook_secret},
     db::{self, Db},
     service::{
         Fault, Service,
@@ -126,10 +126,10 @@ pub(super) enum ConnectionCommand {
         token: Option<SecretString>,
         /// The secret it signs receipts with, whsec_ and 24 to 64 bytes in base64; a new connection
         /// needs it.
-        #[arg(long, value_parser = webhook_secret)]
+        #[arg(long)]
         webhook_secret: Option<SecretString>,
         /// A second secret that is also taken, while the first is being replaced; empty takes it away.
-        #[arg(long, value_parser = webhook_secret_or_none)]
+        #[arg(long)]
         webhook_secret_next: Option<SecretString>,
         /// Hours for which it honours idempotency keys, 0 for never; 24 for a new connection.
         #[arg(long, value_parser = clap::value_parser!(i64).range(0..=720))]
@@ -194,6 +194,12 @@ pub(super) enum AdminError {
     NoSite(SiteId),
     #[error("a name is blank, or longer than {NAME_CHARS_MAX} characters")]
     Name,
+    #[error("the base URL must be an http or https URL without a user name, a query or a fragment")]
+    BaseUrl,
+    #[error("a token is blank, or holds what no header can carry")]
+    Token,
+    #[error("a webhook secret is {WEBHOOK_SECRET}")]
+    WebhookSecret,
 }
 
 /// What to print: the answer on standard output, a note for people on standard error.
@@ -283,6 +289,20 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
     } = command;
     check_site(service, site).await?;
     check_name(&name)?;
+    // Checked here and not by the command line's parser, which repeats what it refuses.
+    if base_url.as_deref().is_some_and(|url| !is_url(url)) {
+        return Err(AdminError::BaseUrl);
+    }
+    if token.as_ref().is_some_and(|token| !is_token(token.expose_secret())) {
+        return Err(AdminError::Token);
+    }
+    let is_secret = |secret: &SecretString| is_webhook_secret(secret.expose_secret());
+    let is_none = |secret: &SecretString| secret.expose_secret().is_empty();
+    let is_fine = webhook_secret.as_ref().is_none_or(is_secret)
+        && webhook_secret_next.as_ref().is_none_or(|next| is_none(next) || is_secret(next));
+    if !is_fine {
+        return Err(AdminError::WebhookSecret);
+    }
     let new = ConnectionSettings {
         site_id: site,
         name,
@@ -354,18 +374,6 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {
     PhoneNumber::parse(text).map_err(|invalid| invalid.to_string())
-}
-
-fn webhook_secret(text: &str) -> Result<SecretString, String> {
-    if is_webhook_secret(text) {
-        Ok(text.into())
-    } else {
-        Err(format!("{WEBHOOK_SECRET} is needed"))
-    }
-}
-
-fn webhook_secret_or_none(text: &str) -> Result<SecretString, String> {
-    if text.is_empty() { Ok(text.into()) } else { webhook_secret(text) }
 }
 
 #[cfg(test)]

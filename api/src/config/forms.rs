@@ -17,7 +17,7 @@ pub(super) fn is_address(text: &str) -> bool {
 
 /// Scheme, then an authority, then perhaps a path. The client parses it for good; this is for clear
 /// words at the start.
-pub(super) fn is_url(text: &str) -> bool {
+pub fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     rest.is_some_and(|rest| {
         let has_host = rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[');
@@ -41,17 +41,17 @@ pub(super) fn is_filter(text: &str) -> bool {
 }
 
 /// What an `Authorization` header can carry.
-pub(super) fn is_token(text: &str) -> bool {
+pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
 }
 
 /// What [`is_webhook_secret`] takes, in words.
-pub(crate) const WEBHOOK_SECRET: &str = "`whsec_` followed by the base64 of 24 to 64 bytes";
+pub const WEBHOOK_SECRET: &str = "`whsec_` followed by the base64 of 24 to 64 bytes";
 /// Bytes of a key that receipts are signed with, as Standard Webhooks has them.
 const WEBHOOK_KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
 /// A Standard Webhooks secret in its usual spelling.
-pub(crate) fn is_webhook_secret(text: &str) -> bool {
+pub fn is_webhook_secret(text: &str) -> bool {
     let key = text.strip_prefix("whsec_").and_then(|encoded| STANDARD.decode(encoded).ok());
     key.is_some_and(|key| WEBHOOK_KEY_BYTES.contains(&key.len()))
 }

@@ -10,7 +10,15 @@ mod common;
 #[cfg(test)]
 mod contract_page;
 #[cfg(test)]
+mod idempotency;
+#[cfg(test)]
+mod live;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod receipts_hook;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]

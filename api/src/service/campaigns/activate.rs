@@ -44,7 +44,7 @@ impl Service {
         let once = Once::new(actor, "campaign_activate", key, &digest);
         match once.take(&txn, campaign.site_id, now).await? {
             Err(refusals) => return Ok(Err(refusals)),
-            Ok(Some(prior)) => return self.replay(actor, &prior).await,
+            Ok(Some(prior)) => return self.replay(&txn, actor, &prior).await,
             Ok(None) => {}
         }
         let allowed = check_action(&campaign, CampaignAction::Activate).and_then(|()| {

@@ -53,7 +53,7 @@ impl Service {
         let txn = self.db.begin_write().await?;
         match once.take(&txn, site_id, now).await? {
             Err(refusals) => return Ok(Err(refusals)),
-            Ok(Some(prior)) => return self.replay(actor, &prior).await,
+            Ok(Some(prior)) => return self.replay(&txn, actor, &prior).await,
             Ok(None) => {}
         }
         check_audiences(&txn, site_id, &named, &mut problems).await?;
@@ -116,16 +116,17 @@ impl Service {
         Ok(campaign)
     }
 
-    /// Answers a repeated command with the campaign its first answer named.
+    /// Answers a repeated command with the campaign its first answer named. It is read where the key was
+    /// taken: repeats that each held a connection and waited for a second one would starve the pool.
     pub(super) async fn replay(
         &self,
+        txn: &Txn,
         actor: &Actor,
         prior: &serde_json::Value,
     ) -> Refused<Campaign> {
-        match answered(prior) {
-            Some(id) => self.reread(actor, id).await,
-            None => Ok(not_found()),
-        }
+        let Some(id) = answered(prior) else { return Ok(not_found()) };
+        let found = campaigns::find(txn, actor.sites(), id).await?;
+        Ok(found.map_or_else(not_found, Ok))
     }
 
     /// Changes a draft; what is left out stays as it is.

@@ -43,7 +43,7 @@ impl Service {
         let once = Once::new(actor, "campaign_duplicate", key, &digest);
         match once.take(&txn, original.site_id, self.clock.now()).await? {
             Err(refusals) => return Ok(Err(refusals)),
-            Ok(Some(prior)) => return self.replay(actor, &prior).await,
+            Ok(Some(prior)) => return self.replay(&txn, actor, &prior).await,
             Ok(None) => {}
         }
         let content = self.content(&txn, &original).await?;

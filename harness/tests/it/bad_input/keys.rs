@@ -120,7 +120,7 @@ async fn a_mutation_asks_for_its_role() {
                 assert_eq!(answer["data"], Value::Null, "{answer}");
             }
             let told = if told.is_empty() { "done".to_owned() } else { told.join(", ") };
-            line.push_str(&format!("{role}: {told:<18}"));
+            line.extend([role.as_str(), ": ", &format!("{told:<18}")]);
         }
         matrix.push_str(line.trim_end());
         matrix.push('\n');

@@ -48,12 +48,14 @@ async fn one_in_each(world: &World) -> BTreeMap<CampaignStatus, String> {
     ])
 }
 
+/// What a caller with a stale view is told.
+const STALE: &str = "STALE_REVISION input.expectedRevision";
+
 /// Asks for an action on a condition that cannot hold, so that only the status decides between the
 /// two refusals; a copy, which knows no condition, is asked for under a name that cannot be.
 fn probe(action: CampaignAction, id: &str) -> (&'static str, Value, &'static str) {
     let stale = |input: Value| patched(&input, &json!({ "expectedRevision": 0 }));
     let with = |input: Value| json!({ "id": id, "input": input });
-    const STALE: &str = "STALE_REVISION input.expectedRevision";
     match action {
         CampaignAction::Edit => (UPDATE, with(stale(json!({ "name": "Other" }))), STALE),
         CampaignAction::Activate => (ACTIVATE, with(stale(now())), STALE),
