@@ -126,7 +126,7 @@ fn a_database_that_is_not_there_is_told_without_its_password() {
     }
     let refused = |url: String| {
         let told = Sendoff::new().with("DATABASE_URL", &url).tells(SERVE);
-        assert!(told.starts_with("sendoff: cannot open the database: "), "{told}");
+        assert!(told.starts_with("sendoff: cannot open the database ("), "{told}");
         assert!(!told.contains("sendoff:canary"), "{told}");
     };
     // Side by side: each waits for as long as a database may take.
