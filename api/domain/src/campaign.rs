@@ -111,7 +111,7 @@ impl CampaignStatus {
 }
 
 impl Trigger {
-    /// The statuses this trigger may leave from: the `WHERE status IN (…)` of its compare-and-set.
+    /// The statuses this trigger may leave from, in the order of [`TRANSITIONS`].
     pub fn sources(self) -> impl Iterator<Item = CampaignStatus> {
         TRANSITIONS.into_iter().filter(move |&(_, by, _)| by == self).map(|(from, ..)| from)
     }

@@ -51,6 +51,9 @@ fn statuses() -> String {
     for (from, trigger, to) in TRANSITIONS {
         row(&mut page, &[&name(from), &name(to), cause(from, trigger)]);
     }
+    let sources = |trigger: Trigger| trigger.sources().map(name).collect::<Vec<_>>().join(", ");
+    let (canceled, failed) = (sources(Trigger::Cancel), sources(Trigger::Fail));
+    let _ = write!(page, "\nCanceling leads out of {canceled}; failing out of {failed}.\n");
     page
 }
 
