@@ -121,5 +121,5 @@ fn a_file_that_is_no_database_is_told() {
     )
     .unwrap();
     let told = line(&good(dir.path()));
-    assert!(told.starts_with("harness: cannot open the database: "), "{told}");
+    assert!(told.starts_with("harness: cannot open the database ("), "{told}");
 }
