@@ -1,12 +1,11 @@
 //! `sendoff` as a process: set up by its own commands, refused when something is missing, and served.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a helper of a test fails as the test does"
-)]
-
+// `cfg(test)` tells the lints that a helper of a test is a test's code.
+#[cfg(test)]
 mod admin;
+#[cfg(test)]
 mod program;
+#[cfg(test)]
 mod refusals;
+#[cfg(test)]
 mod serving;

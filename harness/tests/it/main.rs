@@ -12,6 +12,8 @@ mod contract_page;
 #[cfg(test)]
 mod idempotency;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod migrations;
@@ -19,6 +21,8 @@ mod migrations;
 mod process;
 #[cfg(test)]
 mod receipts_hook;
+#[cfg(test)]
+mod restart;
 #[cfg(test)]
 mod scenarios;
 #[cfg(test)]

@@ -20,7 +20,7 @@ const SILENT: &str = "subscribers: [{ count: 2 }]\ndefaults: { receipts: [] }\n"
 const WRONG_SECRET: &str = "whsec_CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ";
 
 /// A delivery to be posted.
-struct Delivery {
+pub(crate) struct Delivery {
     id: String,
     at: DateTime<Utc>,
     body: Vec<u8>,
@@ -29,7 +29,7 @@ struct Delivery {
 }
 
 impl Delivery {
-    async fn of(world: &World, id: &str, body: &Value) -> Self {
+    pub(crate) async fn of(world: &World, id: &str, body: &Value) -> Self {
         Self {
             id: id.to_owned(),
             at: world.now(),
@@ -44,7 +44,7 @@ impl Delivery {
         sign(&secret, &self.id, self.at.timestamp(), &self.body)
     }
 
-    async fn post(&self, world: &World) -> u16 {
+    pub(crate) async fn post(&self, world: &World) -> u16 {
         self.post_signed(world, &self.signature(), &self.body).await
     }
 
@@ -71,7 +71,7 @@ impl Delivery {
 }
 
 /// An event of the contract, about a message of this id at the aggregator.
-fn event(kind: &str, id: &str) -> Value {
+pub(crate) fn event(kind: &str, id: &str) -> Value {
     json!({
         "type": kind,
         "timestamp": "2026-11-23T15:00:00Z",
