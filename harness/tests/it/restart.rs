@@ -41,7 +41,7 @@ impl Clock for Later {
     }
 
     fn lease_now(&self) -> DateTime<Utc> {
-        WallClock.lease_now() + self.since
+        WallClock::new().lease_now() + self.since
     }
 }
 
