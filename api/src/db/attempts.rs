@@ -130,16 +130,7 @@ async fn skip(
     let mut deltas = Deltas::default();
     for (reason, rows) in skipped {
         let to = Standing::because(MessageState::Skipped, reason);
-        for row in &rows {
-            deltas.moved(key(row, standing_of(row)?), to);
-        }
-        message::Entity::update_many()
-            .col_expr(message::Column::State, to.state.as_str().into())
-            .col_expr(message::Column::Reason, reason.as_str().into())
-            .col_expr(message::Column::UpdatedAt, ms(now).into())
-            .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
-            .exec(txn)
-            .await?;
+        plans::move_rows(txn, &rows, to, now, &mut deltas).await?;
     }
     deltas.apply(txn).await
 }
@@ -254,7 +245,6 @@ pub async fn expire(
     let rows = select.all(txn).await?;
     let mut deltas = Deltas::default();
     for row in &rows {
-        deltas.moved(key(row, standing_of(row)?), to);
         attempt::Entity::update_many()
             .col_expr(attempt::Column::Outcome, outcomes::UNKNOWN.into())
             .col_expr(attempt::Column::EndedAt, ms(now).into())
@@ -264,14 +254,7 @@ pub async fn expire(
             .exec(txn)
             .await?;
     }
-    message::Entity::update_many()
-        .col_expr(message::Column::State, to.state.as_str().into())
-        .col_expr(message::Column::Reason, to.reason.map(MessageReason::as_str).into())
-        .col_expr(message::Column::LeaseUntil, Option::<i64>::None.into())
-        .col_expr(message::Column::UpdatedAt, ms(now).into())
-        .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
-        .exec(txn)
-        .await?;
+    plans::move_rows(txn, &rows, to, now, &mut deltas).await?;
     deltas.apply(txn).await?;
     Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
 }

@@ -300,6 +300,29 @@ pub async fn opt_out(
     Ok(skipped)
 }
 
+/// Moves rows that were read and locked to one standing, out of any lease, and notes it in `deltas`.
+pub(super) async fn move_rows(
+    txn: &Txn,
+    rows: &[message::Model],
+    to: Standing,
+    now: Instant,
+    deltas: &mut Deltas,
+) -> Result<()> {
+    for row in rows {
+        deltas.moved(key(row, standing_of(row)?), to);
+    }
+    let updated = message::Entity::update_many()
+        .col_expr(message::Column::State, to.state.as_str().into())
+        .col_expr(message::Column::Reason, to.reason.map(MessageReason::as_str).into())
+        .col_expr(message::Column::LeaseUntil, Option::<i64>::None.into())
+        .col_expr(message::Column::UpdatedAt, ms(now).into())
+        .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .exec(txn)
+        .await?;
+    let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    super::expect_rows("messages moved", updated.rows_affected, count)
+}
+
 /// Rows put away in one statement; a campaign of a million takes as many statements as needed.
 const PUT_AWAY_BATCH: u64 = 5_000;
 
@@ -320,18 +343,8 @@ async fn put_away(
             select = select.lock_exclusive();
         }
         let rows = select.all(txn).await?;
-        for row in &rows {
-            deltas.moved(key(row, standing_of(row)?), to);
-        }
-        let updated = message::Entity::update_many()
-            .col_expr(message::Column::State, to.state.as_str().into())
-            .col_expr(message::Column::Reason, to.reason.map(MessageReason::as_str).into())
-            .col_expr(message::Column::UpdatedAt, ms(now).into())
-            .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
-            .exec(txn)
-            .await?;
+        move_rows(txn, &rows, to, now, &mut deltas).await?;
         let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        super::expect_rows("messages put away", updated.rows_affected, count)?;
         stopped += i64::try_from(count).unwrap_or(i64::MAX);
         if count < PUT_AWAY_BATCH {
             break;

@@ -243,11 +243,6 @@ impl Service {
         Ok(id)
     }
 
-    /// A site by its name.
-    pub async fn admin_find_site(&self, name: &str) -> Result<Option<Site>, Fault> {
-        Ok(sites::find_by_name(self.db.read(), name).await?)
-    }
-
     /// Whether there is such a site.
     pub async fn admin_has_site(&self, id: SiteId) -> Result<bool, Fault> {
         Ok(sites::find(self.db.read(), id).await?.is_some())
