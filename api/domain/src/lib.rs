@@ -29,6 +29,7 @@ pub mod refusal;
 pub mod schedule;
 pub mod site;
 pub mod subscriber;
+pub mod template;
 pub mod text;
 pub mod zone;
 
