@@ -6,6 +6,10 @@
 //! **Invariant:** rendering is one pass: what stands in a value or a fallback is text, whatever it looks like.
 //! **Invariant:** a rendered text has no character in it that a reader cannot see but those its author wrote.
 
+mod extent;
+
+pub use extent::Extent;
+
 use crate::{
     limits::{FALLBACK_CHARS_MAX, VARIABLE_NAME_CHARS_MAX},
     text::{self, Frame, Measure},
@@ -19,6 +23,8 @@ const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
 /// What parts a variable's name from its fallback.
 const OTHERWISE: char = '|';
+/// Units that one variable is taken to fill at the most: far more than any text may have.
+const FILLED_UNITS_MAX: usize = 4_096;
 
 /// A text with variables, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +172,51 @@ impl Template {
             }
         }
         Ok(rendered)
+    }
+}
+
+impl Template {
+    /// What the text says beside its variables.
+    pub fn literal(&self) -> String {
+        let literal = self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(text.as_str()),
+            Part::Variable { .. } => None,
+        });
+        literal.collect()
+    }
+
+    /// Billable segments of the text in its frame when every variable has the longest value that
+    /// `extent` knows of, or its fallback where that is longer. A single long text can take one more:
+    /// where its two-unit characters fall is not known here.
+    pub fn longest_segments(&self, frame: &Frame, extent: impl Fn(&str) -> Option<Extent>) -> u32 {
+        // What a variable can be: its values, and its fallback.
+        let known = |name: &str, fallback: Option<&str>| {
+            let fallback = fallback.map(Extent::of).unwrap_or_default();
+            extent(name).unwrap_or_default().join(fallback)
+        };
+        let variables = self.parts.iter().map(|part| match part {
+            Part::Text(_) => Extent::default(),
+            Part::Variable { name, fallback } => known(name, fallback.as_deref()),
+        });
+        let septets: Option<Vec<u32>> = variables.clone().map(|extent| extent.septets).collect();
+        // One character of either alphabet stands for each unit.
+        let (filler, widths) = match septets {
+            Some(septets) if text::measure(&frame.compose(&self.literal())).offending.is_none() => {
+                ("a", septets)
+            }
+            _ => ("\u{2019}", variables.map(|extent| extent.units).collect()),
+        };
+        let mut body = String::new();
+        for (part, width) in self.parts.iter().zip(widths) {
+            match part {
+                Part::Text(text) => body.push_str(text),
+                Part::Variable { .. } => {
+                    let width = usize::try_from(width).unwrap_or(usize::MAX).min(FILLED_UNITS_MAX);
+                    body.push_str(&filler.repeat(width));
+                }
+            }
+        }
+        text::measure(&frame.compose(&body)).segments
     }
 }
 

@@ -116,6 +116,52 @@ fn a_frame_is_counted() {
     assert_eq!(framed.measure.units, 12 + 4 + 2 + 160 + 22);
 }
 
+fn segments(source: &str, frame: &Frame, known: &[(&str, Extent)]) -> u32 {
+    let extent = |name: &str| known.iter().find(|(known, _)| *known == name).map(|(_, it)| *it);
+    Template::parse(source).unwrap().longest_segments(frame, extent)
+}
+
+#[test]
+fn the_longest_text_is_foreseen() {
+    let frame = Frame { prefix: None, footer: Some("x".repeat(9)) };
+    let gsm = |septets| ("a", Extent { septets: Some(septets), units: septets });
+    let wide = |units| ("a", Extent { septets: None, units });
+    let hundred = "x".repeat(100);
+    let source = format!("{hundred}{{{{ a | {hundred} }}}}");
+    for (source, known, expected) in [
+        (format!("{hundred}{{{{ a }}}}"), gsm(50), 1),
+        (format!("{hundred}{{{{ a }}}}"), gsm(51), 2),
+        (format!("{hundred}{{{{ a }}}}"), ("b", gsm(500).1), 1),
+        (format!("{hundred}{{{{ a }}}}"), wide(1), 2),
+        (format!("{hundred}{{{{ a }}}}"), wide(67 * 3 - 110), 3),
+        (format!("{hundred}{{{{ a }}}}"), wide(67 * 3 - 109), 4),
+        (format!("{hundred}’{{{{ a }}}}"), gsm(67 * 2 - 111), 2),
+        (format!("{hundred}’{{{{ a }}}}"), gsm(67 * 2 - 110), 3),
+        // The fallback is longer than any value, and then it is not of GSM.
+        (source, gsm(10), 2),
+        (format!("{hundred}{{{{ a | é’ }}}}"), gsm(22), 2),
+        (format!("{hundred}{{{{ a | é’ }}}}"), gsm(25), 3),
+    ] {
+        assert_eq!(segments(&source, &frame, &[known]), expected, "{source} {known:?}");
+    }
+}
+
+#[test]
+fn an_extent_is_that_of_what_is_shown() {
+    assert_eq!(Extent::of("a€\n\u{200b}"), Extent { septets: Some(4), units: 3 });
+    assert_eq!(Extent::of("😀"), Extent { septets: None, units: 2 });
+    assert_eq!(Extent::of(""), Extent::default());
+    let both = Extent::of("abc").join(Extent::of("’"));
+    assert_eq!(both, Extent { septets: None, units: 3 });
+}
+
+#[test]
+fn samples_are_values() {
+    assert_eq!(sample("first_name"), "Alex");
+    assert_eq!(sample("loyalty_points"), "loyalty points");
+    assert!(is_name("a") && is_name("a_1") && !is_name("") && !is_name("_a") && !is_name("1a"));
+}
+
 proptest! {
     /// Goal: no text makes the parser panic or lose a character. Method: any text; what parses is
     /// written again, read again, and is the same.
@@ -127,6 +173,25 @@ proptest! {
                 prop_assert_eq!(Template::parse(&again).unwrap(), template, "{}", again);
             }
             Err(problem) => prop_assert!(problem.position < source.chars().count()),
+        }
+    }
+
+    /// Goal: no subscriber's text is longer than foreseen. Method: values of one-unit characters within
+    /// the extent.
+    #[test]
+    fn no_text_is_longer_than_foreseen(
+        literal in "[aé’]{0,80}",
+        values in prop::collection::vec("[a-zé]{0,60}|[a日]{0,60}", 1..4),
+        fallback in "[a日]{0,20}",
+    ) {
+        let source = format!("{literal}{{{{ a | {fallback} }}}} {{{{ a | x }}}}");
+        let template = Template::parse(&source).unwrap();
+        let frame = Frame { prefix: Some("Acme".to_owned()), footer: None };
+        let extent = values.iter().map(|value| Extent::of(value)).reduce(Extent::join);
+        let foreseen = template.longest_segments(&frame, |_| extent);
+        for value in values.iter().map(String::as_str).chain([""]) {
+            let text = frame.compose(&template.render(|_| Some(value)).unwrap());
+            prop_assert!(text::measure(&text).segments <= foreseen, "{}", text);
         }
     }
 
