@@ -28,3 +28,13 @@ pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 pub const PAGE_MAX: u64 = 100;
 /// Entries of a page when the caller names no number.
 pub const PAGE_DEFAULT: u64 = 25;
+/// Characters of a variable's name, and so of a subscriber's attribute's.
+pub const VARIABLE_NAME_CHARS_MAX: usize = 32;
+/// Characters of a variable's fallback.
+pub const FALLBACK_CHARS_MAX: usize = 100;
+/// Characters of what a site puts before its texts.
+pub const TEXT_PREFIX_CHARS_MAX: usize = 40;
+/// Characters of what a site puts after its texts.
+pub const TEXT_FOOTER_CHARS_MAX: usize = 160;
+/// Numbers that one test goes to.
+pub const TEST_NUMBERS_MAX: usize = 5;
