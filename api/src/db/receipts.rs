@@ -7,9 +7,12 @@ use super::{
     Result, Txn,
     attempts::lock_messages,
     counts::Deltas,
+    follow_ups,
     plans::{key, standing_of},
-    runs, subscribers,
+    runs,
+    touches::{self, Pair},
 };
+use crate::ports::Ids;
 use domain::{
     Instant,
     id::{AttemptId, ConnectionId, ReceiptId, SiteId},
@@ -170,7 +173,12 @@ pub async fn still_waits(txn: &Txn, id: Uuid) -> Result<bool> {
 }
 
 /// Applies receipts with what each proves; those whose message is not known yet are parked.
-pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) -> Result<()> {
+pub async fn apply(
+    txn: &Txn,
+    ids: &Ids,
+    receipts: &[(Waiting, Standing)],
+    now: Instant,
+) -> Result<()> {
     let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
     let mut rows = lock_messages(txn, found.values().copied()).await?;
     let mut deltas = Deltas::default();
@@ -186,7 +194,7 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
         if after != before {
             deltas.moved(key(row, before), after);
         }
-        news.note(row, receipt, before);
+        news.note(row, receipt, now);
         merge(row, receipt, after, now);
         write(txn, row).await?;
         settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
@@ -194,7 +202,10 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
-    subscribers::messaged(txn, &news.messaged, now).await?;
+    let messaged: Vec<Pair> = news.taken.iter().map(Pair::from).collect();
+    touches::lock(txn, messaged.iter().map(|pair| pair.subscriber)).await?;
+    touches::accepted(txn, &messaged, now).await?;
+    follow_ups::begin(txn, ids, &news.taken, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     for campaign in &news.campaigns {
         runs::note(txn, *campaign, None, Some(now)).await?;
@@ -205,8 +216,8 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
 /// What receipts tell beside the message's state: an acceptance whose own answer was lost or is late.
 #[derive(Default)]
 struct News {
-    /// Subscribers whose message is now known to have been taken.
-    messaged: Vec<Uuid>,
+    /// Messages that are now known to have been taken, as they were before.
+    taken: Vec<message::Model>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
     /// Ids of the aggregator's that became known, by connection: receipts may be parked for them.
@@ -214,9 +225,9 @@ struct News {
 }
 
 impl News {
-    fn note(&mut self, row: &message::Model, receipt: &Waiting, before: Standing) {
-        if matches!(before.state, MessageState::InFlight | MessageState::Unknown) {
-            self.messaged.push(row.subscriber_id);
+    fn note(&mut self, row: &message::Model, receipt: &Waiting, now: Instant) {
+        if row.accepted_at.is_none() {
+            self.taken.push(message::Model { accepted_at: Some(ms(now)), ..row.clone() });
             self.campaigns.insert(row.campaign_id);
         }
         if let (None, Some(provider_id)) = (&row.provider_id, &receipt.provider_id) {
@@ -290,6 +301,7 @@ fn merge(row: &mut message::Model, receipt: &Waiting, after: Standing, now: Inst
     row.updated_at = ms(now);
     // A receipt proves that the aggregator took the message, should its answer never come.
     row.accepted_at = row.accepted_at.or(Some(ms(now)));
+    row.reserved = 0;
     if row.provider_id.is_none() {
         row.provider_id.clone_from(&receipt.provider_id);
     }
@@ -308,6 +320,7 @@ async fn write(txn: &Txn, row: &message::Model) -> Result<()> {
         reason: Set(row.reason.clone()),
         updated_at: Set(row.updated_at),
         accepted_at: Set(row.accepted_at),
+        reserved: Set(row.reserved),
         provider_id: Set(row.provider_id.clone()),
         delivered_at: Set(row.delivered_at),
         aggregator_code: Set(row.aggregator_code.clone()),

@@ -29,12 +29,18 @@ use std::{sync::Arc, time::Duration};
 
 /// A failure of an activation: it is logged, and the next one looks again.
 #[derive(Debug, thiserror::Error)]
-#[error("the engine could not do what was due")]
-pub struct Fault(#[from] crate::db::Error);
+pub enum Fault {
+    /// The database did not do what was asked.
+    #[error("the engine could not do what was due")]
+    Db(#[from] crate::db::Error),
+    /// A message's text cannot be made again as it was planned: the ledger holds what composing refuses.
+    #[error("the text of a message cannot be made again as it was planned")]
+    Text,
+}
 
 impl From<sea_orm::DbErr> for Fault {
     fn from(source: sea_orm::DbErr) -> Self {
-        Self(source.into())
+        Self::Db(source.into())
     }
 }
 
