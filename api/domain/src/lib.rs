@@ -24,6 +24,7 @@ pub mod id;
 pub mod limits;
 pub mod message;
 pub mod phone;
+pub mod place;
 pub mod reason;
 pub mod receipt;
 pub mod refusal;
