@@ -12,12 +12,11 @@ use crate::{
     frequency_cap::frequency_cap,
     id::MessageId,
     message::MessageState,
-    place::Region,
+    place::{Region, ZoneSet},
     reason::MessageReason,
     rule_pack::RulePacks,
     site::QuietHours,
     subscriber::SubscriberStatus,
-    zone::Zone,
 };
 use chrono::TimeDelta;
 use std::collections::HashMap;
@@ -132,7 +131,7 @@ pub struct Facts<'a> {
     /// What a follow-up follows; none for an initial message.
     pub previous: Option<Previous>,
     /// The zones they may be in, the likeliest first.
-    pub zones: &'a [Zone],
+    pub zones: ZoneSet,
     /// The region whose laws protect them, if it is known.
     pub region: Option<Region>,
     /// When the message is due.
@@ -194,7 +193,7 @@ pub struct Judge<'a> {
     rules: &'a Rules,
     now: Instant,
     curfews: HashMap<Option<Region>, Curfew>,
-    openings: HashMap<(Instant, Vec<Zone>, Option<Region>), Opening>,
+    openings: HashMap<(Instant, ZoneSet, Option<Region>), Opening>,
 }
 
 impl<'a> Judge<'a> {
@@ -234,18 +233,18 @@ impl<'a> Judge<'a> {
     pub fn closes_at(
         &mut self,
         at: Instant,
-        zones: &[Zone],
+        zones: ZoneSet,
         region: Option<Region>,
     ) -> Option<Instant> {
-        self.curfew(region).closes_at(at, zones)
+        self.curfew(region).closes_at(at, zones.zones())
     }
 
-    fn opening(&mut self, at: Instant, zones: &[Zone], region: Option<Region>) -> Opening {
-        let key = (at, zones.to_vec(), region);
+    fn opening(&mut self, at: Instant, zones: ZoneSet, region: Option<Region>) -> Opening {
+        let key = (at, zones, region);
         if let Some(known) = self.openings.get(&key) {
             return *known;
         }
-        let opening = self.curfew(region).first_open(at, zones);
+        let opening = self.curfew(region).first_open(at, zones.zones());
         self.openings.insert(key, opening);
         opening
     }

@@ -17,6 +17,7 @@ use domain::{
     id::{ConnectionId, SiteId},
     limits::NAME_CHARS_MAX,
     phone::PhoneNumber,
+    rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
     zone::Zone,
 };
@@ -351,7 +352,7 @@ impl SiteFlags {
             trial_limit: self.trial_segments,
             price: price.map(|(amount, currency_code)| SegmentPrice { amount, currency_code }),
             quiet_hours: self.quiet_hours,
-            has_rule_packs: self.rule_packs,
+            rule_packs: self.rule_packs.map(|on| if on { RulePacks::ALL } else { RulePacks::NONE }),
             smart_sending: self
                 .smart_sending_hours
                 .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
@@ -364,12 +365,10 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     let time =
         |text: &str| chrono::NaiveTime::parse_from_str(text, "%H:%M").map_err(|_parse| form());
     if text == "off" {
-        let start = time("20:00")?;
-        return Ok(QuietHours { is_enabled: false, start, end: time("09:00")? });
+        return Ok(QuietHours::DEFAULT.switched(false));
     }
     let (start, end) = text.split_once('-').ok_or_else(form)?;
-    let (start, end) = (time(start)?, time(end)?);
-    if start == end { Err(form()) } else { Ok(QuietHours { is_enabled: true, start, end }) }
+    QuietHours::new(time(start)?, time(end)?).map_err(|zero_width| zero_width.to_string())
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

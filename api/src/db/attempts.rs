@@ -19,9 +19,8 @@ use domain::{
     gate::{Consent, Facts, Judge, Previous, Skip, Verdict},
     id::{AttemptId, CampaignId, ConnectionId, MessageId},
     message::{MessageState, Standing},
-    place::Region,
+    place::{Region, ZoneSet},
     reason::MessageReason,
-    zone::Zone,
 };
 use entity::{
     attempt,
@@ -111,10 +110,10 @@ pub async fn candidates(
     for row in rows {
         let zones = convert::rules::zones(&row)?;
         let region = convert::rules::region(&row)?;
-        let place = (zones.zones(), region);
+        let place = (zones, region);
         match judge.verdict(&found.facts(binding, &row, place)?) {
             Verdict::Send => {
-                let closes_at = judge.closes_at(now, zones.zones(), region);
+                let closes_at = judge.closes_at(now, zones, region);
                 taken.push(Candidate { standing: standing_of(&row)?, closes_at, row });
             }
             other => held.push((row, other)),
@@ -172,7 +171,7 @@ impl Found {
         &'a self,
         binding: &Binding,
         row: &message::Model,
-        (zones, region): (&'a [Zone], Option<Region>),
+        (zones, region): (ZoneSet, Option<Region>),
     ) -> Result<Facts<'a>> {
         let subscriber = self.subscribers.get(&row.subscriber_id);
         let has_opted_out = self.opted_out.contains(&row.phone);

@@ -83,15 +83,15 @@ pub async fn find(
 
 fn rules(campaign: &Campaign, revision: &campaign_revision::Model, site: &Site) -> Result<Rules> {
     let is_frozen = revision.frozen_at.is_some();
-    let frozen = convert::frozen_quiet_hours(revision)?;
+    let frozen = convert::rules::frozen_quiet_hours(revision)?;
     let mut site_quiet_hours: Vec<QuietHours> = frozen.into_iter().collect();
     if site.quiet_hours.is_enabled() && !site_quiet_hours.contains(&site.quiet_hours) {
         site_quiet_hours.push(site.quiet_hours);
     }
-    let frozen_packs = if is_frozen { convert::frozen_rule_packs(revision)? } else { RulePacks::NONE };
+    let frozen_packs = if is_frozen { convert::rules::frozen_rule_packs(revision)? } else { RulePacks::NONE };
     Ok(Rules {
         site_quiet_hours,
-        own_quiet_hours: convert::own_quiet_hours(revision)?,
+        own_quiet_hours: convert::rules::own_quiet_hours(revision)?,
         packs: frozen_packs.union(site.rule_packs),
         smart_sending: smart_sending(campaign, revision, site),
     })

@@ -72,7 +72,7 @@ impl Deltas {
     /// reserved for the steps after it; what neither takes is given back. Its row must say so too.
     pub(super) fn spend(&mut self, row: &message::Model, kept: i64) {
         if row.reserved > 0 {
-            let used = row.segments.unwrap_or_default().min(row.reserved - kept);
+            let used = Ord::min(row.segments.unwrap_or_default(), row.reserved - kept);
             let trial = self.trials.entry(row.site_id).or_default();
             trial.0 += used;
             trial.1 += row.reserved - kept - used;

@@ -16,7 +16,6 @@ use crate::ports::Ids;
 use domain::{
     Instant,
     campaign::Step,
-    gate::Verdict,
     id::{CampaignId, MessageId, SiteId},
     message::{MessageState, Standing},
     reason::{MessageReason, StatusReason},

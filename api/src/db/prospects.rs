@@ -241,7 +241,7 @@ impl<'a> Bench<'a> {
             consent: consent(&prospect.row, prospect.has_opted_out)?,
             unfit: unfit(prospect, &texts, due),
             previous: None,
-            zones: place.zones.zones(),
+            zones: place.zones,
             region: place.region,
             due_at,
             send_by: binding.schedule.as_ref().and_then(|schedule| schedule.send_by),

@@ -9,6 +9,7 @@ use domain::{
     audience::{Audience, AudienceRules},
     campaign::{Step, Targeting},
     id::{CampaignId, RevisionId, SiteId, StepId},
+    rule_pack::RulePacks,
     schedule::Schedule,
     site::Site,
 };
@@ -157,10 +158,11 @@ pub async fn freeze(
         starts_at: Set(Some(ms(schedule.starts_at))),
         ends_at: Set(Some(ms(schedule.ends_at))),
         send_by: Set(schedule.send_by.map(ms)),
-        quiet_hours_enabled: Set(site.quiet_hours.is_enabled),
-        quiet_hours_start: Set(Some(time_text(site.quiet_hours.start))),
-        quiet_hours_end: Set(Some(time_text(site.quiet_hours.end))),
-        has_rule_packs: Set(site.has_rule_packs),
+        quiet_hours_enabled: Set(site.quiet_hours.is_enabled()),
+        quiet_hours_start: Set(Some(time_text(site.quiet_hours.start()))),
+        quiet_hours_end: Set(Some(time_text(site.quiet_hours.end()))),
+        rule_packs: Set(Some(site.rule_packs.to_string())),
+        has_rule_packs: Set(site.rule_packs != RulePacks::NONE),
         smart_sending_enabled: Set(site.smart_sending.is_enabled),
         smart_sending_window_s: Set(site.smart_sending.window_s),
         ..Default::default()

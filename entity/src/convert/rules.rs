@@ -1,9 +1,9 @@
 //! What rows say about the rules of time: windows, packs, zones and regions.
 
-use super::{Corrupt, code_opt, quiet_hours, zone};
+use super::{Corrupt, quiet_hours, zone};
 use crate::{campaign_revision, message, subscriber};
 use domain::{
-    place::{Clues, Place, Region, TimeZoneSource, ZoneSet, locate},
+    place::{Clues, Place, Region, ZoneSet, locate},
     rule_pack::RulePacks,
     site::QuietHours,
     zone::Zone,
@@ -55,19 +55,16 @@ pub fn place(row: &subscriber::Model, site: Zone) -> Result<Place, Corrupt> {
     Ok(locate(&clues, site))
 }
 
-/// Whether a subscriber's place hangs on the site's zone.
-pub fn is_placed_by_site(row: &subscriber::Model) -> Result<bool, Corrupt> {
-    let source: Option<TimeZoneSource> = code_opt("subscriber", row.zone_source.as_deref())?;
-    Ok(source == Some(TimeZoneSource::Site))
-}
-
 /// The zones in which a message's recipient may be.
 pub fn zones(row: &message::Model) -> Result<ZoneSet, Corrupt> {
     let text = row.zones.as_deref().unwrap_or(&row.time_zone);
-    text.parse().map_err(|source| Corrupt::Zone { table: "message", source })
+    text.parse().map_err(|_invalid| Corrupt::Value { table: "message", column: "zones" })
 }
 
 /// The region whose laws protect a message's recipient.
 pub fn region(row: &message::Model) -> Result<Option<Region>, Corrupt> {
-    code_opt("message", row.region.as_deref())
+    let read = |text: &str| {
+        text.parse().map_err(|_invalid| Corrupt::Value { table: "message", column: "region" })
+    };
+    row.region.as_deref().map(read).transpose()
 }
