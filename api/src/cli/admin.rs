@@ -19,6 +19,7 @@ use domain::{
     phone::PhoneNumber,
     rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
+    text::Frame,
     zone::Zone,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -107,6 +108,12 @@ pub(super) struct SiteFlags {
     /// Hours for which Smart Sending leaves a subscriber alone; 0 is off.
     #[arg(long, value_parser = clap::value_parser!(i64).range(0..=168))]
     smart_sending_hours: Option<i64>,
+    /// What stands before every text, such as the store's name; empty takes it away.
+    #[arg(long, value_parser = prefix)]
+    text_prefix: Option<String>,
+    /// What stands below every text, such as how to opt out; empty takes it away.
+    #[arg(long, value_parser = footer)]
+    text_footer: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -356,6 +363,8 @@ impl SiteFlags {
             smart_sending: self
                 .smart_sending_hours
                 .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
+            text_prefix: self.text_prefix,
+            text_footer: self.text_footer,
         }
     }
 }
@@ -369,6 +378,14 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     }
     let (start, end) = text.split_once('-').ok_or_else(form)?;
     QuietHours::new(time(start)?, time(end)?).map_err(|zero_width| zero_width.to_string())
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    Frame::problem_in_prefix(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn footer(text: &str) -> Result<String, String> {
+    Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

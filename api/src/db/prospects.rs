@@ -25,7 +25,7 @@ use domain::{
 };
 use entity::{
     campaign,
-    convert::{self, code, instant, ms},
+    convert::{self, code, ms},
     message, subscriber,
 };
 use sea_orm::{
@@ -343,9 +343,4 @@ pub fn outset(verdict: &Verdict, due_at: Instant, now: Instant) -> Outset {
         }
         Verdict::Send | Verdict::Wait { .. } => at(MessageState::Queued, None, due_at, None),
     }
-}
-
-/// The instant of a column that may be empty.
-pub(super) fn when(ms: Option<i64>) -> Option<Instant> {
-    ms.map(instant)
 }

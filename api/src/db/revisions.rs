@@ -12,6 +12,7 @@ use domain::{
     rule_pack::RulePacks,
     schedule::Schedule,
     site::Site,
+    text::Frame,
 };
 use entity::{
     campaign_audience, campaign_revision, campaign_step,
@@ -165,6 +166,8 @@ pub async fn freeze(
         has_rule_packs: Set(site.rule_packs != RulePacks::NONE),
         smart_sending_enabled: Set(site.smart_sending.is_enabled),
         smart_sending_window_s: Set(site.smart_sending.window_s),
+        text_prefix: Set(site.frame.prefix.clone()),
+        text_footer: Set(site.frame.footer.clone()),
         ..Default::default()
     }
     .update(txn)
@@ -184,6 +187,16 @@ pub async fn freeze(
 pub async fn number(connection: &impl ConnectionTrait, id: RevisionId) -> Result<i64> {
     let row = campaign_revision::Entity::find_by_id(id.0).one(connection).await?;
     Ok(row.map_or(0, |row| row.number))
+}
+
+/// What a frozen revision puts around its texts; none when it is not frozen, and the site's own applies.
+pub async fn frozen_frame(
+    connection: &impl ConnectionTrait,
+    id: RevisionId,
+) -> Result<Option<Frame>> {
+    let row = campaign_revision::Entity::find_by_id(id.0).one(connection).await?;
+    let frozen = row.filter(|row| row.frozen_at.is_some());
+    Ok(frozen.map(|row| Frame { prefix: row.text_prefix, footer: row.text_footer }))
 }
 
 /// A revision's steps, in order.

@@ -7,13 +7,13 @@ use crate::{
     db::{Error, Txn, admin, keys, sites},
     ports::Connection,
 };
-use chrono::NaiveTime;
 use domain::{
     access::Role,
     id::{ApiKeyId, ConnectionId, SenderId, SiteId},
     phone::PhoneNumber,
     rule_pack::RulePacks,
     site::{QuietHours, Site, SiteStatus, SmartSending, SmsPlanStatus, TrialAllowance},
+    text::Frame,
     zone::Zone,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -306,6 +306,7 @@ fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
         quiet_hours: QuietHours::DEFAULT,
         rule_packs: RulePacks::ALL,
         smart_sending: SmartSending { is_enabled: true, window_s: SMART_SENDING_WINDOW_S },
+        frame: Frame::default(),
         created_at: now,
         updated_at: now,
     }
