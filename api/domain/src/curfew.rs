@@ -285,10 +285,10 @@ impl FromStr for HeldBy {
         let quiet = [Self::SiteQuietHours, Self::CampaignQuietHours];
         match quiet.into_iter().find(|by| by.as_str() == text) {
             Some(by) => Ok(by),
-            None => text
-                .parse()
-                .map(Self::Rule)
-                .map_err(|_no_pack: UnknownCode| UnknownCode { kind: "HeldBy", text: text.to_owned() }),
+            None => text.parse().map(Self::Rule).map_err(|_no_pack: UnknownCode| UnknownCode {
+                kind: "HeldBy",
+                text: text.to_owned(),
+            }),
         }
     }
 }

@@ -214,7 +214,10 @@ mod tests {
         assert!(two.contains(RulePack::UsTx) && !two.contains(RulePack::UsFl));
         let mut three = two;
         three.insert(RulePack::UsFl);
-        assert_eq!(three, [RulePack::UsFl, RulePack::UsTx, RulePack::UsFederal].into_iter().collect());
+        assert_eq!(
+            three,
+            [RulePack::UsFl, RulePack::UsTx, RulePack::UsFederal].into_iter().collect()
+        );
         assert_eq!(two.union(three), three);
         assert!("us_federal us_zz".parse::<RulePacks>().is_err());
     }

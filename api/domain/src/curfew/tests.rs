@@ -54,8 +54,7 @@ fn golden_vectors() {
     }
     check(&site("22:00:00", "02:30:00"), new_york, "2026-03-08T04:00:00Z", "2026-03-08T07:00:00Z");
     let texas: RulePacks = "us_tx".parse().unwrap();
-    let sunday =
-        Curfew::new(&[quiet("21:00:00", "09:00:00")], None, texas, "US-TX".parse().ok());
+    let sunday = Curfew::new(&[quiet("21:00:00", "09:00:00")], None, texas, "US-TX".parse().ok());
     check(&sunday, "America/Chicago", "2026-06-14T15:00:00Z", "2026-06-14T17:00:00Z");
 }
 
