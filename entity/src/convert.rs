@@ -77,6 +77,15 @@ fn time(table: &'static str, column: &'static str, text: &str) -> Result<ChronoT
     ChronoTime::parse_from_str(text, TIME_FORMAT).map_err(|_parse| Corrupt::Value { table, column })
 }
 
+/// Reads a window of quiet hours of `table`, kept in `quiet_hours_start` and `quiet_hours_end`. It is
+/// switched on; whether it applies is another column's business.
+pub fn quiet_hours(table: &'static str, start: &str, end: &str) -> Result<QuietHours, Corrupt> {
+    const END: &str = "quiet_hours_end";
+    let start = time(table, "quiet_hours_start", start)?;
+    let zero_width = |_zero_width| Corrupt::Value { table, column: END };
+    QuietHours::new(start, time(table, END, end)?).map_err(zero_width)
+}
+
 /// Reads a code of `table`.
 pub fn code<T: std::str::FromStr<Err = UnknownCode>>(
     table: &'static str,
@@ -119,11 +128,8 @@ pub fn site(row: site::Model) -> Result<Site, Corrupt> {
             ends_at: row.trial_ends_at.map(instant),
         },
         price: price.map(|(amount, currency_code)| SegmentPrice { amount, currency_code }),
-        quiet_hours: QuietHours {
-            is_enabled: row.quiet_hours_enabled,
-            start: time(TABLE, "quiet_hours_start", &row.quiet_hours_start)?,
-            end: time(TABLE, "quiet_hours_end", &row.quiet_hours_end)?,
-        },
+        quiet_hours: quiet_hours(TABLE, &row.quiet_hours_start, &row.quiet_hours_end)?
+            .switched(row.quiet_hours_enabled),
         has_rule_packs: row.has_rule_packs,
         smart_sending: SmartSending {
             is_enabled: row.smart_sending_enabled,

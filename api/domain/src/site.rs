@@ -26,15 +26,55 @@ crate::codes! {
 }
 
 /// The daily window in which nobody is texted, on each subscriber's wall clock. `start` is quiet, `end` is
-/// not; the window may span midnight.
+/// not; a window whose end is earlier than its start spans midnight.
+///
+/// **Invariant:** `start` and `end` differ. The wild reads a window without width as "never" and as "always";
+/// here it is refused, and off is a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuietHours {
+    is_enabled: bool,
+    start: NaiveTime,
+    end: NaiveTime,
+}
+
+/// A quiet window that ends when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("quiet hours cannot end when they start; switch them off instead")]
+pub struct ZeroWidth;
+
+impl QuietHours {
+    /// What a new site gets: 20:00 to 09:00, inside the law's hours of nearly every state.
+    pub const DEFAULT: Self =
+        match (NaiveTime::from_hms_opt(20, 0, 0), NaiveTime::from_hms_opt(9, 0, 0)) {
+            (Some(start), Some(end)) => Self { is_enabled: true, start, end },
+            _ => panic!("times of day"),
+        };
+
+    /// A window from `start` to `end` that is enforced.
+    pub fn new(start: NaiveTime, end: NaiveTime) -> Result<Self, ZeroWidth> {
+        if start == end { Err(ZeroWidth) } else { Ok(Self { is_enabled: true, start, end }) }
+    }
+
+    /// The same window, enforced or not.
+    #[must_use]
+    pub const fn switched(self, is_enabled: bool) -> Self {
+        Self { is_enabled, ..self }
+    }
+
     /// Whether the window is enforced.
-    pub is_enabled: bool,
+    pub const fn is_enabled(self) -> bool {
+        self.is_enabled
+    }
+
     /// When quiet begins.
-    pub start: NaiveTime,
+    pub const fn start(self) -> NaiveTime {
+        self.start
+    }
+
     /// When quiet ends.
-    pub end: NaiveTime,
+    pub const fn end(self) -> NaiveTime {
+        self.end
+    }
 }
 
 /// A cap on frequency: whoever accepted a message within the window is skipped.

@@ -364,12 +364,10 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     let time =
         |text: &str| chrono::NaiveTime::parse_from_str(text, "%H:%M").map_err(|_parse| form());
     if text == "off" {
-        let start = time("20:00")?;
-        return Ok(QuietHours { is_enabled: false, start, end: time("09:00")? });
+        return Ok(QuietHours::DEFAULT.switched(false));
     }
     let (start, end) = text.split_once('-').ok_or_else(form)?;
-    let (start, end) = (time(start)?, time(end)?);
-    if start == end { Err(form()) } else { Ok(QuietHours { is_enabled: true, start, end }) }
+    QuietHours::new(time(start)?, time(end)?).map_err(|zero_width| zero_width.to_string())
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

@@ -234,8 +234,9 @@ fn quiet_hours(hours: Option<&scenario::QuietHours>) -> Result<rules::QuietHours
     let time =
         |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|error| wrong(text, error));
     let written = hours.cloned().unwrap_or_default();
-    let (start, end) = (time(&written.start)?, time(&written.end)?);
-    Ok(rules::QuietHours { is_enabled: hours.is_some(), start, end })
+    let quiet = rules::QuietHours::new(time(&written.start)?, time(&written.end)?);
+    let quiet = quiet.map_err(|error| wrong("quiet hours", error))?;
+    Ok(quiet.switched(hours.is_some()))
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, Error> {

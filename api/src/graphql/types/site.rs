@@ -62,9 +62,9 @@ impl Site {
     fn quiet_hours(&self) -> QuietHours {
         let hours = self.0.quiet_hours;
         QuietHours {
-            is_enabled: hours.is_enabled,
-            start: LocalTime(hours.start),
-            end: LocalTime(hours.end),
+            is_enabled: hours.is_enabled(),
+            start: LocalTime(hours.start()),
+            end: LocalTime(hours.end()),
         }
     }
 
