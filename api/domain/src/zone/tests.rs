@@ -1,6 +1,7 @@
 //! What zones promise, and how far the tzdb that is not used has drifted.
 
 use super::*;
+use std::fmt::Write;
 
 fn at(text: &str) -> Instant {
     text.parse().unwrap()
@@ -119,7 +120,8 @@ fn drift_of_the_tzdb_that_is_not_used() {
         let first = wrong.first().map(|day| **day).into_iter().chain(hours).min();
         if let Some(first) = first {
             let days = wrong.len();
-            report += &format!("{zone} from {} on {days} days\n", first.format("%Y-%m-%d"));
+            let first = first.format("%Y-%m-%d");
+            writeln!(report, "{zone} from {first} on {days} days").unwrap();
         }
     }
     insta::assert_snapshot!(report);
