@@ -11,6 +11,7 @@ use chrono::NaiveTime;
 use domain::access::Role;
 use domain::id::{ConnectionId, SiteId};
 use domain::phone::PhoneNumber;
+use domain::rule_pack::RulePacks;
 use domain::site::{self as rules, SmartSending, SmsPlanStatus};
 use domain::zone::Zone;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -224,7 +225,7 @@ fn site_settings(site: &scenario::Site) -> Result<SiteSettings, Error> {
     Ok(SiteSettings {
         zone: Some(zone),
         quiet_hours: Some(quiet_hours(site.quiet_hours.as_ref())?),
-        has_rule_packs: Some(false),
+        rule_packs: Some(RulePacks::NONE),
         smart_sending: Some(SmartSending { is_enabled: false, window_s: SMART_SENDING_WINDOW_S }),
         ..changed(&all)
     })
@@ -234,8 +235,9 @@ fn quiet_hours(hours: Option<&scenario::QuietHours>) -> Result<rules::QuietHours
     let time =
         |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|error| wrong(text, error));
     let written = hours.cloned().unwrap_or_default();
-    let (start, end) = (time(&written.start)?, time(&written.end)?);
-    Ok(rules::QuietHours { is_enabled: hours.is_some(), start, end })
+    let quiet = rules::QuietHours::new(time(&written.start)?, time(&written.end)?);
+    let quiet = quiet.map_err(|error| wrong("quiet hours", error))?;
+    Ok(quiet.switched(hours.is_some()))
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, Error> {
