@@ -13,9 +13,11 @@ use domain::{
     schedule::Schedule,
     site::{QuietHours, SegmentPrice, Site, SmartSending, TrialAllowance},
     subscriber::Subscriber,
+    text::Frame,
     zone::InvalidZone,
 };
 use sea_orm::prelude::{ChronoDateTime, ChronoTime, DateTimeUtc, Json};
+use std::collections::BTreeMap;
 
 /// A stored value that cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +131,7 @@ pub fn site(row: site::Model) -> Result<Site, Corrupt> {
             is_enabled: row.smart_sending_enabled,
             window_s: row.smart_sending_window_s,
         },
+        frame: Frame { prefix: row.text_prefix, footer: row.text_footer },
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),
         name: row.name,
@@ -196,6 +199,27 @@ pub fn rules_json(rules: &AudienceRules) -> Json {
         .into_iter()
         .collect(),
     )
+}
+
+/// Values of variables by name, from their JSON: a flat object of texts. No JSON is no values.
+pub fn values(
+    table: &'static str,
+    column: &'static str,
+    json: Option<&Json>,
+) -> Result<BTreeMap<String, String>, Corrupt> {
+    let corrupt = || Corrupt::Value { table, column };
+    let Some(json) = json.filter(|json| !json.is_null()) else { return Ok(BTreeMap::new()) };
+    let pairs = json.as_object().ok_or_else(corrupt)?.iter();
+    let read = |(name, value): (&String, &Json)| {
+        Ok((name.clone(), value.as_str().ok_or_else(corrupt)?.to_owned()))
+    };
+    pairs.map(read).collect()
+}
+
+/// Values of variables by name, as JSON.
+pub fn values_json(values: &BTreeMap<String, String>) -> Json {
+    let pairs = values.iter().map(|(name, value)| (name.clone(), Json::from(value.as_str())));
+    Json::Object(pairs.collect())
 }
 
 /// A campaign with the revision in force.

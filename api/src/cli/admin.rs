@@ -18,6 +18,7 @@ use domain::{
     limits::NAME_CHARS_MAX,
     phone::PhoneNumber,
     site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
+    text::Frame,
     zone::Zone,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -106,6 +107,12 @@ pub(super) struct SiteFlags {
     /// Hours for which Smart Sending leaves a subscriber alone; 0 is off.
     #[arg(long, value_parser = clap::value_parser!(i64).range(0..=168))]
     smart_sending_hours: Option<i64>,
+    /// What stands before every text, such as the store's name; empty takes it away.
+    #[arg(long, value_parser = prefix)]
+    text_prefix: Option<String>,
+    /// What stands below every text, such as how to opt out; empty takes it away.
+    #[arg(long, value_parser = footer)]
+    text_footer: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -355,6 +362,8 @@ impl SiteFlags {
             smart_sending: self
                 .smart_sending_hours
                 .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
+            text_prefix: self.text_prefix,
+            text_footer: self.text_footer,
         }
     }
 }
@@ -370,6 +379,14 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     let (start, end) = text.split_once('-').ok_or_else(form)?;
     let (start, end) = (time(start)?, time(end)?);
     if start == end { Err(form()) } else { Ok(QuietHours { is_enabled: true, start, end }) }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    Frame::problem_in_prefix(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn footer(text: &str) -> Result<String, String> {
+    Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

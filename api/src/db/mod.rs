@@ -3,14 +3,17 @@
 //! **Invariant:** the database stores what it is told; rules are the domain's, and nothing here decides.
 //! **Invariant:** civil time is always bound, never read with SQL's `now()`.
 //! **Invariant:** rows are locked in one order (campaign gate, campaign, messages by id, subscribers, counts
-//! by key, progress, site log), so that two transactions never wait for each other in a circle.
+//! by key, progress, site log; direct texts by id, then the site), so that two transactions never wait for
+//! each other in a circle.
 
 pub mod admin;
 pub mod attempts;
+pub mod attributes;
 pub mod audiences;
 pub mod campaigns;
 mod connect;
 pub mod counts;
+pub mod direct_texts;
 pub mod events;
 pub mod gate;
 pub mod idempotency;

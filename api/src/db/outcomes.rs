@@ -33,6 +33,8 @@ use uuid::Uuid;
 
 /// The outcome of an attempt nobody knows.
 pub(super) const UNKNOWN: &str = "unknown";
+/// The outcome of an attempt that the aggregator took.
+pub(super) const ACCEPTED: &str = "accepted";
 
 /// Whether messages of a campaign may be handed over, read inside the transaction that acts on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,16 +97,16 @@ pub enum Outcome {
 
 impl Outcome {
     /// Its name in the attempt's row.
-    const fn as_str(&self) -> &'static str {
+    pub(super) const fn as_str(&self) -> &'static str {
         match self {
-            Self::Accepted { .. } => "accepted",
+            Self::Accepted { .. } => ACCEPTED,
             Self::Rejected { .. } => "rejected",
             Self::NotSent { .. } | Self::GivenUp { .. } => "not_sent",
             Self::Unknown => UNKNOWN,
         }
     }
 
-    fn code(&self) -> Option<&str> {
+    pub(super) fn code(&self) -> Option<&str> {
         match self {
             Self::Rejected { code, .. } | Self::NotSent { code, .. } | Self::GivenUp { code } => {
                 code.as_deref()
@@ -113,7 +115,7 @@ impl Outcome {
         }
     }
 
-    fn provider_id(&self) -> Option<&str> {
+    pub(super) fn provider_id(&self) -> Option<&str> {
         match self {
             Self::Accepted { provider_id, .. } => Some(provider_id),
             _ => None,
@@ -121,7 +123,7 @@ impl Outcome {
     }
 
     /// What it proves about the message; none when the message simply waits again.
-    fn evidence(&self) -> Option<Standing> {
+    pub(super) fn evidence(&self) -> Option<Standing> {
         Some(match self {
             Self::Accepted { .. } => Standing::plain(MessageState::Accepted),
             Self::Rejected { reason, .. } => Standing::because(MessageState::Undelivered, *reason),

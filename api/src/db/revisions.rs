@@ -11,6 +11,7 @@ use domain::{
     id::{CampaignId, RevisionId, SiteId, StepId},
     schedule::Schedule,
     site::Site,
+    text::Frame,
 };
 use entity::{
     campaign_audience, campaign_revision, campaign_step,
@@ -160,6 +161,8 @@ pub async fn freeze(
         has_rule_packs: Set(site.has_rule_packs),
         smart_sending_enabled: Set(site.smart_sending.is_enabled),
         smart_sending_window_s: Set(site.smart_sending.window_s),
+        text_prefix: Set(site.frame.prefix.clone()),
+        text_footer: Set(site.frame.footer.clone()),
         ..Default::default()
     }
     .update(txn)
@@ -179,6 +182,16 @@ pub async fn freeze(
 pub async fn number(connection: &impl ConnectionTrait, id: RevisionId) -> Result<i64> {
     let row = campaign_revision::Entity::find_by_id(id.0).one(connection).await?;
     Ok(row.map_or(0, |row| row.number))
+}
+
+/// What a frozen revision puts around its texts; none when it is not frozen, and the site's own applies.
+pub async fn frozen_frame(
+    connection: &impl ConnectionTrait,
+    id: RevisionId,
+) -> Result<Option<Frame>> {
+    let row = campaign_revision::Entity::find_by_id(id.0).one(connection).await?;
+    let frozen = row.filter(|row| row.frozen_at.is_some());
+    Ok(frozen.map(|row| Frame { prefix: row.text_prefix, footer: row.text_footer }))
 }
 
 /// A revision's steps, in order.

@@ -47,6 +47,10 @@ pub struct Settings {
     pub has_rule_packs: Option<bool>,
     /// How often one subscriber may be texted.
     pub smart_sending: Option<SmartSending>,
+    /// What stands before every text; an empty one takes it away.
+    pub text_prefix: Option<String>,
+    /// What stands below every text; an empty one takes it away.
+    pub text_footer: Option<String>,
 }
 
 /// One site of those given.
@@ -97,6 +101,8 @@ pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
         has_rule_packs: Set(site.has_rule_packs),
         smart_sending_enabled: Set(site.smart_sending.is_enabled),
         smart_sending_window_s: Set(site.smart_sending.window_s),
+        text_prefix: Set(site.frame.prefix.clone()),
+        text_footer: Set(site.frame.footer.clone()),
         created_at: Set(ms(site.created_at)),
         updated_at: Set(ms(site.updated_at)),
         ..Default::default()
@@ -111,6 +117,8 @@ pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> 
     fn set<T: Into<sea_orm::Value>>(value: Option<T>) -> sea_orm::ActiveValue<T> {
         value.map_or(NotSet, Set)
     }
+    // An empty text takes away what may be missing.
+    let kept = |text: String| (!text.is_empty()).then_some(text);
     let quiet = settings.quiet_hours;
     let smart = settings.smart_sending;
     let (amount, currency) =
@@ -119,7 +127,7 @@ pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> 
         id: Set(id.0),
         name: set(settings.name),
         time_zone: set(settings.zone.map(|zone| zone.name().to_owned())),
-        subdomain: set(settings.subdomain.map(|name| (!name.is_empty()).then_some(name))),
+        subdomain: set(settings.subdomain.map(kept)),
         status: set(settings.status.map(|status| status.as_str().to_owned())),
         plan: set(settings.plan.map(|plan| plan.as_str().to_owned())),
         trial_limit: set(settings.trial_limit),
@@ -131,6 +139,8 @@ pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> 
         has_rule_packs: set(settings.has_rule_packs),
         smart_sending_enabled: set(smart.map(|smart| smart.is_enabled)),
         smart_sending_window_s: set(smart.map(|smart| smart.window_s)),
+        text_prefix: set(settings.text_prefix.map(kept)),
+        text_footer: set(settings.text_footer.map(kept)),
         updated_at: Set(ms(now)),
         ..Default::default()
     }

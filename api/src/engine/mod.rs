@@ -9,6 +9,7 @@
 //! **Invariant:** time's hand and a caller's are siblings: nothing here calls `service`.
 
 mod completer;
+mod direct_texts;
 mod dispatcher;
 mod driver;
 mod failing;
@@ -21,6 +22,7 @@ pub use driver::Driver;
 
 use crate::{
     db::{Db, events::Cause, runs},
+    direct::Direct,
     ports::{Aggregator, Bells, Clock, Hints, Ids, Task},
 };
 use dispatcher::Dispatcher;
@@ -102,6 +104,7 @@ pub struct Engine {
     aggregator: Arc<dyn Aggregator>,
     settings: Settings,
     dispatcher: Dispatcher,
+    direct: Direct,
 }
 
 impl Engine {
@@ -112,11 +115,11 @@ impl Engine {
         ids: Arc<Ids>,
         bells: Bells,
         hints: Hints,
-        aggregator: Arc<dyn Aggregator>,
+        direct: Direct,
         settings: Settings,
     ) -> Self {
-        let dispatcher = Dispatcher::default();
-        Self { db, clock, ids, bells, hints, aggregator, settings, dispatcher }
+        let (dispatcher, aggregator) = (Dispatcher::default(), direct.aggregator());
+        Self { db, clock, ids, bells, hints, aggregator, settings, dispatcher, direct }
     }
 
     /// Lets one reconciler look once.
@@ -125,6 +128,7 @@ impl Engine {
             Task::Scheduler => self.activate_scheduler().await,
             Task::Planner => self.activate_planner().await,
             Task::Dispatcher => self.activate_dispatcher().await,
+            Task::DirectTexts => self.activate_direct_texts().await,
             Task::Receipts => self.activate_receipts().await,
             Task::Completer => self.activate_completer().await,
             Task::Recovery => self.activate_recovery().await,

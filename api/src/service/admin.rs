@@ -13,6 +13,7 @@ use domain::{
     id::{ApiKeyId, ConnectionId, SenderId, SiteId},
     phone::PhoneNumber,
     site::{QuietHours, Site, SiteStatus, SmartSending, SmsPlanStatus, TrialAllowance},
+    text::Frame,
     zone::Zone,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -313,6 +314,7 @@ fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
         },
         has_rule_packs: true,
         smart_sending: SmartSending { is_enabled: true, window_s: SMART_SENDING_WINDOW_S },
+        frame: Frame::default(),
         created_at: now,
         updated_at: now,
     }

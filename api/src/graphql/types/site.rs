@@ -74,6 +74,16 @@ impl Site {
         SmartSending { is_enabled: cap.is_enabled, window: Duration::of_seconds(cap.window_s) }
     }
 
+    /// What stands before every text, followed by a colon. It counts as part of the text.
+    fn text_prefix(&self) -> Option<&str> {
+        self.0.frame.prefix.as_deref()
+    }
+
+    /// What stands below every text, on a line of its own. It counts as part of the text.
+    fn text_footer(&self) -> Option<&str> {
+        self.0.frame.footer.as_deref()
+    }
+
     /// Everything that would make a campaign fail if it were activated now. Empty when the site can
     /// send.
     async fn sending_blockers(&self, ctx: &Context<'_>) -> Result<Vec<SendingBlocker>> {
