@@ -7,7 +7,11 @@ pub const BODY_CHARS_MAX: usize = 1_600;
 /// Billable segments of a step's text: carriers drop longer ones.
 pub const SEGMENTS_MAX: u32 = 10;
 /// Steps of a campaign.
-pub const STEPS_MAX: usize = 1;
+pub const STEPS_MAX: usize = 10;
+/// The shortest delay of a follow-up, in seconds: a minute.
+pub const DELAY_MIN_S: i64 = 60;
+/// The longest delay of a follow-up, in seconds: ninety days, after which nobody remembers the message before.
+pub const DELAY_MAX_S: i64 = 90 * 24 * 60 * 60;
 /// Audiences a campaign includes, and as many it excludes.
 pub const AUDIENCES_MAX: usize = 50;
 /// Tags of one subscriber, and of one rule of an audience.
