@@ -30,6 +30,10 @@ pub struct Model {
     pub starts_at: Option<i64>,
     /// Excludes reached.
     pub excludes_reached: bool,
+    /// Since when it is paused, in ms.
+    pub paused_at: Option<i64>,
+    /// When its processing begins, in ms.
+    pub launches_at: Option<i64>,
     /// When the row was made, in ms.
     pub created_at: i64,
     /// When the row last changed, in ms.

@@ -44,6 +44,22 @@ pub struct Model {
     pub smart_sending_enabled: bool,
     /// Smart sending window, in seconds.
     pub smart_sending_window_s: i64,
+    /// The site's IANA time zone at activation.
+    pub site_time_zone: Option<String>,
+    /// A policy code for zones already past.
+    pub if_passed: Option<String>,
+    /// How late it may start, in seconds.
+    pub max_lateness_s: Option<i64>,
+    /// When the campaign's own quiet hours begin.
+    pub own_quiet_hours_start: Option<String>,
+    /// When they end.
+    pub own_quiet_hours_end: Option<String>,
+    /// Codes of the rule packs that apply, with spaces between.
+    pub rule_packs: Option<String>,
+    /// What stands before every text.
+    pub text_prefix: Option<String>,
+    /// What stands below every text.
+    pub text_footer: Option<String>,
     /// When the row was made, in ms.
     pub created_at: i64,
     /// The campaign it belongs to.

@@ -22,6 +22,8 @@ pub struct Model {
     pub media_url: Option<String>,
     /// Delay, in seconds.
     pub delay_s: Option<i64>,
+    /// A condition code.
+    pub condition: String,
     /// The campaign revision it belongs to.
     #[sea_orm(belongs_to, from = "revision_id", to = "id")]
     pub campaign_revision: BelongsTo<super::campaign_revision::Entity>,

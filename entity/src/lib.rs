@@ -26,6 +26,7 @@ pub mod event;
 pub mod idempotency;
 pub mod message;
 pub mod message_count;
+pub mod message_decision;
 pub mod opt_out;
 pub mod receipt;
 pub mod secret;

@@ -54,6 +54,24 @@ pub struct Model {
     pub delivered_at: Option<i64>,
     /// When the row last changed, in ms.
     pub updated_at: i64,
+    /// The zones the recipient may be in, where they are more than one.
+    pub zones: Option<String>,
+    /// The recipient's region.
+    pub region: Option<String>,
+    /// The code of the rule that holds or stopped it.
+    pub rule: Option<String>,
+    /// The message for whose sake Smart Sending or a cap skipped it.
+    pub blocked_by: Option<Uuid>,
+    /// When that one was accepted, in ms.
+    pub blocked_at: Option<i64>,
+    /// The values its text uses, frozen when it was planned.
+    pub variables: Option<Json>,
+    /// Segments of a trial reserved for it and the steps after it.
+    pub reserved: i64,
+    /// When it was planned, in ms.
+    pub evaluated_at: i64,
+    /// The message it follows up.
+    pub previous_id: Option<Uuid>,
     /// The campaign it belongs to.
     #[sea_orm(belongs_to, from = "campaign_id", to = "id")]
     pub campaign: BelongsTo<super::campaign::Entity>,

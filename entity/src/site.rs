@@ -44,6 +44,16 @@ pub struct Model {
     pub smart_sending_enabled: bool,
     /// Smart sending window, in seconds.
     pub smart_sending_window_s: i64,
+    /// What stands before every text of the site.
+    pub text_prefix: Option<String>,
+    /// What stands below every text of the site.
+    pub text_footer: Option<String>,
+    /// Codes of the rule packs that apply, with spaces between; none where `has_rule_packs` decides.
+    pub rule_packs: Option<String>,
+    /// Regions served, with spaces between; none where all are.
+    pub countries: Option<String>,
+    /// The answer to HELP.
+    pub help_reply: Option<String>,
     /// When the row was made, in ms.
     pub created_at: i64,
     /// When the row last changed, in ms.

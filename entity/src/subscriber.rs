@@ -24,6 +24,26 @@ pub struct Model {
     pub unsubscribed_at: Option<i64>,
     /// Last messaged at, in ms.
     pub last_messaged_at: Option<i64>,
+    /// A postal code.
+    pub postal_code: Option<String>,
+    /// The IANA time zone last seen.
+    pub observed_time_zone: Option<String>,
+    /// Values for variables of texts: a flat object of strings.
+    pub attributes: Option<Json>,
+    /// The zones the subscriber may be in, principal first, with spaces between; none where not located yet.
+    pub zones: Option<String>,
+    /// How they are known.
+    pub zone_source: Option<String>,
+    /// The region: `US-FL`.
+    pub region: Option<String>,
+    /// The message last accepted.
+    pub last_message_id: Option<Uuid>,
+    /// The message being handed over, or of unknown outcome.
+    pub reserved_by: Option<Uuid>,
+    /// Since when, in ms.
+    pub reserved_at: Option<i64>,
+    /// When they last texted, in ms.
+    pub last_inbound_at: Option<i64>,
     /// When the row was made, in ms.
     pub created_at: i64,
     /// When the row last changed, in ms.

@@ -21,6 +21,7 @@ mod m0003_aggregators;
 mod m0004_campaigns;
 mod m0005_events;
 mod m0006_ledger;
+mod m0007_rules;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_campaigns::Migration),
             Box::new(m0005_events::Migration),
             Box::new(m0006_ledger::Migration),
+            Box::new(m0007_rules::Migration),
         ]
     }
 }

@@ -95,16 +95,44 @@ crate::codes! {
     /// Why a message is in its state. Among reasons of one state the later one wins a merge, so that the
     /// order of receipts never matters.
     pub enum MessageReason {
+        /// `Deferred`: the recipient is in quiet hours.
+        QuietHours = "quiet_hours",
         /// `Deferred`: the time has yet to come.
         WaitingForLocalTime = "waiting_for_local_time",
+        /// `Deferred`: the step's delay runs.
+        FollowUpDelay = "follow_up_delay",
         /// `Deferred`: the aggregator asked the engine to slow down or is away.
         AggregatorBackpressure = "aggregator_backpressure",
+        /// `Skipped`: another recipient of the campaign has the same number.
+        DuplicatePhoneNumber = "duplicate_phone_number",
+        /// `Skipped`: the number cannot exist.
+        InvalidPhoneNumber = "invalid_phone_number",
+        /// `Skipped`: consent was never given, or the subscriber was removed.
+        NotSubscribed = "not_subscribed",
         /// `Skipped`: consent was withdrawn.
         Unsubscribed = "unsubscribed",
+        /// `Skipped`: the recipient's words may have withdrawn consent, and nobody has looked at them yet.
+        Suppressed = "suppressed",
         /// `Skipped`: a carrier declared the number unreachable earlier.
         KnownUnreachable = "known_unreachable",
+        /// `Skipped`: an audience that the campaign leaves out has the recipient.
+        Excluded = "excluded",
         /// `Skipped`: the campaign this one was duplicated from reached the recipient.
         AlreadyReached = "already_reached",
+        /// `Skipped`: the number's country is not served.
+        CountryNotServed = "country_not_served",
+        /// `Skipped`: a variable in the text has no value for the recipient.
+        VariableMissing = "variable_missing",
+        /// `Skipped`: the chosen local time had passed in the recipient's zone.
+        LocalTimePassed = "local_time_passed",
+        /// `Skipped`: texted too recently.
+        SmartSending = "smart_sending",
+        /// `Skipped`: the law's number of texts in a day was reached.
+        FrequencyCap = "frequency_cap",
+        /// `Skipped`: the step before it failed.
+        PreviousStepNotSent = "previous_step_not_sent",
+        /// `Skipped`: the step's condition does not hold.
+        ConditionNotMet = "condition_not_met",
         /// `Skipped`: it could not be handed over by `sendBy`.
         Expired = "expired",
         /// `Undelivered`: no cause was given.
@@ -140,15 +168,35 @@ impl MessageReason {
     /// A sentence for people.
     pub const fn message(self) -> &'static str {
         match self {
+            Self::QuietHours => {
+                "It is quiet hours where the recipient is, so the message waits for their end."
+            }
             Self::WaitingForLocalTime => "The chosen time has yet to come.",
+            Self::FollowUpDelay => "The delay after the message before it has yet to pass.",
             Self::AggregatorBackpressure => {
                 "The aggregator is away or asked for a slower pace, so the message waits for its next turn."
             }
+            Self::DuplicatePhoneNumber => "Another recipient of the campaign has the same number.",
+            Self::InvalidPhoneNumber => "The number cannot exist.",
+            Self::NotSubscribed => "The recipient does not consent to be texted.",
             Self::Unsubscribed => "The recipient withdrew consent.",
+            Self::Suppressed => {
+                "The recipient wrote what may be a wish to opt out, and nobody has cleared it yet."
+            }
             Self::KnownUnreachable => "A carrier declared the number unreachable earlier.",
+            Self::Excluded => "An audience that the campaign leaves out has the recipient.",
             Self::AlreadyReached => {
                 "The campaign this one was duplicated from reached the recipient."
             }
+            Self::CountryNotServed => "The site does not text numbers of this country.",
+            Self::VariableMissing => {
+                "A variable in the text has no value for the recipient, and no fallback."
+            }
+            Self::LocalTimePassed => "The chosen time had passed where the recipient is.",
+            Self::SmartSending => "The recipient was texted too recently.",
+            Self::FrequencyCap => "The recipient had as many texts in a day as the law allows.",
+            Self::PreviousStepNotSent => "The message before it did not get through.",
+            Self::ConditionNotMet => "The condition of the follow-up does not hold.",
             Self::Expired => "It could not be handed over in time.",
             Self::Unspecified => "It was not delivered, and no cause was given.",
             Self::AggregatorRejected => "The aggregator refused it.",

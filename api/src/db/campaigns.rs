@@ -92,6 +92,7 @@ pub async fn insert(txn: &Txn, new: &Campaign) -> Result<()> {
         excludes_reached: Set(new.excludes_reached),
         created_at: Set(ms(new.created_at)),
         updated_at: Set(ms(new.updated_at)),
+        ..Default::default()
     }
     .insert(txn)
     .await?;

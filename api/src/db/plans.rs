@@ -200,6 +200,15 @@ fn row(
         provider_id: None,
         accepted_at: None,
         delivered_at: None,
+        zones: None,
+        region: None,
+        rule: None,
+        blocked_by: None,
+        blocked_at: None,
+        variables: None,
+        reserved: 0,
+        evaluated_at: ms(now),
+        previous_id: None,
         updated_at: ms(now),
     }
 }
@@ -228,6 +237,15 @@ fn active(row: message::Model) -> message::ActiveModel {
         provider_id: Set(row.provider_id),
         accepted_at: Set(row.accepted_at),
         delivered_at: Set(row.delivered_at),
+        zones: Set(row.zones),
+        region: Set(row.region),
+        rule: Set(row.rule),
+        blocked_by: Set(row.blocked_by),
+        blocked_at: Set(row.blocked_at),
+        variables: Set(row.variables),
+        reserved: Set(row.reserved),
+        evaluated_at: Set(row.evaluated_at),
+        previous_id: Set(row.previous_id),
         updated_at: Set(row.updated_at),
     }
 }

@@ -62,6 +62,7 @@ pub async fn insert(
         smart_sending_enabled: Set(false),
         smart_sending_window_s: Set(0),
         created_at: Set(ms(now)),
+        ..Default::default()
     }
     .insert(txn)
     .await?;
@@ -90,6 +91,7 @@ pub async fn set_steps(
         body: Set(step.body.clone()),
         media_url: Set(step.media_url.clone()),
         delay_s: Set(step.delay_s),
+        ..Default::default()
     });
     campaign_step::Entity::insert_many(rows).exec_without_returning(txn).await?;
     Ok(())

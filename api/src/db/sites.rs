@@ -99,6 +99,7 @@ pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
         smart_sending_window_s: Set(site.smart_sending.window_s),
         created_at: Set(ms(site.created_at)),
         updated_at: Set(ms(site.updated_at)),
+        ..Default::default()
     }
     .insert(txn)
     .await?;

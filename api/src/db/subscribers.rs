@@ -141,6 +141,7 @@ pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
         last_messaged_at: Set(new.last_messaged_at.map(ms)),
         created_at: Set(ms(now)),
         updated_at: Set(ms(now)),
+        ..Default::default()
     };
     let added = subscriber::Entity::insert(row)
         .on_conflict(OnConflict::new().do_nothing().to_owned())

@@ -266,16 +266,44 @@ pub(crate) enum MessageStatus {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::reason::MessageReason")]
 pub(crate) enum MessageReasonCode {
+    /// `DEFERRED`: the recipient is in quiet hours.
+    QuietHours,
     /// `DEFERRED`: the time has yet to come in the recipient's zone.
     WaitingForLocalTime,
+    /// `DEFERRED`: the step's delay runs.
+    FollowUpDelay,
     /// `DEFERRED`: the aggregator asked the engine to slow down or is away.
     AggregatorBackpressure,
+    /// `SKIPPED`: another recipient of the campaign has the same number.
+    DuplicatePhoneNumber,
+    /// `SKIPPED`: the number cannot exist.
+    InvalidPhoneNumber,
+    /// `SKIPPED`: consent was never given, or the subscriber was removed.
+    NotSubscribed,
     /// `SKIPPED`: consent was withdrawn.
     Unsubscribed,
+    /// `SKIPPED`: the recipient's words may have withdrawn consent, and nobody has looked at them yet.
+    Suppressed,
     /// `SKIPPED`: a carrier declared the number unreachable earlier.
     KnownUnreachable,
+    /// `SKIPPED`: an audience that the campaign leaves out has the recipient.
+    Excluded,
     /// `SKIPPED`: the campaign this one was duplicated from reached the recipient.
     AlreadyReached,
+    /// `SKIPPED`: the number's country is not served.
+    CountryNotServed,
+    /// `SKIPPED`: a variable in the text has no value for the recipient.
+    VariableMissing,
+    /// `SKIPPED`: the chosen local time had passed in the recipient's zone.
+    LocalTimePassed,
+    /// `SKIPPED`: texted too recently.
+    SmartSending,
+    /// `SKIPPED`: the law's number of texts in a day was reached.
+    FrequencyCap,
+    /// `SKIPPED`: the step before it failed.
+    PreviousStepNotSent,
+    /// `SKIPPED`: the step's condition does not hold.
+    ConditionNotMet,
     /// `SKIPPED`: it could not be handed over by `sendBy`.
     Expired,
     /// `UNDELIVERED`: the aggregator refused it.

@@ -226,6 +226,7 @@ macro_rules! for_tables {
             idempotency,
             message,
             message_count,
+            message_decision,
             opt_out,
             receipt,
             sender,
