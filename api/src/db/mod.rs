@@ -13,6 +13,7 @@ mod connect;
 pub mod counts;
 pub mod events;
 pub mod gate;
+pub mod health;
 pub mod idempotency;
 pub mod keys;
 pub mod messages;
@@ -22,7 +23,9 @@ pub mod plans;
 pub mod receipts;
 pub mod revisions;
 pub mod runs;
+pub mod silence;
 pub mod sites;
+pub mod status_pages;
 pub mod subscribers;
 
 pub use connect::{Options, Pending};
