@@ -12,8 +12,9 @@ use crate::{
         self,
         graphql::{Options, Track},
     },
-    ports::{Aggregator, Bells, Clock, Hints, Ids},
+    ports::{Aggregator, Bells, Clock, Hints, Ids, Outside},
     service::{Fault, Service},
+    status_pages::{self, Statuspage},
 };
 use poem::{
     EndpointExt as _, IntoEndpoint as _, Server, endpoint::BoxEndpoint, listener::TcpAcceptor,
@@ -91,6 +92,9 @@ pub enum StartError {
     /// The HTTP client cannot be set up.
     #[error(transparent)]
     Client(#[from] Unusable),
+    /// The HTTP client of the status pages cannot be set up.
+    #[error(transparent)]
+    StatusPages(#[from] status_pages::Unusable),
     /// The database was asked and did not answer.
     #[error(transparent)]
     Service(#[from] Fault),
@@ -132,6 +136,8 @@ impl Settings {
                 max_lateness: engine.max_lateness,
                 dispatch_grace: engine.dispatch_grace,
                 validity_pad: engine.validity_pad,
+                unconfirmed_after: engine.unconfirmed_after,
+                status_page_period: engine.status_page_period,
                 public_url,
                 node: node(),
             },
@@ -166,7 +172,8 @@ impl App {
             hints.clone(),
             Arc::clone(&aggregator),
         );
-        let engine = Engine::new(db, clock, ids, bells, hints, aggregator, settings.engine.clone());
+        let outside = Outside { aggregator, status_pages: Arc::new(Statuspage::new()?) };
+        let engine = Engine::new(db, clock, ids, bells, hints, outside, settings.engine.clone());
         let shutdown = watch::Sender::new(false);
         let options =
             Options { allowed_origins: settings.allowed_origins.clone(), ..Options::default() };

@@ -9,6 +9,7 @@
 //! phones and are told apart, and it asks for nothing that this version cannot do.
 
 mod script;
+mod status_page;
 mod story;
 mod validate;
 mod values;
@@ -27,6 +28,7 @@ pub use script::{
     PercentOnly, ReceiptFaults, ReceiptStatus, ReceiptStep, Reorder, Respond, Rule, Script,
     Transport, UnknownMessage, When, Window, WindowReceipts,
 };
+pub use status_page::{ComponentStatus, PageIndicator, StatusNotice};
 pub use story::{
     Activate, Audience, Campaign, CampaignStatusName, Cancel, Clock, Command, Create, Duplicated,
     Engine, Expect, MessageStep, Provider, Query, QuietHours, Schedule, SeedSubscriber, Site,
@@ -78,6 +80,8 @@ pub struct Scenario {
     pub receipt_faults: ReceiptFaults,
     /// Texts that phones send.
     pub inbound: Vec<Inbound>,
+    /// What the aggregator's status page says; without it, there is none.
+    pub status_page: Vec<StatusNotice>,
     /// What callers do, in order.
     pub steps: Vec<Step>,
     /// How it ends.
@@ -103,6 +107,7 @@ impl Default for Scenario {
             windows: Vec::new(),
             receipt_faults: ReceiptFaults::default(),
             inbound: Vec::new(),
+            status_page: Vec::new(),
             steps: vec![
                 Step::Create(Create::default()),
                 Step::Activate(Activate::default()),
@@ -201,6 +206,7 @@ impl Scenario {
             windows: self.windows.clone(),
             receipt_faults: self.receipt_faults.clone(),
             inbound: self.inbound.clone(),
+            status_page: self.status_page.clone(),
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod handover;
 mod holds;
+mod notes;
 mod pacer;
 
 use super::{Activity, Engine, Fault, Tally, span};
@@ -24,6 +25,7 @@ use domain::{
 };
 use handover::Window;
 use holds::Holds;
+use notes::Notes;
 use pacer::Pacer;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -33,6 +35,7 @@ pub(super) struct Dispatcher {
     turn: AtomicUsize,
     pacer: Pacer,
     holds: Holds,
+    notes: Notes,
 }
 
 /// A campaign with something due, and what its messages are made of.

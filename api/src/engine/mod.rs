@@ -16,12 +16,14 @@ mod planner;
 mod receipts;
 mod recovery;
 mod scheduler;
+mod silence;
+mod status_pages;
 
 pub use driver::Driver;
 
 use crate::{
     db::{Db, events::Cause, runs},
-    ports::{Aggregator, Bells, Clock, Hints, Ids, Task},
+    ports::{Bells, Clock, Hints, Ids, Outside, Task},
 };
 use dispatcher::Dispatcher;
 use domain::{Instant, event::ActorKind, id::CampaignId};
@@ -85,6 +87,10 @@ pub struct Settings {
     pub dispatch_grace: Duration,
     /// How long before a message's last moment the aggregator must give up.
     pub validity_pad: Duration,
+    /// How long an accepted message waits for a final receipt before it is unconfirmed.
+    pub unconfirmed_after: Duration,
+    /// How often a status page is asked.
+    pub status_page_period: Duration,
     /// Where receipts come in, without a slash at the end.
     pub public_url: String,
     /// The node, and its incarnation.
@@ -99,7 +105,7 @@ pub struct Engine {
     ids: Arc<Ids>,
     bells: Bells,
     hints: Hints,
-    aggregator: Arc<dyn Aggregator>,
+    outside: Outside,
     settings: Settings,
     dispatcher: Dispatcher,
 }
@@ -112,11 +118,11 @@ impl Engine {
         ids: Arc<Ids>,
         bells: Bells,
         hints: Hints,
-        aggregator: Arc<dyn Aggregator>,
+        outside: Outside,
         settings: Settings,
     ) -> Self {
         let dispatcher = Dispatcher::default();
-        Self { db, clock, ids, bells, hints, aggregator, settings, dispatcher }
+        Self { db, clock, ids, bells, hints, outside, settings, dispatcher }
     }
 
     /// Lets one reconciler look once.
@@ -128,6 +134,8 @@ impl Engine {
             Task::Receipts => self.activate_receipts().await,
             Task::Completer => self.activate_completer().await,
             Task::Recovery => self.activate_recovery().await,
+            Task::Silence => self.activate_silence().await,
+            Task::StatusPages => self.activate_status_pages().await,
         }
     }
 
