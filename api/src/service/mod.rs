@@ -6,6 +6,7 @@
 
 mod actor;
 pub mod admin;
+mod aggregators;
 mod audiences;
 mod campaigns;
 mod check;
@@ -27,6 +28,7 @@ pub use crate::db::{
     page::{Cursor, Page, PageRequest, Slice},
 };
 pub use actor::Actor;
+pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
     Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Duplication,
