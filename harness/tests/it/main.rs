@@ -27,3 +27,7 @@ mod restart;
 mod scenarios;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod test_sends;
+#[cfg(test)]
+mod texts;
