@@ -31,3 +31,6 @@ mod scenarios;
 mod schema;
 #[cfg(test)]
 mod status_pages;
+mod test_sends;
+#[cfg(test)]
+mod texts;
