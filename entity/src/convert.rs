@@ -214,6 +214,7 @@ pub fn campaign(
         revision: row.revision,
         revision_id: row.revision_id.into(),
         uses_smart_sending: revision.uses_smart_sending,
+        paused_at: row.paused_at.map(instant),
         schedule: schedule(revision)?,
         duplicated_from: row.duplicated_from.map(Into::into),
         excludes_reached: row.excludes_reached,
@@ -237,6 +238,8 @@ pub fn schedule(row: &campaign_revision::Model) -> Result<Option<Schedule>, Corr
         mode: code(TABLE, mode)?,
         local_date_time: local.transpose()?,
         zone: row.time_zone.as_deref().map(|text| zone(TABLE, text)).transpose()?,
+        if_passed: code_opt(TABLE, row.if_passed.as_deref())?,
+        launches_at: instant(row.launches_at.unwrap_or(starts_at)),
         starts_at: instant(starts_at),
         ends_at: instant(ends_at),
         send_by: row.send_by.map(instant),
@@ -253,6 +256,7 @@ pub fn step(row: campaign_step::Model) -> Result<Step, Corrupt> {
         body: row.body,
         media_url: row.media_url,
         delay_s: row.delay_s,
+        condition: code("campaign_step", &row.condition)?,
     })
 }
 

@@ -17,6 +17,7 @@ pub mod access;
 pub mod audience;
 pub mod campaign;
 pub mod code;
+pub mod direct;
 pub mod event;
 pub mod gate;
 pub mod id;
@@ -29,6 +30,7 @@ pub mod refusal;
 pub mod schedule;
 pub mod site;
 pub mod subscriber;
+pub mod template;
 pub mod text;
 pub mod zone;
 

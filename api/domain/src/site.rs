@@ -1,6 +1,6 @@
 //! A site: the owner of subscribers, audiences and campaigns, and what keeps it from sending.
 
-use crate::{Instant, id::SiteId, reason::StatusReason, zone::Zone};
+use crate::{Instant, id::SiteId, reason::StatusReason, text::Frame, zone::Zone};
 use chrono::NaiveTime;
 
 crate::codes! {
@@ -100,6 +100,8 @@ pub struct Site {
     pub has_rule_packs: bool,
     /// How often one subscriber may be texted.
     pub smart_sending: SmartSending,
+    /// What stands around every text.
+    pub frame: Frame,
     /// When it was made.
     pub created_at: Instant,
     /// When it last changed.

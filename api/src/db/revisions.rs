@@ -91,7 +91,7 @@ pub async fn set_steps(
         body: Set(step.body.clone()),
         media_url: Set(step.media_url.clone()),
         delay_s: Set(step.delay_s),
-        ..Default::default()
+        condition: Set(step.condition.as_str().to_owned()),
     });
     campaign_step::Entity::insert_many(rows).exec_without_returning(txn).await?;
     Ok(())
@@ -151,6 +151,9 @@ pub async fn freeze(
         mode: Set(Some(schedule.mode.as_str().to_owned())),
         local_date_time: Set(schedule.local_date_time.map(date_time_text)),
         time_zone: Set(schedule.zone.map(|zone| zone.name().to_owned())),
+        if_passed: Set(schedule.if_passed.map(|policy| policy.as_str().to_owned())),
+        launches_at: Set(Some(ms(schedule.launches_at))),
+        site_time_zone: Set(Some(site.zone.name().to_owned())),
         starts_at: Set(Some(ms(schedule.starts_at))),
         ends_at: Set(Some(ms(schedule.ends_at))),
         send_by: Set(schedule.send_by.map(ms)),

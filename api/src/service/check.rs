@@ -2,10 +2,11 @@
 
 use super::{Actor, NewStep};
 use domain::{
+    campaign::StepCondition,
     id::SiteId,
     limits::{
-        BODY_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, NAME_CHARS_MAX, SEGMENTS_MAX, STEPS_MAX,
-        TAG_CHARS_MAX, TAGS_MAX, URL_CHARS_MAX,
+        BODY_CHARS_MAX, DELAY_MAX_S, DELAY_MIN_S, IDEMPOTENCY_KEY_CHARS_MAX, NAME_CHARS_MAX,
+        SEGMENTS_MAX, STEPS_MAX, TAG_CHARS_MAX, TAGS_MAX, URL_CHARS_MAX,
     },
     refusal::{CampaignError, Refusal},
     text,
@@ -122,17 +123,40 @@ impl Problems<CampaignError> {
     /// Steps: not too many, each with a text that fits.
     pub(super) fn steps(&mut self, path: &str, steps: &[NewStep]) {
         if steps.len() > STEPS_MAX {
-            let message = format!("A campaign has at most {STEPS_MAX} step.");
+            let message = format!("A campaign has at most {STEPS_MAX} steps.");
             self.add(CampaignError::TooLong, path, message);
         }
         for (at, step) in steps.iter().enumerate().take(STEPS_MAX) {
             self.body(&format!("{path}.{at}.body"), &step.body);
             self.media_url(&format!("{path}.{at}.mediaUrl"), step.media_url.as_deref());
-            if at == 0 && step.delay_s.is_some() {
-                let message = "The initial message goes out without a delay.";
-                self.add(CampaignError::Invalid, &format!("{path}.{at}.delay"), message);
+            if at == 0 {
+                self.opening(path, step);
+            } else {
+                self.delay(&format!("{path}.{at}.delay"), step.delay_s);
             }
         }
+    }
+
+    /// The initial message: it goes out as scheduled, to everybody.
+    fn opening(&mut self, path: &str, step: &NewStep) {
+        if step.delay_s.is_some() {
+            let message = "The initial message goes out without a delay.";
+            self.add(CampaignError::Invalid, &format!("{path}.0.delay"), message);
+        }
+        if step.condition != StepCondition::Always {
+            let message = "The initial message goes out without a condition.";
+            self.add(CampaignError::Invalid, &format!("{path}.0.condition"), message);
+        }
+    }
+
+    fn delay(&mut self, path: &str, delay_s: Option<i64>) {
+        let problem = match delay_s {
+            None => "A follow-up needs a delay after the message before it.",
+            Some(delay) if delay < DELAY_MIN_S => "The delay is shorter than a minute.",
+            Some(delay) if delay > DELAY_MAX_S => "The delay is longer than ninety days.",
+            Some(_) => return,
+        };
+        self.add(CampaignError::Invalid, path, problem);
     }
 
     fn body(&mut self, path: &str, body: &str) {

@@ -3,7 +3,7 @@
 use super::{MessageCounts, MessagePreview};
 use crate::graphql::{
     context::{Answered as _, Caller},
-    enums::MessageStepKind,
+    enums::{MessageStepCondition, MessageStepKind},
     scalars::{Duration, Url},
 };
 use async_graphql::{Context, ID, Object, Result};
@@ -43,6 +43,11 @@ impl MessageStep {
     /// How long after the step before it. Null for the initial message.
     fn delay(&self) -> Option<Duration> {
         self.step.delay_s.map(Duration::of_seconds)
+    }
+
+    /// Whether it is sent to a recipient whose delay has run.
+    fn condition(&self) -> MessageStepCondition {
+        self.step.condition.into()
     }
 
     /// The text, with `{{variables}}`.
