@@ -11,6 +11,7 @@ use chrono::NaiveTime;
 use domain::access::Role;
 use domain::id::{ConnectionId, SiteId};
 use domain::phone::PhoneNumber;
+use domain::rule_pack::RulePacks;
 use domain::site::{self as rules, SmartSending, SmsPlanStatus};
 use domain::zone::Zone;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -219,7 +220,7 @@ pub(super) fn changed(change: &SiteChange) -> Result<SiteSettings, Error> {
         subdomain: change.subdomain.clone(),
         zone: zone.transpose()?,
         quiet_hours: change.quiet_hours.as_ref().map(quiet_hours).transpose()?,
-        has_rule_packs: change.rule_packs.as_ref().map(|packs| !packs.is_empty()),
+        rule_packs: change.rule_packs.as_ref().map(|packs| rule_packs(packs)).transpose()?,
         smart_sending,
         ..Default::default()
     })
@@ -229,8 +230,14 @@ fn quiet_hours(hours: &Switch<scenario::QuietHours>) -> Result<rules::QuietHours
     let time =
         |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|error| wrong(text, error));
     let written = hours.as_option().cloned().unwrap_or_default();
-    let (start, end) = (time(&written.start)?, time(&written.end)?);
-    Ok(rules::QuietHours { is_enabled: hours.as_option().is_some(), start, end })
+    let quiet = rules::QuietHours::new(time(&written.start)?, time(&written.end)?);
+    let quiet = quiet.map_err(|error| wrong("quiet hours", error))?;
+    Ok(quiet.switched(hours.as_option().is_some()))
+}
+
+fn rule_packs(codes: &[String]) -> Result<RulePacks, Error> {
+    let text = codes.join(" ");
+    text.parse().map_err(|error| wrong(&text, error))
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, Error> {

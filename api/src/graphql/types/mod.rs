@@ -16,6 +16,7 @@ mod schedule;
 mod site;
 mod step;
 mod subscriber;
+mod test_text;
 mod user_error;
 mod viewer;
 
@@ -27,12 +28,13 @@ pub(super) use self::{
         SiteConnection, SubscriberConnection,
     },
     event::{CampaignChange, CampaignEvent},
-    message::Message,
+    message::{Message, MessageReason},
     node::Node,
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
-        CampaignReschedulePayload, CampaignUpdatePayload, SubscribersUpsertPayload,
+        CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
+        SubscribersUpsertPayload,
     },
     preview::MessagePreview,
     progress::{CampaignProgress, MessageCounts},
@@ -40,6 +42,7 @@ pub(super) use self::{
     site::Site,
     step::MessageStep,
     subscriber::Subscriber,
+    test_text::TestText,
     user_error::{AudienceUserError, CampaignUserError, SubscriberUserError, UserError},
     viewer::{ApiKey, Viewer},
 };
