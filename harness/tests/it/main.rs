@@ -30,7 +30,10 @@ mod scenarios;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod source_rules;
+#[cfg(test)]
 mod status_pages;
+#[cfg(test)]
 mod test_sends;
 #[cfg(test)]
 mod texts;
