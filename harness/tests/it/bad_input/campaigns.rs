@@ -55,11 +55,15 @@ fn bad_steps() -> Vec<(&'static str, Value, &'static [&'static str])> {
             body(format!("{{{{a}}}}{}", "a".repeat(1_531))),
             &["TOO_LONG input.steps.0.body"],
         ),
-        ("two steps", json!([{ "body": "a" }, { "body": "b" }]), &["TOO_LONG input.steps"]),
+        (
+            "a follow-up without a delay",
+            json!([{ "body": "a" }, { "body": "b" }]),
+            &["INVALID input.steps.1.delay"],
+        ),
         (
             "two steps, both blank",
-            json!([{ "body": "" }, { "body": "" }]),
-            &["TOO_LONG input.steps", "BLANK input.steps.0.body"],
+            json!([{ "body": "" }, { "body": "", "delay": "PT1M" }]),
+            &["BLANK input.steps.0.body", "BLANK input.steps.1.body"],
         ),
         (
             "a delay on the first",
