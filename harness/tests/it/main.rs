@@ -20,6 +20,8 @@ mod migrations;
 #[cfg(test)]
 mod place_tables;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod receipts_hook;
