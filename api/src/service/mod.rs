@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** every function that takes an id answers for a foreign id exactly as for a random one.
 //! **Invariant:** a refusal is data and changes nothing; a [`Fault`] is ours and is logged once, at the edge.
-//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers.
+//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers. A test
+//! send alone waits longer: for the aggregator, up to `submit_timeout`.
 
 mod actor;
 pub mod admin;
