@@ -6,7 +6,8 @@ use crate::{
     aggregators::{Generic, Unusable},
     config::{Config, ConfigError},
     db::{self, Db},
-    engine::{self, Driver, Engine},
+    direct::{self, Direct},
+    engine::{self, Driver, Engine, Outside},
     graphql, hex,
     http::{
         self,
@@ -14,6 +15,7 @@ use crate::{
     },
     ports::{Aggregator, Bells, Clock, Hints, Ids},
     service::{Fault, Service},
+    status_pages::{self, Statuspage},
 };
 use poem::{
     EndpointExt as _, IntoEndpoint as _, Server, endpoint::BoxEndpoint, listener::TcpAcceptor,
@@ -91,6 +93,9 @@ pub enum StartError {
     /// The HTTP client cannot be set up.
     #[error(transparent)]
     Client(#[from] Unusable),
+    /// The HTTP client of the status pages cannot be set up.
+    #[error(transparent)]
+    StatusPages(#[from] status_pages::Unusable),
     /// The database was asked and did not answer.
     #[error(transparent)]
     Service(#[from] Fault),
@@ -132,11 +137,25 @@ impl Settings {
                 max_lateness: engine.max_lateness,
                 dispatch_grace: engine.dispatch_grace,
                 validity_pad: engine.validity_pad,
+                unconfirmed_after: engine.unconfirmed_after,
+                status_page_period: engine.status_page_period,
                 public_url,
                 node: node(),
             },
             allowed_origins: config.server.allowed_origins.clone(),
             shutdown_grace: config.server.shutdown_grace,
+        }
+    }
+
+    /// How texts outside the ledger are handed over: as messages are.
+    fn direct(&self) -> direct::Settings {
+        let engine = &self.engine;
+        direct::Settings {
+            lease: engine.lease,
+            submit_timeout: engine.submit_timeout,
+            dispatch_grace: engine.dispatch_grace,
+            public_url: engine.public_url.clone(),
+            node: engine.node.clone(),
         }
     }
 }
@@ -158,15 +177,24 @@ impl App {
         let aggregator: Arc<dyn Aggregator> = Arc::new(Generic::new()?);
         let ids = Arc::new(Ids::new(Arc::clone(&clock)));
         let (bells, hints) = (Bells::default(), Hints::default());
+        let direct = Direct::new(
+            db.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            bells.clone(),
+            aggregator,
+            settings.direct(),
+        );
         let service = Service::new(
             db.clone(),
             Arc::clone(&clock),
             Arc::clone(&ids),
             bells.clone(),
             hints.clone(),
-            Arc::clone(&aggregator),
+            direct.clone(),
         );
-        let engine = Engine::new(db, clock, ids, bells, hints, aggregator, settings.engine.clone());
+        let outside = Outside { direct, status_pages: Arc::new(Statuspage::new()?) };
+        let engine = Engine::new(db, clock, ids, bells, hints, outside, settings.engine.clone());
         let shutdown = watch::Sender::new(false);
         let options =
             Options { allowed_origins: settings.allowed_origins.clone(), ..Options::default() };

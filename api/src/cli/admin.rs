@@ -17,7 +17,9 @@ use domain::{
     id::{ConnectionId, SiteId},
     limits::NAME_CHARS_MAX,
     phone::PhoneNumber,
+    rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
+    text::Frame,
     zone::Zone,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -106,6 +108,12 @@ pub(super) struct SiteFlags {
     /// Hours for which Smart Sending leaves a subscriber alone; 0 is off.
     #[arg(long, value_parser = clap::value_parser!(i64).range(0..=168))]
     smart_sending_hours: Option<i64>,
+    /// What stands before every text, such as the store's name; empty takes it away.
+    #[arg(long, value_parser = prefix)]
+    text_prefix: Option<String>,
+    /// What stands below every text, such as how to opt out; empty takes it away.
+    #[arg(long, value_parser = footer)]
+    text_footer: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -137,6 +145,9 @@ pub(super) enum ConnectionCommand {
         /// Whether messages can be looked up by our reference; true for a new connection.
         #[arg(long)]
         look_up: Option<bool>,
+        /// The URL of its status page, in the Statuspage format; empty takes it away.
+        #[arg(long)]
+        status_page_url: Option<String>,
     },
 }
 
@@ -196,6 +207,8 @@ pub(super) enum AdminError {
     Name,
     #[error("the base URL must be an http or https URL without a user name, a query or a fragment")]
     BaseUrl,
+    #[error("the status page is an http or https URL without a user name, a query or a fragment")]
+    StatusPage,
     #[error("a token is blank, or holds what no header can carry")]
     Token,
     #[error("a webhook secret is {WEBHOOK_SECRET}")]
@@ -286,12 +299,16 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         webhook_secret_next,
         key_window_hours,
         look_up,
+        status_page_url,
     } = command;
     check_site(service, site).await?;
     check_name(&name)?;
     // Checked here and not by the command line's parser, which repeats what it refuses.
     if base_url.as_deref().is_some_and(|url| !is_url(url)) {
         return Err(AdminError::BaseUrl);
+    }
+    if status_page_url.as_deref().is_some_and(|url| !url.is_empty() && !is_url(url)) {
+        return Err(AdminError::StatusPage);
     }
     if token.as_ref().is_some_and(|token| !is_token(token.expose_secret())) {
         return Err(AdminError::Token);
@@ -312,6 +329,7 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         webhook_secret_next,
         key_window_s: key_window_hours.map(|hours| hours * HOUR_S),
         has_lookup: look_up,
+        status_page_url,
     };
     Ok(service.admin_connection(new).await?.to_string())
 }
@@ -351,10 +369,12 @@ impl SiteFlags {
             trial_limit: self.trial_segments,
             price: price.map(|(amount, currency_code)| SegmentPrice { amount, currency_code }),
             quiet_hours: self.quiet_hours,
-            has_rule_packs: self.rule_packs,
+            rule_packs: self.rule_packs.map(|on| if on { RulePacks::ALL } else { RulePacks::NONE }),
             smart_sending: self
                 .smart_sending_hours
                 .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
+            text_prefix: self.text_prefix,
+            text_footer: self.text_footer,
         }
     }
 }
@@ -368,6 +388,14 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     }
     let (start, end) = text.split_once('-').ok_or_else(form)?;
     QuietHours::new(time(start)?, time(end)?).map_err(|zero_width| zero_width.to_string())
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    Frame::problem_in_prefix(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn footer(text: &str) -> Result<String, String> {
+    Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

@@ -9,6 +9,7 @@
 //! **Invariant:** time's hand and a caller's are siblings: nothing here calls `service`.
 
 mod completer;
+mod direct_texts;
 mod dispatcher;
 mod driver;
 mod failing;
@@ -16,12 +17,15 @@ mod planner;
 mod receipts;
 mod recovery;
 mod scheduler;
+mod silence;
+mod status_pages;
 
 pub use driver::Driver;
 
 use crate::{
     db::{Db, events::Cause, runs},
-    ports::{Aggregator, Bells, Clock, Hints, Ids, Task},
+    direct::Direct,
+    ports::{Aggregator, Bells, Clock, Hints, Ids, StatusPages, Task},
 };
 use dispatcher::Dispatcher;
 use domain::{Instant, event::ActorKind, id::CampaignId};
@@ -29,12 +33,18 @@ use std::{sync::Arc, time::Duration};
 
 /// A failure of an activation: it is logged, and the next one looks again.
 #[derive(Debug, thiserror::Error)]
-#[error("the engine could not do what was due")]
-pub struct Fault(#[from] crate::db::Error);
+pub enum Fault {
+    /// The database did not do what was asked.
+    #[error("the engine could not do what was due")]
+    Db(#[from] crate::db::Error),
+    /// A message's text cannot be made again as it was planned: the ledger holds what composing refuses.
+    #[error("the text of a message cannot be made again as it was planned")]
+    Text,
+}
 
 impl From<sea_orm::DbErr> for Fault {
     fn from(source: sea_orm::DbErr) -> Self {
-        Self(source.into())
+        Self::Db(source.into())
     }
 }
 
@@ -85,10 +95,23 @@ pub struct Settings {
     pub dispatch_grace: Duration,
     /// How long before a message's last moment the aggregator must give up.
     pub validity_pad: Duration,
+    /// How long an accepted message waits for a final receipt before it is unconfirmed.
+    pub unconfirmed_after: Duration,
+    /// How often a status page is asked.
+    pub status_page_period: Duration,
     /// Where receipts come in, without a slash at the end.
     pub public_url: String,
     /// The node, and its incarnation.
     pub node: String,
+}
+
+/// What the engine reaches the outside through.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// The hand-over of texts outside campaigns, and the contract of all hand-overs.
+    pub direct: Direct,
+    /// The reader of status pages.
+    pub status_pages: Arc<dyn StatusPages>,
 }
 
 /// The engine. One a process.
@@ -100,6 +123,7 @@ pub struct Engine {
     bells: Bells,
     hints: Hints,
     aggregator: Arc<dyn Aggregator>,
+    outside: Outside,
     settings: Settings,
     dispatcher: Dispatcher,
 }
@@ -112,11 +136,11 @@ impl Engine {
         ids: Arc<Ids>,
         bells: Bells,
         hints: Hints,
-        aggregator: Arc<dyn Aggregator>,
+        outside: Outside,
         settings: Settings,
     ) -> Self {
-        let dispatcher = Dispatcher::default();
-        Self { db, clock, ids, bells, hints, aggregator, settings, dispatcher }
+        let (dispatcher, aggregator) = (Dispatcher::default(), outside.direct.aggregator());
+        Self { db, clock, ids, bells, hints, aggregator, outside, settings, dispatcher }
     }
 
     /// Lets one reconciler look once.
@@ -125,9 +149,12 @@ impl Engine {
             Task::Scheduler => self.activate_scheduler().await,
             Task::Planner => self.activate_planner().await,
             Task::Dispatcher => self.activate_dispatcher().await,
+            Task::DirectTexts => self.activate_direct_texts().await,
             Task::Receipts => self.activate_receipts().await,
             Task::Completer => self.activate_completer().await,
             Task::Recovery => self.activate_recovery().await,
+            Task::Silence => self.activate_silence().await,
+            Task::StatusPages => self.activate_status_pages().await,
         }
     }
 

@@ -13,6 +13,7 @@ use domain::{
     id::SiteId,
     limits::PAGE_MAX,
     phone::PhoneNumber,
+    rule_pack::RulePacks,
     site::{QuietHours, SmartSending, SmsPlanStatus},
     zone::Zone,
 };
@@ -86,7 +87,7 @@ fn settings(demo: &Demo) -> SiteSettings {
         subdomain: Some(demo.subdomain.to_owned()),
         plan: Some(SmsPlanStatus::Active),
         quiet_hours: Some(QuietHours::DEFAULT.switched(demo.has_rules)),
-        has_rule_packs: Some(demo.has_rules),
+        rule_packs: Some(if demo.has_rules { RulePacks::ALL } else { RulePacks::NONE }),
         smart_sending: Some(SmartSending { is_enabled: demo.has_rules, window_s: 8 * 60 * 60 }),
         ..SiteSettings::default()
     }
@@ -107,6 +108,7 @@ async fn connect(
         webhook_secret_next: None,
         key_window_s: Some(KEY_WINDOW_S),
         has_lookup: Some(true),
+        status_page_url: None,
     };
     let connection_id = service.admin_connection(connection).await?;
     let phone = PhoneNumber::parse(demo.sender)

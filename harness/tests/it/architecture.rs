@@ -24,12 +24,14 @@ const ALL: &[&str] = &[
     "causes",
     "config",
     "db",
+    "direct",
     "engine",
     "graphql",
     "hex",
     "http",
     "ports",
     "service",
+    "status_pages",
 ];
 /// Crates that belong to one place: the database's, the schema's, the server's and the client's.
 const OUTSIDE: &[&str] = &["sea_orm", "entity", "async_graphql", "poem", "reqwest"];
@@ -61,14 +63,15 @@ const MODULES: &[Module] = &[
     },
     Module {
         name: "service",
-        may_name: &["config", "db", "hex", "ports"],
+        may_name: &["config", "db", "direct", "hex", "ports"],
         never: &["sea_orm", "async_graphql", "poem", "reqwest"],
     },
     Module {
         name: "engine",
-        may_name: &["causes", "config", "db", "hex", "ports"],
+        may_name: &["causes", "config", "db", "direct", "hex", "ports"],
         never: &["async_graphql", "poem", "reqwest"],
     },
+    Module { name: "direct", may_name: &["causes", "db", "hex", "ports"], never: OUTSIDE },
     Module {
         name: "db",
         may_name: &["config", "ports"],
@@ -76,6 +79,11 @@ const MODULES: &[Module] = &[
     },
     Module {
         name: "aggregators",
+        may_name: &["config", "ports"],
+        never: &["sea_orm", "entity", "async_graphql", "poem"],
+    },
+    Module {
+        name: "status_pages",
         may_name: &["config", "ports"],
         never: &["sea_orm", "entity", "async_graphql", "poem"],
     },

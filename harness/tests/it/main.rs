@@ -18,6 +18,8 @@ mod live;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod place_tables;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod receipts_hook;
@@ -27,3 +29,11 @@ mod restart;
 mod scenarios;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod source_rules;
+#[cfg(test)]
+mod status_pages;
+#[cfg(test)]
+mod test_sends;
+#[cfg(test)]
+mod texts;

@@ -3,10 +3,12 @@
 //! **Invariant:** a field that can fail and may be null is an `Option<Result<_>>`, so that its null
 //! stays where it is: async-graphql lets the error of a `Result<Option<_>>` null its parent.
 
+mod aggregator;
 mod audience;
 mod campaign;
 mod connections;
 mod event;
+mod journey;
 mod message;
 mod node;
 mod payload;
@@ -16,10 +18,12 @@ mod schedule;
 mod site;
 mod step;
 mod subscriber;
+mod test_text;
 mod user_error;
 mod viewer;
 
 pub(super) use self::{
+    aggregator::{Aggregator, CampaignDelay},
     audience::Audience,
     campaign::Campaign,
     connections::{
@@ -27,12 +31,14 @@ pub(super) use self::{
         SiteConnection, SubscriberConnection,
     },
     event::{CampaignChange, CampaignEvent},
-    message::Message,
+    journey::MessageHop,
+    message::{Message, MessageReason},
     node::Node,
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
-        CampaignReschedulePayload, CampaignUpdatePayload, SubscribersUpsertPayload,
+        CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
+        SubscribersUpsertPayload,
     },
     preview::MessagePreview,
     progress::{CampaignProgress, MessageCounts},
@@ -40,6 +46,7 @@ pub(super) use self::{
     site::Site,
     step::MessageStep,
     subscriber::Subscriber,
+    test_text::TestText,
     user_error::{AudienceUserError, CampaignUserError, SubscriberUserError, UserError},
     viewer::{ApiKey, Viewer},
 };
