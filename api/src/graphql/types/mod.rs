@@ -9,6 +9,7 @@ mod connections;
 mod event;
 mod message;
 mod node;
+mod pause;
 mod payload;
 mod preview;
 mod progress;
@@ -30,6 +31,7 @@ pub(super) use self::{
     event::{CampaignChange, CampaignEvent},
     message::{Message, MessageReason},
     node::Node,
+    pause::{CampaignPausePayload, CampaignResumePayload},
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
