@@ -27,9 +27,9 @@ pub const HORIZON: TimeDelta = TimeDelta::days(8);
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
-/// Days from the one on which a closed span begins to the one on which it ends: a week whose only hours are
-/// on one day is closed up to the same day of the next.
-const SPAN_DAYS_MAX: i64 = 7;
+/// Days of a week, and the most that a closed span lasts: a week with hours on one day is closed up to the same
+/// day of the next.
+const WEEK_DAYS: i64 = 7;
 
 /// The rule that held a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +60,7 @@ pub struct Curfew {
     rules: Vec<Rule>,
 }
 
-/// One rule as closed spans. The walls it is read on are in milliseconds, see [`Zone::wall_ms`].
+/// One rule as closed spans. What a wall clock reads is in milliseconds, see [`Zone::wall_ms`].
 #[derive(Clone, Debug)]
 struct Rule {
     by: HeldBy,
@@ -176,7 +176,7 @@ impl Rule {
     fn span_on(&self, day: i64) -> Option<Span> {
         /// The first of January 1970 was a Thursday.
         const FIRST_WEEKDAY: i64 = 3;
-        let weekday = usize::try_from((day + FIRST_WEEKDAY).rem_euclid(SPAN_DAYS_MAX)).ok()?;
+        let weekday = usize::try_from((day + FIRST_WEEKDAY).rem_euclid(WEEK_DAYS)).ok()?;
         let Span { start_ms, end_ms } = self.spans.get(weekday).copied().flatten()?;
         let midnight_ms = day * DAY_MS;
         Some(Span { start_ms: midnight_ms + start_ms, end_ms: midnight_ms + end_ms })
@@ -198,7 +198,7 @@ impl Rule {
     fn closed_until(&self, at_ms: i64, wall_ms: i64, zone: Zone) -> Option<i64> {
         // A clock that has just gone back may read a time before the span's start, hence tomorrow's too.
         let tomorrow = wall_ms.div_euclid(DAY_MS) + 1;
-        for days_back in 0..=SPAN_DAYS_MAX + 1 {
+        for days_back in 0..=WEEK_DAYS + 1 {
             let Some(span) = self.span_on(tomorrow - days_back) else { continue };
             if let Some((start_ms, end_ms)) = self.bounds(span, zone)
                 && (start_ms..end_ms).contains(&at_ms)
@@ -215,7 +215,8 @@ impl Rule {
     /// When the next span begins after `at_ms`, which no span holds.
     fn next_start(&self, at_ms: i64, zone: Zone) -> Option<i64> {
         let today = zone.wall_ms(at_ms)?.div_euclid(DAY_MS);
-        let spans = (0..=SPAN_DAYS_MAX).filter_map(|days| self.span_on(today + days));
+        // A span that began earlier may bind only from a later day on.
+        let spans = (-WEEK_DAYS..=WEEK_DAYS + 1).filter_map(|days| self.span_on(today + days));
         let starts = spans.filter_map(|span| self.bounds(span, zone)).map(|(start_ms, _)| start_ms);
         starts.filter(|start_ms| at_ms < *start_ms).min()
     }
@@ -226,11 +227,10 @@ fn closed_spans(week: &Week) -> [Option<Span>; DAYS] {
     let days = week.days();
     array::from_fn(|day| {
         let start_ms = ms_of(days.get(day).copied().flatten()?.close());
-        let following = days.iter().cycle().skip(day + 1).zip(1..=SPAN_DAYS_MAX);
-        let opening = |(hours, later): (&Option<_>, i64)| {
-            hours.map(|hours: crate::week::Hours| later * DAY_MS + ms_of(hours.open()))
-        };
-        let end_ms = following.into_iter().find_map(opening)?;
+        let mut following = days.iter().cycle().skip(day + 1).zip(1..=WEEK_DAYS);
+        let end_ms = following.find_map(|(hours, days_later)| {
+            hours.map(|hours| days_later * DAY_MS + ms_of(hours.open()))
+        })?;
         Some(Span { start_ms, end_ms })
     })
 }
@@ -272,7 +272,7 @@ impl HeldBy {
         match self {
             Self::CampaignQuietHours => 0,
             Self::SiteQuietHours => 1,
-            Self::Rule(RulePack::UsFederal) => 2,
+            Self::Rule(RulePack::Federal) => 2,
             Self::Rule(_) => 3,
         }
     }
@@ -285,10 +285,10 @@ impl FromStr for HeldBy {
         let quiet = [Self::SiteQuietHours, Self::CampaignQuietHours];
         match quiet.into_iter().find(|by| by.as_str() == text) {
             Some(by) => Ok(by),
-            None => text
-                .parse()
-                .map(Self::Rule)
-                .map_err(|_no_pack: UnknownCode| UnknownCode { kind: "HeldBy", text: text.to_owned() }),
+            None => text.parse().map(Self::Rule).map_err(|_no_pack: UnknownCode| UnknownCode {
+                kind: "HeldBy",
+                text: text.to_owned(),
+            }),
         }
     }
 }

@@ -68,9 +68,11 @@ mod tests {
     #[test]
     fn florida_oklahoma_and_maryland_count_to_three() {
         let now = at("2026-06-10T12:00:00Z");
-        for (region, rule) in
-            [("US-FL", RulePack::UsFl), ("US-OK", RulePack::UsOk), ("US-MD", RulePack::UsMd)]
-        {
+        for (region, rule) in [
+            ("US-FL", RulePack::Florida),
+            ("US-OK", RulePack::Oklahoma),
+            ("US-MD", RulePack::Maryland),
+        ] {
             let cap = FrequencyCap { messages: 3, window: TimeDelta::hours(24), rule };
             assert_eq!(cap_in(region, now), Some(cap));
         }

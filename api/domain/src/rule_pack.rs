@@ -16,31 +16,31 @@ crate::codes! {
     /// The packs there are.
     pub enum RulePack {
         /// The United States.
-        UsFederal = "us_federal",
+        Federal = "us_federal",
         /// Alabama.
-        UsAl = "us_al",
+        Alabama = "us_al",
         /// Connecticut.
-        UsCt = "us_ct",
+        Connecticut = "us_ct",
         /// Florida.
-        UsFl = "us_fl",
+        Florida = "us_fl",
         /// Louisiana.
-        UsLa = "us_la",
+        Louisiana = "us_la",
         /// Maryland.
-        UsMd = "us_md",
+        Maryland = "us_md",
         /// Mississippi.
-        UsMs = "us_ms",
+        Mississippi = "us_ms",
         /// New Jersey.
-        UsNj = "us_nj",
+        NewJersey = "us_nj",
         /// Oklahoma.
-        UsOk = "us_ok",
+        Oklahoma = "us_ok",
         /// Rhode Island.
-        UsRi = "us_ri",
+        RhodeIsland = "us_ri",
         /// Texas.
-        UsTx = "us_tx",
+        Texas = "us_tx",
         /// Virginia.
-        UsVa = "us_va",
+        Virginia = "us_va",
         /// Washington.
-        UsWa = "us_wa",
+        Washington = "us_wa",
     }
 }
 
@@ -108,19 +108,19 @@ impl RulePack {
 
     const fn bit(self) -> u32 {
         match self {
-            Self::UsFederal => 1,
-            Self::UsAl => 1 << 1,
-            Self::UsCt => 1 << 2,
-            Self::UsFl => 1 << 3,
-            Self::UsLa => 1 << 4,
-            Self::UsMd => 1 << 5,
-            Self::UsMs => 1 << 6,
-            Self::UsNj => 1 << 7,
-            Self::UsOk => 1 << 8,
-            Self::UsRi => 1 << 9,
-            Self::UsTx => 1 << 10,
-            Self::UsVa => 1 << 11,
-            Self::UsWa => 1 << 12,
+            Self::Federal => 1,
+            Self::Alabama => 1 << 1,
+            Self::Connecticut => 1 << 2,
+            Self::Florida => 1 << 3,
+            Self::Louisiana => 1 << 4,
+            Self::Maryland => 1 << 5,
+            Self::Mississippi => 1 << 6,
+            Self::NewJersey => 1 << 7,
+            Self::Oklahoma => 1 << 8,
+            Self::RhodeIsland => 1 << 9,
+            Self::Texas => 1 << 10,
+            Self::Virginia => 1 << 11,
+            Self::Washington => 1 << 12,
         }
     }
 }
@@ -211,10 +211,13 @@ mod tests {
         assert_eq!(RulePacks::NONE.to_string(), "");
         let two: RulePacks = "us_tx  us_federal".parse().unwrap();
         assert_eq!(two.to_string(), "us_federal us_tx");
-        assert!(two.contains(RulePack::UsTx) && !two.contains(RulePack::UsFl));
+        assert!(two.contains(RulePack::Texas) && !two.contains(RulePack::Florida));
         let mut three = two;
-        three.insert(RulePack::UsFl);
-        assert_eq!(three, [RulePack::UsFl, RulePack::UsTx, RulePack::UsFederal].into_iter().collect());
+        three.insert(RulePack::Florida);
+        assert_eq!(
+            three,
+            [RulePack::Florida, RulePack::Texas, RulePack::Federal].into_iter().collect()
+        );
         assert_eq!(two.union(three), three);
         assert!("us_federal us_zz".parse::<RulePacks>().is_err());
     }

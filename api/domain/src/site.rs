@@ -46,10 +46,11 @@ pub struct ZeroWidth;
 
 impl QuietHours {
     /// What a new site gets: 20:00 to 09:00, inside the law's hours of nearly every state.
-    pub const DEFAULT: Self = match (NaiveTime::from_hms_opt(20, 0, 0), NaiveTime::from_hms_opt(9, 0, 0)) {
-        (Some(start), Some(end)) => Self { is_enabled: true, start, end },
-        _ => panic!("times of day"),
-    };
+    pub const DEFAULT: Self =
+        match (NaiveTime::from_hms_opt(20, 0, 0), NaiveTime::from_hms_opt(9, 0, 0)) {
+            (Some(start), Some(end)) => Self { is_enabled: true, start, end },
+            _ => panic!("times of day"),
+        };
 
     /// A window from `start` to `end` that is enforced.
     pub fn new(start: NaiveTime, end: NaiveTime) -> Result<Self, ZeroWidth> {
@@ -168,8 +169,8 @@ fn blockers(
     has_ready_sender: bool,
     now: Instant,
 ) -> Vec<StatusReason> {
-    let trial_has_ended = site.plan == SmsPlanStatus::Trial
-        && site.trial.ends_at.is_some_and(|end| now >= end);
+    let trial_has_ended =
+        site.plan == SmsPlanStatus::Trial && site.trial.ends_at.is_some_and(|end| now >= end);
     let trial_is_over = trial_is_used_up || trial_has_ended;
     let checks = [
         (site.status == SiteStatus::Inactive, StatusReason::SiteInactive),

@@ -15,9 +15,8 @@ mod offsets;
 use crate::Instant;
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike};
 use jiff::{
-    civil,
+    Timestamp, civil,
     tz::{TimeZone, TimeZoneDatabase},
-    Timestamp,
 };
 use offsets::Offsets;
 use std::{

@@ -49,7 +49,10 @@ impl Binding {
 
 /// Reads what binds a campaign; none where the campaign or its site is gone, or a text of it cannot be
 /// understood, which composing it refused.
-pub async fn read(connection: &impl ConnectionTrait, campaign: Campaign) -> Result<Option<Binding>> {
+pub async fn read(
+    connection: &impl ConnectionTrait,
+    campaign: Campaign,
+) -> Result<Option<Binding>> {
     let Some(site) = sites::find(connection, campaign.site_id).await? else { return Ok(None) };
     let revision = campaign_revision::Entity::find_by_id(campaign.revision_id.0);
     let Some(revision) = revision.one(connection).await? else { return Ok(None) };
@@ -88,7 +91,8 @@ fn rules(campaign: &Campaign, revision: &campaign_revision::Model, site: &Site) 
     if site.quiet_hours.is_enabled() && !site_quiet_hours.contains(&site.quiet_hours) {
         site_quiet_hours.push(site.quiet_hours);
     }
-    let frozen_packs = if is_frozen { convert::rules::frozen_rule_packs(revision)? } else { RulePacks::NONE };
+    let frozen_packs =
+        if is_frozen { convert::rules::frozen_rule_packs(revision)? } else { RulePacks::NONE };
     Ok(Rules {
         site_quiet_hours,
         own_quiet_hours: convert::rules::own_quiet_hours(revision)?,

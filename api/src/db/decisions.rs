@@ -128,5 +128,8 @@ pub async fn of_message(
             is_by_caller: row.is_by_caller,
         })
     };
-    rows.into_iter().map(read).collect::<std::result::Result<_, convert::Corrupt>>().map_err(Into::into)
+    rows.into_iter()
+        .map(read)
+        .collect::<std::result::Result<_, convert::Corrupt>>()
+        .map_err(Into::into)
 }

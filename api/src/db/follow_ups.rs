@@ -55,7 +55,8 @@ pub(super) async fn begin(
             sequels.insert(row.campaign_id, sequel(txn, row.campaign_id).await?);
         }
         let sequel = sequels.get(&row.campaign_id).and_then(Option::as_ref);
-        let follow_up = sequel.map(|sequel| follow_up(ids, row, sequel, now)).transpose()?.flatten();
+        let follow_up =
+            sequel.map(|sequel| follow_up(ids, row, sequel, now)).transpose()?.flatten();
         let Some(follow_up) = follow_up else {
             deltas.spend(row, 0);
             continue;

@@ -97,11 +97,8 @@ pub async fn next(
     if let Some(after) = search.after {
         select = select.filter(subscriber::Column::Id.gt(after));
     }
-    let rows = select
-        .order_by_asc(subscriber::Column::Id)
-        .limit(search.limit)
-        .all(connection)
-        .await?;
+    let rows =
+        select.order_by_asc(subscriber::Column::Id).limit(search.limit).all(connection).await?;
     of_rows(connection, campaign, search.rules, rows).await
 }
 
@@ -292,12 +289,8 @@ struct Texts {
     values: BTreeMap<String, String>,
 }
 
-fn texts(
-    binding: &Binding,
-    prospect: &Prospect,
-) -> Result<std::result::Result<Texts, TooLong>> {
-    let attributes =
-        convert::values("subscriber", "attributes", prospect.row.attributes.as_ref())?;
+fn texts(binding: &Binding, prospect: &Prospect) -> Result<std::result::Result<Texts, TooLong>> {
+    let attributes = convert::values("subscriber", "attributes", prospect.row.attributes.as_ref())?;
     let mut texts = Texts { segments: None, segments_of_all: 0, values: BTreeMap::new() };
     for (step, template) in &binding.steps {
         texts.values.extend(template.values(&attributes, &binding.site.name));

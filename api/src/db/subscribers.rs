@@ -19,10 +19,9 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{Expr, OnConflict},
 };
 use std::collections::{BTreeMap, HashSet};
-use uuid::Uuid;
 
 /// Which subscribers to keep.
 #[derive(Clone, Debug, Default)]

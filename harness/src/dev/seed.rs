@@ -7,7 +7,6 @@ use api::service::{
     Actor, Fault, NewAudience, NewSubscriber, PageRequest, Service,
     admin::{ConnectionSettings, KeySettings, SenderSettings, SiteSettings},
 };
-use chrono::NaiveTime;
 use domain::{
     access::Role,
     audience::AudienceRules,

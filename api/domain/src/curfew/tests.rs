@@ -54,8 +54,7 @@ fn golden_vectors() {
     }
     check(&site("22:00:00", "02:30:00"), new_york, "2026-03-08T04:00:00Z", "2026-03-08T07:00:00Z");
     let texas: RulePacks = "us_tx".parse().unwrap();
-    let sunday =
-        Curfew::new(&[quiet("21:00:00", "09:00:00")], None, texas, "US-TX".parse().ok());
+    let sunday = Curfew::new(&[quiet("21:00:00", "09:00:00")], None, texas, "US-TX".parse().ok());
     check(&sunday, "America/Chicago", "2026-06-14T15:00:00Z", "2026-06-14T17:00:00Z");
 }
 
@@ -164,6 +163,13 @@ fn a_pack_binds_from_its_day_on() {
     check(&texas, chicago, "2025-09-01T05:00:00Z", "2025-09-01T14:00:00Z");
     let closing = texas.closes_at(at("2025-08-31T15:00:00Z"), &zones(chicago));
     assert_eq!(closing, Some(at("2025-09-01T05:00:00Z")));
+    // A pack without Sundays whose day is a Monday: the Sunday before it is free, its night is not.
+    let mut rule = Rule::law(RulePack::Alabama);
+    rule.since_ms = Some(at("2025-09-01T00:00:00Z").timestamp_millis());
+    let alabama = Curfew { rules: vec![rule] };
+    check(&alabama, chicago, "2025-08-31T15:00:00Z", "2025-08-31T15:00:00Z");
+    let closing = alabama.closes_at(at("2025-08-31T15:00:00Z"), &zones(chicago));
+    assert_eq!(closing, Some(at("2025-09-01T05:00:00Z")));
 }
 
 #[test]
@@ -209,13 +215,13 @@ fn the_open_span_ends_where_the_first_rule_closes() {
 
 #[test]
 fn a_rule_is_named_by_a_stable_code_and_a_sentence() {
-    for by in [HeldBy::SiteQuietHours, HeldBy::CampaignQuietHours, HeldBy::Rule(RulePack::UsTx)] {
+    for by in [HeldBy::SiteQuietHours, HeldBy::CampaignQuietHours, HeldBy::Rule(RulePack::Texas)] {
         assert_eq!(by.as_str().parse(), Ok(by));
         assert!(by.message().ends_with('.'), "{by}");
     }
     assert!("nonsense".parse::<HeldBy>().is_err());
     assert_eq!(
-        HeldBy::Rule(RulePack::UsFl).message(),
+        HeldBy::Rule(RulePack::Florida).message(),
         "Florida: texts are allowed every day 08:00-20:00 on the recipient's clock (Florida Telephone \
          Solicitation Act, Fla. Stat. 501.616(6), as tabled in blog.clickpointsoftware.com)."
     );

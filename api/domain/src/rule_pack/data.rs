@@ -21,19 +21,19 @@ const fn date(year: i32, month: u32, day: u32) -> NaiveDate {
 /// What `pack` says.
 pub(super) const fn facts(pack: RulePack) -> &'static Facts {
     match pack {
-        RulePack::UsFederal => &FEDERAL,
-        RulePack::UsAl => &ALABAMA,
-        RulePack::UsCt => &CONNECTICUT,
-        RulePack::UsFl => &FLORIDA,
-        RulePack::UsLa => &LOUISIANA,
-        RulePack::UsMd => &MARYLAND,
-        RulePack::UsMs => &MISSISSIPPI,
-        RulePack::UsNj => &NEW_JERSEY,
-        RulePack::UsOk => &OKLAHOMA,
-        RulePack::UsRi => &RHODE_ISLAND,
-        RulePack::UsTx => &TEXAS,
-        RulePack::UsVa => &VIRGINIA,
-        RulePack::UsWa => &WASHINGTON,
+        RulePack::Federal => &FEDERAL,
+        RulePack::Alabama => &ALABAMA,
+        RulePack::Connecticut => &CONNECTICUT,
+        RulePack::Florida => &FLORIDA,
+        RulePack::Louisiana => &LOUISIANA,
+        RulePack::Maryland => &MARYLAND,
+        RulePack::Mississippi => &MISSISSIPPI,
+        RulePack::NewJersey => &NEW_JERSEY,
+        RulePack::Oklahoma => &OKLAHOMA,
+        RulePack::RhodeIsland => &RHODE_ISLAND,
+        RulePack::Texas => &TEXAS,
+        RulePack::Virginia => &VIRGINIA,
+        RulePack::Washington => &WASHINGTON,
     }
 }
 

@@ -94,8 +94,7 @@ impl Engine {
         if outcomes::gate(&txn, id).await? != Gate::Open {
             return Ok(Claimed { touched: 0, handovers: Vec::new() });
         }
-        let (due, held) =
-            attempts::candidates(&txn, &self.ids, &lane.binding, limit, now).await?;
+        let (due, held) = attempts::candidates(&txn, &self.ids, &lane.binding, limit, now).await?;
         let touched = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(held);
         let (mut claims, mut handovers) = (Vec::new(), Vec::new());
         for candidate in due {
