@@ -388,14 +388,6 @@ fn footer(text: &str) -> Result<String, String> {
     Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
-fn prefix(text: &str) -> Result<String, String> {
-    Frame::problem_in_prefix(text).map_or_else(|| Ok(text.to_owned()), Err)
-}
-
-fn footer(text: &str) -> Result<String, String> {
-    Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
-}
-
 fn phone(text: &str) -> Result<PhoneNumber, String> {
     PhoneNumber::parse(text).map_err(|invalid| invalid.to_string())
 }
