@@ -180,6 +180,10 @@ pub(crate) enum CampaignAction {
     Activate,
     /// Move its scheduled time.
     Reschedule,
+    /// Hold what is left to hand over.
+    Pause,
+    /// Let it go on.
+    Resume,
     /// Stop it.
     Cancel,
     /// Copy it to a new draft.
@@ -386,6 +390,12 @@ pub(crate) enum CampaignEventKind {
     Created,
     /// It was edited.
     Edited,
+    /// Its scheduled time was moved.
+    Rescheduled,
+    /// It was paused.
+    Paused,
+    /// It was resumed.
+    Resumed,
     /// Its status changed.
     StatusChanged,
     /// It was removed.

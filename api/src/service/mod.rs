@@ -33,7 +33,8 @@ pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
     Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Duplication,
-    NewCampaign, NewStep, Preview, Progress, Refused, Rescheduling, TestSending, TestSent,
+    NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling, Resumed, Suspension,
+    TestSending, TestSent,
 };
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};

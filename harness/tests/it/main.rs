@@ -18,6 +18,8 @@ mod live;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod pausing;
+#[cfg(test)]
 mod place_tables;
 #[cfg(test)]
 mod places;

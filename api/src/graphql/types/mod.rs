@@ -11,6 +11,7 @@ mod event;
 mod journey;
 mod message;
 mod node;
+mod pause;
 mod payload;
 mod preview;
 mod progress;
@@ -34,6 +35,7 @@ pub(super) use self::{
     journey::MessageHop,
     message::{Message, MessageReason},
     node::Node,
+    pause::{CampaignPausePayload, CampaignResumePayload},
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
