@@ -72,7 +72,8 @@ async fn what_is_in_flight_lands_and_nothing_else_leaves() {
 /// try was due meanwhile. Method: the aggregator refuses the two that were in flight for the moment.
 #[tokio::test]
 async fn what_was_not_taken_waits_for_the_resumption() {
-    let yaml = format!("{SLOW}rules: [{{ when: {{ attempt: 1 }}, respond: {{ error: RateLimited }} }}]\n");
+    let yaml =
+        format!("{SLOW}rules: [{{ when: {{ attempt: 1 }}, respond: {{ error: RateLimited }} }}]\n");
     let world = world(&yaml).await;
     let id = activated(&world, now()).await;
     world.activate(Task::Planner).await.unwrap();

@@ -222,10 +222,7 @@ pub(super) fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
     Refusal::new(code, reason.message())
 }
 
-fn schedule_refusal(
-    problem: ScheduleProblem,
-    request: ScheduleRequest,
-) -> Refusal<CampaignError> {
+fn schedule_refusal(problem: ScheduleProblem, request: ScheduleRequest) -> Refusal<CampaignError> {
     let (local, passed) = match request {
         ScheduleRequest::Now => ("input.schedule.now", "The time named has passed."),
         ScheduleRequest::AtStoreTime(_) => {

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use crate::common::{
     ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
-    SEND_TEST, UPDATE,
-    UPSERT, activated, done, now, payload, post, text, wire, world,
+    SEND_TEST, UPDATE, UPSERT, activated, done, now, payload, post, text, wire, world,
 };
 
 const NODE: &str = "query($id: ID!) { node(id: $id) { __typename id } }";

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::{Case, all_refused};
 use crate::common::{
     ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
-    SEND_TEST, UPDATE,
-    UPSERT, at, caller, done, draft, draft_input, key, now, payload, post, problems, sites, world,
+    SEND_TEST, UPDATE, UPSERT, at, caller, done, draft, draft_input, key, now, payload, post,
+    problems, sites, world,
 };
 
 /// Changes the row of the key that `token` opens with.

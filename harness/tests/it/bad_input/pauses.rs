@@ -69,7 +69,9 @@ async fn a_pause_needs_a_campaign_that_runs_and_a_resumption_one_that_is_paused(
         ("paused", &paused),
     ] {
         for (mutation, query) in [("campaignPause", PAUSE), ("campaignResume", RESUME)] {
-            if [("running", "campaignPause"), ("paused", "campaignResume")].contains(&(what, mutation)) {
+            if [("running", "campaignPause"), ("paused", "campaignResume")]
+                .contains(&(what, mutation))
+            {
                 continue;
             }
             let before = Rows::of(&world).await;
