@@ -36,7 +36,7 @@ pub mod sites;
 pub mod status_pages;
 pub mod subscribers;
 mod touches;
-mod trials;
+pub mod trials;
 
 pub use connect::{Options, Pending};
 
