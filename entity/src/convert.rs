@@ -148,6 +148,7 @@ pub fn subscriber(row: subscriber::Model) -> Result<Subscriber, Corrupt> {
         subscribed_at: instant(row.subscribed_at),
         unsubscribed_at: row.unsubscribed_at.map(instant),
         last_messaged_at: row.last_messaged_at.map(instant),
+        suspected_opt_out_at: row.suspected_opt_out_at.map(instant),
     })
 }
 

@@ -10,6 +10,7 @@ pub mod attempts;
 pub mod audiences;
 pub mod campaigns;
 mod connect;
+pub mod consent;
 pub mod counts;
 pub mod events;
 pub mod gate;

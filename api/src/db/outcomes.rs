@@ -6,11 +6,13 @@
 use super::{
     Result, Txn,
     attempts::lock_messages,
+    consent::{self, Verdict},
     counts::Deltas,
     expect_rows,
     plans::{key, standing_of},
     runs, subscribers,
 };
+use crate::ports::Ids;
 use domain::{
     Instant,
     campaign::CampaignStatus,
@@ -148,11 +150,17 @@ pub struct Ended {
 /// Records how attempts of one campaign on one connection ended; the gate must be entered. `gate` says
 /// what becomes of a message that was not sent. Recording the same again changes nothing. Answers with the
 /// aggregator's ids that were new, whose receipts may be parked.
-pub async fn record(txn: &Txn, ended: &[Ended], gate: Gate, now: Instant) -> Result<Vec<String>> {
+pub async fn record(
+    txn: &Txn,
+    ids: &Ids,
+    ended: &[Ended],
+    gate: Gate,
+    now: Instant,
+) -> Result<Vec<String>> {
     let rows = lock_messages(txn, ended.iter().map(|end| end.message_id.0)).await?;
     let fences = open_fences(txn, ended).await?;
     let mut deltas = Deltas::default();
-    let (mut messaged, mut accepted) = (Vec::new(), Vec::new());
+    let (mut messaged, mut accepted, mut verdicts) = (Vec::new(), Vec::new(), Vec::new());
     let mut campaign = None;
     for end in ended {
         // An attempt that ended before was recorded by a try whose commit was not heard of.
@@ -167,12 +175,16 @@ pub async fn record(txn: &Txn, ended: &[Ended], gate: Gate, now: Instant) -> Res
         if after != before {
             deltas.moved(key(row, before), after);
         }
+        verdicts.extend(Verdict::of_answer(row, &end.outcome, now));
         if let Some(provider_id) = end.outcome.provider_id() {
             messaged.push(row.subscriber_id);
             accepted.push(provider_id.to_owned());
         }
     }
+    let of_verdicts = verdicts.iter().map(Verdict::subscriber_id);
+    subscribers::lock(txn, messaged.iter().copied().chain(of_verdicts)).await?;
     subscribers::messaged(txn, &messaged, now).await?;
+    consent::write_back(txn, ids, &verdicts, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
         runs::note(txn, campaign, None, Some(now)).await?;

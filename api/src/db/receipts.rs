@@ -6,10 +6,12 @@
 use super::{
     Result, Txn,
     attempts::lock_messages,
+    consent::{self, Verdict},
     counts::Deltas,
     plans::{key, standing_of},
     runs, subscribers,
 };
+use crate::ports::Ids;
 use domain::{
     Instant,
     id::{AttemptId, ConnectionId, ReceiptId, SiteId},
@@ -170,7 +172,12 @@ pub async fn still_waits(txn: &Txn, id: Uuid) -> Result<bool> {
 }
 
 /// Applies receipts with what each proves; those whose message is not known yet are parked.
-pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) -> Result<()> {
+pub async fn apply(
+    txn: &Txn,
+    ids: &Ids,
+    receipts: &[(Waiting, Standing)],
+    now: Instant,
+) -> Result<()> {
     let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
     let mut rows = lock_messages(txn, found.values().copied()).await?;
     let mut deltas = Deltas::default();
@@ -187,6 +194,12 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
             deltas.moved(key(row, before), after);
         }
         news.note(row, receipt, before);
+        news.verdicts.extend(Verdict::of_receipt(
+            row,
+            (before, *evidence, after),
+            receipt.code.as_deref(),
+            (receipt.id, receipt.occurred_at),
+        ));
         merge(row, receipt, after, now);
         write(txn, row).await?;
         settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
@@ -194,7 +207,10 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
+    let of_verdicts = news.verdicts.iter().map(Verdict::subscriber_id);
+    subscribers::lock(txn, news.messaged.iter().copied().chain(of_verdicts)).await?;
     subscribers::messaged(txn, &news.messaged, now).await?;
+    consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     for campaign in &news.campaigns {
         runs::note(txn, *campaign, None, Some(now)).await?;
@@ -209,6 +225,8 @@ struct News {
     messaged: Vec<Uuid>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
+    /// What was said of numbers themselves.
+    verdicts: Vec<Verdict>,
     /// Ids of the aggregator's that became known, by connection: receipts may be parked for them.
     named: BTreeMap<Uuid, Vec<String>>,
 }

@@ -18,7 +18,8 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 use std::collections::{BTreeMap, HashSet};
@@ -33,6 +34,8 @@ pub struct Filter {
     pub tags_any: Option<Vec<String>>,
     /// With exactly this phone number.
     pub phone: Option<PhoneNumber>,
+    /// Whether their words may be a wish to opt out and nobody has cleared them.
+    pub is_suspected: Option<bool>,
     /// Selected by these rules.
     pub rules: Option<AudienceRules>,
 }
@@ -48,6 +51,11 @@ fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
     }
     if let Some(phone) = &filter.phone {
         select = select.filter(subscriber::Column::Phone.eq(phone.as_str()));
+    }
+    if let Some(is_suspected) = filter.is_suspected {
+        let marked = subscriber::Column::SuspectedOptOutAt;
+        let is_marked = if is_suspected { marked.is_not_null() } else { marked.is_null() };
+        select = select.filter(is_marked);
     }
     if let Some(rules) = &filter.rules {
         select = select.filter(audiences::members(rules));
@@ -139,6 +147,7 @@ pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
         subscribed_at: Set(ms(new.subscribed_at)),
         unsubscribed_at: Set(new.unsubscribed_at.map(ms)),
         last_messaged_at: Set(new.last_messaged_at.map(ms)),
+        suspected_opt_out_at: Set(new.suspected_opt_out_at.map(ms)),
         created_at: Set(ms(now)),
         updated_at: Set(ms(now)),
         ..Default::default()
@@ -196,35 +205,21 @@ pub async fn opted_out(
     Ok(rows.into_iter().map(|row| row.phone).collect())
 }
 
-/// Records that a phone opted out of the site's texts, and withdraws its subscriber's consent. Answers
-/// whether it had not opted out before.
-pub async fn opt_out(
-    txn: &Txn,
-    site_id: SiteId,
-    phone: &str,
-    source: &'static str,
-    at: Instant,
-) -> Result<bool> {
-    let row = opt_out::ActiveModel {
-        site_id: Set(site_id.0),
-        phone: Set(phone.to_owned()),
-        source: Set(source.to_owned()),
-        opted_out_at: Set(ms(at)),
-    };
-    let taken = opt_out::Entity::insert(row)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
-    subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::Status, SubscriberStatus::Unsubscribed.as_str().into())
-        .col_expr(subscriber::Column::UnsubscribedAt, ms(at).into())
-        .col_expr(subscriber::Column::UpdatedAt, ms(at).into())
-        .filter(subscriber::Column::SiteId.eq(site_id.0))
-        .filter(subscriber::Column::Phone.eq(phone))
-        .filter(subscriber::Column::Status.ne(SubscriberStatus::Unsubscribed.as_str()))
-        .exec(txn)
-        .await?;
-    Ok(taken == 1)
+/// Locks subscribers, in order of id, to the end of the transaction.
+pub(super) async fn lock(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<()> {
+    let ids: Vec<Uuid> = ids.collect();
+    if txn.get_database_backend() == DbBackend::Postgres && !ids.is_empty() {
+        subscriber::Entity::find()
+            .select_only()
+            .column(subscriber::Column::Id)
+            .filter(subscriber::Column::Id.is_in(ids))
+            .order_by_asc(subscriber::Column::Id)
+            .lock_exclusive()
+            .into_tuple::<Uuid>()
+            .all(txn)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Statuses of several subscribers, by id.

@@ -12,6 +12,7 @@ mod completer;
 mod dispatcher;
 mod driver;
 mod failing;
+mod inbound;
 mod planner;
 mod receipts;
 mod recovery;

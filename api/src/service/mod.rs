@@ -9,6 +9,7 @@ pub mod admin;
 mod audiences;
 mod campaigns;
 mod check;
+mod consent;
 mod events;
 mod messages;
 mod receipts;

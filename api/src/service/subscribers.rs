@@ -4,9 +4,10 @@ use super::{
     Actor, Fault, Page, PageRequest, Service,
     check::{choose_site, tag_problem},
 };
-use crate::db::{Error, Txn, audiences, sites, subscribers};
+use crate::db::{Error, Txn, audiences, consent, sites, subscribers};
 use domain::{
     Instant,
+    consent::History,
     id::{AudienceId, SiteId, SubscriberId},
     limits::{TAGS_MAX, UPSERT_MAX},
     phone::PhoneNumber,
@@ -60,6 +61,8 @@ pub struct SubscriberFilter {
     pub tags_any: Option<Vec<String>>,
     /// With exactly this phone number.
     pub phone: Option<PhoneNumber>,
+    /// Whether their words may be a wish to opt out and nobody has cleared them.
+    pub is_suspected: Option<bool>,
     /// A member of this audience.
     pub audience: Option<AudienceId>,
 }
@@ -69,6 +72,13 @@ struct Row {
     at: usize,
     phone: PhoneNumber,
     new: NewSubscriber,
+}
+
+/// What is known of a row's number before it is written.
+struct Before {
+    subscriber: Option<Subscriber>,
+    has_opted_out: bool,
+    said: History,
 }
 
 impl Service {
@@ -100,14 +110,22 @@ impl Service {
         let mut written = Vec::with_capacity(rows.len());
         let phones: Vec<_> = rows.iter().map(|row| row.phone.clone()).collect();
         let known = subscribers::find_by_phones(&txn, site_id, &phones).await?;
-        let opted_out =
-            subscribers::opted_out(&txn, site_id, phones.iter().map(PhoneNumber::as_str)).await?;
+        let phones = || phones.iter().map(PhoneNumber::as_str);
+        let opted_out = subscribers::opted_out(&txn, site_id, phones()).await?;
+        let said = consent::histories(&txn, site_id, phones()).await?;
+        let mut consenting = Vec::new();
         for row in rows {
-            let prior = known.get(&row.phone).cloned();
-            let has_opted_out = opted_out.contains(row.phone.as_str());
-            let at = row.at;
-            written.push((at, self.upsert(&txn, site_id, row, prior, has_opted_out, now).await?));
+            let (at, phone) = (row.at, row.phone.as_str());
+            let before = Before {
+                subscriber: known.get(&row.phone).cloned(),
+                has_opted_out: opted_out.contains(phone),
+                said: said.get(phone).copied().unwrap_or_default(),
+            };
+            let (subscriber, consents) = self.upsert(&txn, site_id, row, before, now).await?;
+            consenting.extend(consents.then(|| subscriber.clone()));
+            written.push((at, subscriber));
         }
+        consent::given(&txn, &self.ids, &actor.name, &consenting, now).await?;
         txn.commit().await.map_err(Error::from)?;
         let (places, written): (Vec<usize>, Vec<Subscriber>) = written.into_iter().unzip();
         let views = self.views(site_id, written).await?;
@@ -116,18 +134,25 @@ impl Service {
         Ok(Upserted { subscribers, refusals })
     }
 
+    /// Writes a row; answers also whether it gives account of consent that was not known. Adding a number
+    /// that opted out does not subscribe it again: only the person's own START does.
     async fn upsert(
         &self,
         txn: &Txn,
         site_id: SiteId,
         row: Row,
-        prior: Option<Subscriber>,
-        has_opted_out: bool,
+        before: Before,
         now: Instant,
-    ) -> Result<Subscriber, Fault> {
-        let subscriber = if let Some(mut known) = prior {
+    ) -> Result<(Subscriber, bool), Fault> {
+        let Before { subscriber, has_opted_out, said } = before;
+        let mut consents = false;
+        let subscriber = if let Some(mut known) = subscriber {
+            let given_at = row.new.subscribed_at.unwrap_or(known.subscribed_at);
+            consents = given_at != known.subscribed_at
+                && !has_opted_out
+                && known.status != SubscriberStatus::Unsubscribed;
             known.zone = row.new.zone.or(known.zone);
-            known.subscribed_at = row.new.subscribed_at.unwrap_or(known.subscribed_at);
+            known.subscribed_at = given_at;
             subscribers::update(txn, &known, now).await?;
             known
         } else {
@@ -143,10 +168,12 @@ impl Service {
                 status,
                 zone: row.new.zone,
                 subscribed_at: row.new.subscribed_at.unwrap_or(now),
-                unsubscribed_at: has_opted_out.then_some(now),
+                unsubscribed_at: has_opted_out.then(|| said.opted_out_at.unwrap_or(now)),
                 last_messaged_at: None,
+                suspected_opt_out_at: said.suspicion().filter(|_| !has_opted_out),
             };
             if subscribers::insert(txn, &new, now).await? {
+                consents = !has_opted_out;
                 new
             } else {
                 // Another call added the number at this moment: take it as that one made it.
@@ -160,7 +187,7 @@ impl Service {
                 tags.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
             subscribers::set_tags(txn, site_id, subscriber.id, &tags).await?;
         }
-        Ok(subscriber)
+        Ok((subscriber, consents))
     }
 
     /// Subscribers of a site, by id.
@@ -224,6 +251,7 @@ impl Service {
             statuses: filter.statuses.clone(),
             tags_any: filter.tags_any.clone(),
             phone: filter.phone.clone(),
+            is_suspected: filter.is_suspected,
             rules,
         }))
     }

@@ -222,6 +222,7 @@ macro_rules! for_tables {
             campaign_progress,
             campaign_revision,
             campaign_step,
+            consent_log,
             event,
             idempotency,
             message,

@@ -249,7 +249,7 @@ impl Engine {
         let txn = self.db.begin_write().await?;
         gate::enter(&txn, lane.campaign.id).await?;
         let standing = outcomes::gate(&txn, lane.campaign.id).await?;
-        let accepted = outcomes::record(&txn, ended, standing, now).await?;
+        let accepted = outcomes::record(&txn, &self.ids, ended, standing, now).await?;
         let woken = receipts::unpark(&txn, lane.connection.id, &accepted).await?;
         txn.commit().await?;
         if woken > 0 {

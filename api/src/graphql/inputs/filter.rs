@@ -46,6 +46,8 @@ pub(crate) struct SubscriberFilterInput {
     tags_any: Option<Vec<String>>,
     /// With exactly this phone number.
     phone_number: Option<PhoneNumber>,
+    /// Whether they wrote what may be a wish to opt out, and nobody has cleared it.
+    possible_opt_out: Option<bool>,
 }
 
 impl From<SubscriberFilterInput> for SubscriberFilter {
@@ -54,6 +56,7 @@ impl From<SubscriberFilterInput> for SubscriberFilter {
             statuses: each(input.statuses),
             tags_any: input.tags_any,
             phone: input.phone_number.map(|phone| phone.0),
+            is_suspected: input.possible_opt_out,
             audience: None,
         }
     }

@@ -6,6 +6,7 @@
 mod audience;
 mod campaign;
 mod connections;
+mod consent;
 mod event;
 mod message;
 mod node;
@@ -23,16 +24,18 @@ pub(super) use self::{
     audience::Audience,
     campaign::Campaign,
     connections::{
-        AudienceConnection, CampaignConnection, CampaignEventConnection, MessageConnection,
-        SiteConnection, SubscriberConnection,
+        AudienceConnection, CampaignConnection, CampaignEventConnection, ConsentEntryConnection,
+        MessageConnection, SiteConnection, SubscriberConnection,
     },
+    consent::ConsentEntry,
     event::{CampaignChange, CampaignEvent},
     message::Message,
     node::Node,
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
-        CampaignReschedulePayload, CampaignUpdatePayload, SubscribersUpsertPayload,
+        CampaignReschedulePayload, CampaignUpdatePayload, SubscriberClearPossibleOptOutPayload,
+        SubscriberUnsubscribePayload, SubscribersUpsertPayload,
     },
     preview::MessagePreview,
     progress::{CampaignProgress, MessageCounts},
