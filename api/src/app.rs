@@ -6,6 +6,7 @@ use crate::{
     aggregators::{Generic, Unusable},
     config::{Config, ConfigError},
     db::{self, Db},
+    direct::{self, Direct},
     engine::{self, Driver, Engine},
     graphql, hex,
     http::{
@@ -139,6 +140,18 @@ impl Settings {
             shutdown_grace: config.server.shutdown_grace,
         }
     }
+
+    /// How texts outside the ledger are handed over: as messages are.
+    fn direct(&self) -> direct::Settings {
+        let engine = &self.engine;
+        direct::Settings {
+            lease: engine.lease,
+            submit_timeout: engine.submit_timeout,
+            dispatch_grace: engine.dispatch_grace,
+            public_url: engine.public_url.clone(),
+            node: engine.node.clone(),
+        }
+    }
 }
 
 /// The process: a service, its engine, and what answers over HTTP.
@@ -158,15 +171,23 @@ impl App {
         let aggregator: Arc<dyn Aggregator> = Arc::new(Generic::new()?);
         let ids = Arc::new(Ids::new(Arc::clone(&clock)));
         let (bells, hints) = (Bells::default(), Hints::default());
+        let direct = Direct::new(
+            db.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            bells.clone(),
+            aggregator,
+            settings.direct(),
+        );
         let service = Service::new(
             db.clone(),
             Arc::clone(&clock),
             Arc::clone(&ids),
             bells.clone(),
             hints.clone(),
-            Arc::clone(&aggregator),
+            direct.clone(),
         );
-        let engine = Engine::new(db, clock, ids, bells, hints, aggregator, settings.engine.clone());
+        let engine = Engine::new(db, clock, ids, bells, hints, direct, settings.engine.clone());
         let shutdown = watch::Sender::new(false);
         let options =
             Options { allowed_origins: settings.allowed_origins.clone(), ..Options::default() };

@@ -201,6 +201,8 @@ pub enum Task {
     Planner,
     /// Hands messages over.
     Dispatcher,
+    /// Hands over texts outside the ledger.
+    DirectTexts,
     /// Applies receipts.
     Receipts,
     /// Moves campaigns on when their messages have.
@@ -211,10 +213,11 @@ pub enum Task {
 
 impl Task {
     /// Every task, in the order a campaign meets them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Scheduler,
         Self::Planner,
         Self::Dispatcher,
+        Self::DirectTexts,
         Self::Receipts,
         Self::Completer,
         Self::Recovery,
@@ -226,6 +229,7 @@ impl Task {
             Self::Scheduler => "scheduler",
             Self::Planner => "planner",
             Self::Dispatcher => "dispatcher",
+            Self::DirectTexts => "direct_texts",
             Self::Receipts => "receipts",
             Self::Completer => "completer",
             Self::Recovery => "recovery",
@@ -239,11 +243,13 @@ pub struct Bells(Arc<[Notify; Task::ALL.len()]>);
 
 impl Bells {
     fn of(&self, task: Task) -> &Notify {
-        let [scheduler, planner, dispatcher, receipts, completer, recovery] = &*self.0;
+        let [scheduler, planner, dispatcher, direct_texts, receipts, completer, recovery] =
+            &*self.0;
         match task {
             Task::Scheduler => scheduler,
             Task::Planner => planner,
             Task::Dispatcher => dispatcher,
+            Task::DirectTexts => direct_texts,
             Task::Receipts => receipts,
             Task::Completer => completer,
             Task::Recovery => recovery,

@@ -22,6 +22,8 @@ pub const TAG_CHARS_MAX: usize = 64;
 pub const URL_CHARS_MAX: usize = 2_048;
 /// Subscribers in one upsert.
 pub const UPSERT_MAX: usize = 1_000;
+/// Characters of a postal code.
+pub const POSTAL_CODE_CHARS_MAX: usize = 12;
 /// Characters of an idempotency key.
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 /// Entries of a page.

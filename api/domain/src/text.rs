@@ -6,6 +6,7 @@
 mod hidden;
 mod look_alike;
 
+use crate::limits::{TEXT_FOOTER_CHARS_MAX, TEXT_PREFIX_CHARS_MAX};
 pub use hidden::{HiddenCharacter, is_blank, problem_in, shown};
 
 crate::codes! {
@@ -150,6 +151,19 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// What keeps a text from standing before every other, in a sentence. An empty one is none.
+    pub fn problem_in_prefix(prefix: &str) -> Option<String> {
+        if prefix.contains(['\n', '\r']) {
+            return Some("The prefix has a line break.".to_owned());
+        }
+        problem_in_part("prefix", prefix, TEXT_PREFIX_CHARS_MAX)
+    }
+
+    /// What keeps a text from standing below every other, in a sentence. An empty one is none.
+    pub fn problem_in_footer(footer: &str) -> Option<String> {
+        problem_in_part("footer", footer, TEXT_FOOTER_CHARS_MAX)
+    }
+
     /// The whole text around a rendered body. Variables mean nothing in a frame.
     pub fn compose(&self, body: &str) -> String {
         let mut text = String::new();
@@ -163,6 +177,20 @@ impl Frame {
             text.push_str(footer);
         }
         text
+    }
+}
+
+fn problem_in_part(what: &str, text: &str, chars_max: usize) -> Option<String> {
+    if text.is_empty() {
+        None
+    } else if is_blank(text) {
+        Some(format!("The {what} is blank."))
+    } else if text.chars().count() > chars_max {
+        Some(format!("The {what} is longer than {chars_max} characters."))
+    } else if text.contains("{{") || text.contains("}}") {
+        Some(format!("The {what} takes no variables."))
+    } else {
+        problem_in(text).map(|problem| problem.to_string())
     }
 }
 

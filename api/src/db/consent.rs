@@ -81,7 +81,7 @@ pub struct Texted<'a> {
 pub async fn texted(txn: &Txn, ids: &Ids, texted: Texted<'_>, now: Instant) -> Result<()> {
     use subscriber::Column;
     let Texted { site_id, phone, receipt_id, occurred_at } = texted;
-    let at = ms(occurred_at.min(now));
+    let at = ms(Ord::min(occurred_at, now));
     let last = || Expr::col(Column::LastInboundAt);
     subscriber::Entity::update_many()
         .col_expr(Column::LastInboundAt, at.into())
@@ -213,7 +213,7 @@ async fn apply(
     let subscriber = find_subscriber(txn, word).await?;
     let opted_out = opt_out::Entity::find_by_id((word.site_id.0, word.phone.to_owned()));
     let is_out = opted_out.one(txn).await?.is_some();
-    let at = word.occurred_at.min(now);
+    let at = Ord::min(word.occurred_at, now);
     if is_moot(word, subscriber.as_ref(), is_out, at)? {
         return Ok(false);
     }
@@ -382,7 +382,7 @@ async fn change(
             change.suspected_opt_out_at = Set(known.suspicion().map(ms));
         }
         ConsentKind::Suspected if !is_withdrawn => {
-            change.suspected_opt_out_at = Set(row.suspected_opt_out_at.max(Some(ms(at))));
+            change.suspected_opt_out_at = Set(Ord::max(row.suspected_opt_out_at, Some(ms(at))));
         }
         ConsentKind::Cleared => change.suspected_opt_out_at = Set(None),
         ConsentKind::Unreachable => change.status = status_of(SubscriberStatus::Unreachable),
@@ -436,7 +436,7 @@ pub async fn given(
             occurred_at: subscriber.subscribed_at,
             receipt_id: None,
         };
-        entry(ids, &word, Some(subscriber.id.0), subscriber.subscribed_at.min(now), now)
+        entry(ids, &word, Some(subscriber.id.0), Ord::min(subscriber.subscribed_at, now), now)
     });
     consent_log::Entity::insert_many(entries).exec_without_returning(txn).await?;
     Ok(())

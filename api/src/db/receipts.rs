@@ -8,8 +8,10 @@ use super::{
     attempts::lock_messages,
     consent::{self, Verdict},
     counts::Deltas,
+    direct_texts, follow_ups,
     plans::{key, standing_of},
-    runs, subscribers,
+    runs,
+    touches::{self, Pair},
 };
 use crate::ports::Ids;
 use domain::{
@@ -20,13 +22,13 @@ use domain::{
 use entity::{
     attempt,
     convert::{instant, ms},
-    message, receipt,
+    direct_text, message, receipt,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SimpleExpr},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -115,6 +117,25 @@ pub struct Waiting {
     reference: Option<String>,
 }
 
+impl Waiting {
+    /// The attempt whose id is echoed.
+    fn attempt(&self) -> Option<Uuid> {
+        self.reference.as_deref()?.parse::<AttemptId>().ok().map(|id| id.0)
+    }
+
+    /// It, and what it proves, for another table than the messages'.
+    fn about_another(&self, standing: Standing) -> direct_texts::Evidence<'_> {
+        direct_texts::Evidence {
+            receipt: self.id,
+            connection: self.connection_id,
+            attempt: self.attempt(),
+            provider_id: self.provider_id.as_deref(),
+            code: self.code.as_deref(),
+            standing,
+        }
+    }
+}
+
 /// Whether a receipt waits.
 pub async fn has_waiting(connection: &impl ConnectionTrait) -> Result<bool> {
     let found = receipt::Entity::find().filter(in_state(PENDING)).limit(1).one(connection).await?;
@@ -182,10 +203,11 @@ pub async fn apply(
     let mut rows = lock_messages(txn, found.values().copied()).await?;
     let mut deltas = Deltas::default();
     let mut news = News::default();
+    let mut others = Vec::new();
     for (receipt, evidence) in receipts {
         let message_id = found.get(&receipt.id).copied();
         let Some(row) = message_id.and_then(|id| rows.get_mut(&id)) else {
-            settle(txn, receipt.id, PARKED, None, now).await?;
+            others.push(receipt.about_another(*evidence));
             continue;
         };
         let before = standing_of(row)?;
@@ -193,7 +215,7 @@ pub async fn apply(
         if after != before {
             deltas.moved(key(row, before), after);
         }
-        news.note(row, receipt, before);
+        news.note(row, receipt, now);
         news.verdicts.extend(Verdict::of_receipt(
             row,
             (before, *evidence, after),
@@ -207,13 +229,21 @@ pub async fn apply(
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
-    let of_verdicts = news.verdicts.iter().map(Verdict::subscriber_id);
-    subscribers::lock(txn, news.messaged.iter().copied().chain(of_verdicts)).await?;
-    subscribers::messaged(txn, &news.messaged, now).await?;
+    let messaged: Vec<Pair> = news.taken.iter().map(Pair::from).collect();
+    let touched = messaged.iter().map(|pair| pair.subscriber);
+    touches::lock(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
+    touches::accepted(txn, &messaged, now).await?;
+    follow_ups::begin(txn, ids, &news.taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     for campaign in &news.campaigns {
         runs::note(txn, *campaign, None, Some(now)).await?;
+    }
+    // What is about no message may be about a direct text.
+    let noted = direct_texts::note(txn, &others, now).await?;
+    for other in others {
+        let state = if noted.contains(&other.receipt) { APPLIED } else { PARKED };
+        settle(txn, other.receipt, state, None, now).await?;
     }
     Ok(())
 }
@@ -221,8 +251,8 @@ pub async fn apply(
 /// What receipts tell beside the message's state: an acceptance whose own answer was lost or is late.
 #[derive(Default)]
 struct News {
-    /// Subscribers whose message is now known to have been taken.
-    messaged: Vec<Uuid>,
+    /// Messages that are now known to have been taken, as they were before.
+    taken: Vec<message::Model>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
     /// What was said of numbers themselves.
@@ -232,9 +262,9 @@ struct News {
 }
 
 impl News {
-    fn note(&mut self, row: &message::Model, receipt: &Waiting, before: Standing) {
-        if matches!(before.state, MessageState::InFlight | MessageState::Unknown) {
-            self.messaged.push(row.subscriber_id);
+    fn note(&mut self, row: &message::Model, receipt: &Waiting, now: Instant) {
+        if row.accepted_at.is_none() {
+            self.taken.push(message::Model { accepted_at: Some(ms(now)), ..row.clone() });
             self.campaigns.insert(row.campaign_id);
         }
         if let (None, Some(provider_id)) = (&row.provider_id, &receipt.provider_id) {
@@ -248,11 +278,8 @@ async fn find_messages(
     txn: &Txn,
     receipts: impl Iterator<Item = &Waiting> + Clone,
 ) -> Result<HashMap<Uuid, Uuid>> {
-    let attempt_of = |receipt: &Waiting| -> Option<Uuid> {
-        receipt.reference.as_deref()?.parse::<AttemptId>().ok().map(|id| id.0)
-    };
     let attempts = attempt::Entity::find()
-        .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(attempt_of)))
+        .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(Waiting::attempt)))
         .all(txn)
         .await?;
     // An echo counts only on the connection the attempt went out on.
@@ -261,8 +288,7 @@ async fn find_messages(
     let by_provider = by_provider_id(txn, receipts.clone()).await?;
     let mut found = HashMap::new();
     for receipt in receipts {
-        let by_echo =
-            attempt_of(receipt).and_then(|id| by_attempt.get(&(receipt.connection_id, id)));
+        let by_echo = receipt.attempt().and_then(|id| by_attempt.get(&(receipt.connection_id, id)));
         let by_id = receipt
             .provider_id
             .as_ref()
@@ -308,6 +334,7 @@ fn merge(row: &mut message::Model, receipt: &Waiting, after: Standing, now: Inst
     row.updated_at = ms(now);
     // A receipt proves that the aggregator took the message, should its answer never come.
     row.accepted_at = row.accepted_at.or(Some(ms(now)));
+    row.reserved = 0;
     if row.provider_id.is_none() {
         row.provider_id.clone_from(&receipt.provider_id);
     }
@@ -326,6 +353,7 @@ async fn write(txn: &Txn, row: &message::Model) -> Result<()> {
         reason: Set(row.reason.clone()),
         updated_at: Set(row.updated_at),
         accepted_at: Set(row.accepted_at),
+        reserved: Set(row.reserved),
         provider_id: Set(row.provider_id.clone()),
         delivered_at: Set(row.delivered_at),
         aggregator_code: Set(row.aggregator_code.clone()),
@@ -380,19 +408,24 @@ pub async fn unpark(txn: &Txn, connection: ConnectionId, known: &[String]) -> Re
 
 /// Parked receipts whose message is known after all: its id was recorded while they were being parked.
 fn known_parked(limit: u64) -> Select<receipt::Entity> {
+    use {direct_text::Column as Direct, message::Column as Message};
+    let messages = (message::Entity, Message::ConnectionId, Message::ProviderId);
+    let direct_texts = (direct_text::Entity, Direct::ConnectionId, Direct::ProviderId);
+    let known = Condition::any().add(known_in(messages)).add(known_in(direct_texts));
+    receipt::Entity::find().filter(in_state(PARKED)).filter(known).limit(limit)
+}
+
+/// Whether a row of a table has the id at the aggregator that a receipt names.
+fn known_in<E: EntityTrait>((table, connection, id): (E, E::Column, E::Column)) -> SimpleExpr {
     let known = Query::select()
         .expr(Expr::val(1))
-        .from(message::Entity)
+        .from(table)
         .and_where(
-            Expr::col((message::Entity, message::Column::ConnectionId))
-                .equals((receipt::Entity, receipt::Column::ConnectionId)),
+            Expr::col((table, connection)).equals((receipt::Entity, receipt::Column::ConnectionId)),
         )
-        .and_where(
-            Expr::col((message::Entity, message::Column::ProviderId))
-                .equals((receipt::Entity, receipt::Column::ProviderId)),
-        )
+        .and_where(Expr::col((table, id)).equals((receipt::Entity, receipt::Column::ProviderId)))
         .to_owned();
-    receipt::Entity::find().filter(in_state(PARKED)).filter(Expr::exists(known)).limit(limit)
+    Expr::exists(known)
 }
 
 /// Whether a parked receipt's message is known after all.

@@ -18,12 +18,10 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, OnConflict},
 };
 use std::collections::{BTreeMap, HashSet};
-use uuid::Uuid;
 
 /// Which subscribers to keep.
 #[derive(Clone, Debug, Default)]
@@ -203,52 +201,4 @@ pub async fn opted_out(
         .all(connection)
         .await?;
     Ok(rows.into_iter().map(|row| row.phone).collect())
-}
-
-/// Locks subscribers, in order of id, to the end of the transaction.
-pub(super) async fn lock(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<()> {
-    let ids: Vec<Uuid> = ids.collect();
-    if txn.get_database_backend() == DbBackend::Postgres && !ids.is_empty() {
-        subscriber::Entity::find()
-            .select_only()
-            .column(subscriber::Column::Id)
-            .filter(subscriber::Column::Id.is_in(ids))
-            .order_by_asc(subscriber::Column::Id)
-            .lock_exclusive()
-            .into_tuple::<Uuid>()
-            .all(txn)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Statuses of several subscribers, by id.
-pub(super) async fn statuses(
-    connection: &impl ConnectionTrait,
-    ids: impl Iterator<Item = Uuid>,
-) -> Result<BTreeMap<Uuid, SubscriberStatus>> {
-    let rows = subscriber::Entity::find()
-        .filter(subscriber::Column::Id.is_in(ids))
-        .all(connection)
-        .await?;
-    let read = |row: subscriber::Model| Ok((row.id, convert::code("subscriber", &row.status)?));
-    rows.into_iter().map(read).collect()
-}
-
-/// Notes when messages were last accepted for several subscribers: what Smart Sending looks at.
-pub(super) async fn messaged(txn: &Txn, ids: &[Uuid], at: Instant) -> Result<()> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::LastMessagedAt, ms(at).into())
-        .filter(subscriber::Column::Id.is_in(ids.to_vec()))
-        .filter(
-            Expr::col(subscriber::Column::LastMessagedAt)
-                .is_null()
-                .or(Expr::col(subscriber::Column::LastMessagedAt).lt(ms(at))),
-        )
-        .exec(txn)
-        .await?;
-    Ok(())
 }

@@ -9,6 +9,7 @@
 //! **Invariant:** time's hand and a caller's are siblings: nothing here calls `service`.
 
 mod completer;
+mod direct_texts;
 mod dispatcher;
 mod driver;
 mod failing;
@@ -22,6 +23,7 @@ pub use driver::Driver;
 
 use crate::{
     db::{Db, events::Cause, runs},
+    direct::Direct,
     ports::{Aggregator, Bells, Clock, Hints, Ids, Task},
 };
 use dispatcher::Dispatcher;
@@ -30,12 +32,18 @@ use std::{sync::Arc, time::Duration};
 
 /// A failure of an activation: it is logged, and the next one looks again.
 #[derive(Debug, thiserror::Error)]
-#[error("the engine could not do what was due")]
-pub struct Fault(#[from] crate::db::Error);
+pub enum Fault {
+    /// The database did not do what was asked.
+    #[error("the engine could not do what was due")]
+    Db(#[from] crate::db::Error),
+    /// A message's text cannot be made again as it was planned: the ledger holds what composing refuses.
+    #[error("the text of a message cannot be made again as it was planned")]
+    Text,
+}
 
 impl From<sea_orm::DbErr> for Fault {
     fn from(source: sea_orm::DbErr) -> Self {
-        Self(source.into())
+        Self::Db(source.into())
     }
 }
 
@@ -103,6 +111,7 @@ pub struct Engine {
     aggregator: Arc<dyn Aggregator>,
     settings: Settings,
     dispatcher: Dispatcher,
+    direct: Direct,
 }
 
 impl Engine {
@@ -113,11 +122,11 @@ impl Engine {
         ids: Arc<Ids>,
         bells: Bells,
         hints: Hints,
-        aggregator: Arc<dyn Aggregator>,
+        direct: Direct,
         settings: Settings,
     ) -> Self {
-        let dispatcher = Dispatcher::default();
-        Self { db, clock, ids, bells, hints, aggregator, settings, dispatcher }
+        let (dispatcher, aggregator) = (Dispatcher::default(), direct.aggregator());
+        Self { db, clock, ids, bells, hints, aggregator, settings, dispatcher, direct }
     }
 
     /// Lets one reconciler look once.
@@ -126,6 +135,7 @@ impl Engine {
             Task::Scheduler => self.activate_scheduler().await,
             Task::Planner => self.activate_planner().await,
             Task::Dispatcher => self.activate_dispatcher().await,
+            Task::DirectTexts => self.activate_direct_texts().await,
             Task::Receipts => self.activate_receipts().await,
             Task::Completer => self.activate_completer().await,
             Task::Recovery => self.activate_recovery().await,

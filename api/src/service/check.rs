@@ -9,6 +9,7 @@ use domain::{
         SEGMENTS_MAX, STEPS_MAX, TAG_CHARS_MAX, TAGS_MAX, URL_CHARS_MAX,
     },
     refusal::{CampaignError, Refusal},
+    template::Template,
     text,
 };
 
@@ -112,6 +113,34 @@ pub(super) fn tag_problem(tag: &str) -> Option<String> {
     }
 }
 
+/// What keeps a step's text from being saved, whoever its variables are filled for.
+pub(super) fn body_problem(body: &str) -> Option<(CampaignError, String)> {
+    use CampaignError::{Blank, Invalid, TooLong};
+    if text::is_blank(body) {
+        return Some((Blank, "The text is blank.".to_owned()));
+    }
+    if body.chars().count() > BODY_CHARS_MAX {
+        return Some((TooLong, format!("The text is longer than {BODY_CHARS_MAX} characters.")));
+    }
+    if let Some(hidden) = text::problem_in(body) {
+        return Some((Invalid, hidden.to_string()));
+    }
+    let template = match Template::parse(body) {
+        Ok(template) => template,
+        Err(problem) => {
+            let place = problem.position.saturating_add(1);
+            return Some((Invalid, format!("{problem} See character {place}.")));
+        }
+    };
+    // Without any value, only fallbacks are left.
+    if template.render(|_| None).is_ok_and(|text| text::is_blank(&text)) {
+        return Some((Blank, "The text is blank where its variables have no value.".to_owned()));
+    }
+    // Its variables can only add to it.
+    (text::measure(&template.literal()).segments > SEGMENTS_MAX)
+        .then(|| (TooLong, format!("The text takes more than {SEGMENTS_MAX} segments.")))
+}
+
 /// The codes of campaign commands.
 pub(super) const CAMPAIGN: Codes<CampaignError> = Codes {
     invalid: CampaignError::Invalid,
@@ -160,19 +189,8 @@ impl Problems<CampaignError> {
     }
 
     fn body(&mut self, path: &str, body: &str) {
-        if text::is_blank(body) {
-            self.add(CampaignError::Blank, path, "The text is blank.");
-        } else if body.chars().count() > BODY_CHARS_MAX {
-            let message = format!("The text is longer than {BODY_CHARS_MAX} characters.");
-            self.add(CampaignError::TooLong, path, message);
-        } else if body.contains('\0') {
-            self.add(CampaignError::Invalid, path, "The text has a NUL character.");
-        } else if body.contains("{{") {
-            let message = "The text has a variable, and no subscriber field fills variables.";
-            self.add(CampaignError::Invalid, path, message);
-        } else if text::measure(body).segments > SEGMENTS_MAX {
-            let message = format!("The text takes more than {SEGMENTS_MAX} segments.");
-            self.add(CampaignError::TooLong, path, message);
+        if let Some((code, message)) = body_problem(body) {
+            self.add(code, path, message);
         }
     }
 

@@ -119,6 +119,21 @@ fn hidden_characters_have_no_place() {
     assert_eq!(wide, "The text has a character that cannot be seen, U+200B, at character 1.");
 }
 
+#[test]
+fn a_frame_is_checked() {
+    let (prefix, footer) = (Frame::problem_in_prefix, Frame::problem_in_footer);
+    for fine in ["", "Acme", "Café & Söhne €", &"x".repeat(40)] {
+        assert_eq!((prefix(fine), footer(fine)), (None, None), "{fine}");
+    }
+    assert_eq!(footer("Msg rates apply.\nReply STOP to opt out"), None);
+    for bad in [" ", "a\nb", "a\u{200b}", "{{ a }}", &"x".repeat(41)] {
+        assert!(prefix(bad).is_some_and(|told| told.ends_with('.')), "{bad:?}");
+    }
+    for bad in ["\n", "a\tb", "}}", &"x".repeat(161)] {
+        assert!(footer(bad).is_some_and(|told| told.ends_with('.')), "{bad:?}");
+    }
+}
+
 /// The alphabet in the order of its codes, 0 to 127, without the escape.
 const ALPHABET: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 

@@ -6,7 +6,10 @@ use crate::{
         enums::{CampaignStatus, MessageStepCondition, PassedTimePolicy},
         scalars::{DateTime, Duration, LocalDateTime, Url},
     },
-    service::{Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling},
+    service::{
+        Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling,
+        TestSending,
+    },
 };
 use async_graphql::{ID, InputObject, MaybeUndefined, OneofObject};
 use domain::{
@@ -269,4 +272,25 @@ impl From<CampaignDuplicateInput> for Duplication {
 pub(crate) struct CampaignDeleteInput {
     /// Refuse with `STALE_REVISION` unless the campaign is at this revision.
     pub(in crate::graphql) expected_revision: Option<i32>,
+}
+
+/// A test to send.
+#[derive(Clone, InputObject)]
+pub(crate) struct CampaignSendTestInput {
+    /// The step.
+    step_id: ID,
+    /// Where to, in E.164. At most 5.
+    phone_numbers: Vec<String>,
+    /// Makes a retry safe.
+    idempotency_key: Option<String>,
+}
+
+impl From<CampaignSendTestInput> for TestSending {
+    fn from(input: CampaignSendTestInput) -> Self {
+        Self {
+            step_id: id(&input.step_id),
+            phone_numbers: input.phone_numbers,
+            idempotency_key: input.idempotency_key,
+        }
+    }
 }

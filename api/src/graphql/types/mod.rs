@@ -17,6 +17,7 @@ mod schedule;
 mod site;
 mod step;
 mod subscriber;
+mod test_text;
 mod user_error;
 mod viewer;
 
@@ -29,13 +30,14 @@ pub(super) use self::{
     },
     consent::ConsentEntry,
     event::{CampaignChange, CampaignEvent},
-    message::Message,
+    message::{Message, MessageReason},
     node::Node,
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
-        CampaignReschedulePayload, CampaignUpdatePayload, SubscriberClearPossibleOptOutPayload,
-        SubscriberUnsubscribePayload, SubscribersUpsertPayload,
+        CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
+        SubscriberClearPossibleOptOutPayload, SubscriberUnsubscribePayload,
+        SubscribersUpsertPayload,
     },
     preview::MessagePreview,
     progress::{CampaignProgress, MessageCounts},
@@ -43,6 +45,7 @@ pub(super) use self::{
     site::Site,
     step::MessageStep,
     subscriber::Subscriber,
+    test_text::TestText,
     user_error::{AudienceUserError, CampaignUserError, SubscriberUserError, UserError},
     viewer::{ApiKey, Viewer},
 };

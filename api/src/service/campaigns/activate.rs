@@ -86,10 +86,12 @@ impl Service {
     ) -> Result<Outcome<(Site, Schedule), CampaignError>, Fault> {
         let Some(site) = sites::find(txn, campaign.site_id).await? else { return Ok(not_found()) };
         let mut refusals = Vec::new();
-        if revisions::steps(txn, campaign.revision_id).await?.is_empty() {
+        let steps = revisions::steps(txn, campaign.revision_id).await?;
+        if steps.is_empty() {
             let message = "The campaign has no message to send.";
             refusals.push(Refusal::at(CampaignError::NoSteps, "id", message));
         }
+        refusals.extend(self.content_problems(txn, &steps, &site).await?);
         if revisions::targeting(txn, campaign.revision_id).await?.included.is_empty() {
             let message = "The campaign has no audience.";
             refusals.push(Refusal::at(CampaignError::NoAudience, "id", message));
@@ -152,6 +154,11 @@ impl Service {
             Ok(schedule) => schedule,
             Err(problem) => return Ok(Err(vec![schedule_refusal(problem)])),
         };
+        let steps = revisions::steps(&txn, campaign.revision_id).await?;
+        let problems = self.content_problems(&txn, &steps, &site).await?;
+        if !problems.is_empty() {
+            return Ok(Err(problems));
+        }
         let revision_id = self.copy_revision(&txn, &campaign, now).await?;
         let moved = Campaign { revision_id, ..campaign.clone() };
         self.freeze(&txn, &moved, &site, &schedule, now).await?;
@@ -194,7 +201,7 @@ fn raced<T>() -> Outcome<T, CampaignError> {
 }
 
 /// What keeps the site from sending, as a refusal.
-fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
+pub(super) fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
     let code = match reason {
         StatusReason::SiteInactive => CampaignError::SiteInactive,
         StatusReason::SmsPlanMissing => CampaignError::SmsPlanMissing,
