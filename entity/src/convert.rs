@@ -140,6 +140,7 @@ pub fn site(row: site::Model) -> Result<Site, Corrupt> {
             window_s: row.smart_sending_window_s,
         },
         frame: Frame { prefix: row.text_prefix, footer: row.text_footer },
+        help_reply: row.help_reply,
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),
         name: row.name,

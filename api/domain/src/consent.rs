@@ -12,7 +12,7 @@ mod words;
 
 pub use words::{Heard, hear};
 
-use crate::{Instant, text};
+use crate::{Instant, limits::HELP_REPLY_SEGMENTS_MAX, text};
 
 crate::codes! {
     /// Kinds of entry in the log of consent.
@@ -118,6 +118,22 @@ pub fn verdict_of(code: &str) -> Option<ConsentKind> {
         "OptedOut" => Some(ConsentKind::OptedOut),
         "InvalidNumber" | "Landline" | "UnknownSubscriber" => Some(ConsentKind::Unreachable),
         _ => None,
+    }
+}
+
+/// What keeps a text from being a site's own answer to HELP, in a sentence. An empty one is none.
+pub fn problem_in_help_reply(reply: &str) -> Option<String> {
+    if reply.is_empty() {
+        None
+    } else if text::is_blank(reply) {
+        Some("The answer to HELP is blank.".to_owned())
+    } else if reply.contains("{{") || reply.contains("}}") {
+        Some("The answer to HELP takes no variables.".to_owned())
+    } else if text::measure(reply).segments > HELP_REPLY_SEGMENTS_MAX {
+        let most = HELP_REPLY_SEGMENTS_MAX;
+        Some(format!("The answer to HELP is longer than {most} segments."))
+    } else {
+        text::problem_in(reply).map(|problem| problem.to_string())
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Settings {
     pub text_prefix: Option<String>,
     /// What stands below every text; an empty one takes it away.
     pub text_footer: Option<String>,
+    /// The answer to HELP; an empty one takes the site's own away.
+    pub help_reply: Option<String>,
 }
 
 /// One site of those given.
@@ -105,6 +107,7 @@ pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
         smart_sending_window_s: Set(site.smart_sending.window_s),
         text_prefix: Set(site.frame.prefix.clone()),
         text_footer: Set(site.frame.footer.clone()),
+        help_reply: Set(site.help_reply.clone()),
         created_at: Set(ms(site.created_at)),
         updated_at: Set(ms(site.updated_at)),
         ..Default::default()
@@ -144,6 +147,7 @@ pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> 
         smart_sending_window_s: set(smart.map(|smart| smart.window_s)),
         text_prefix: set(settings.text_prefix.map(kept)),
         text_footer: set(settings.text_footer.map(kept)),
+        help_reply: set(settings.help_reply.map(kept)),
         updated_at: Set(ms(now)),
         ..Default::default()
     }

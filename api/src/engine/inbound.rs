@@ -6,16 +6,22 @@
 //! never keep each other talking.
 
 use super::{Activity, Engine, Fault};
-use crate::db::{
-    Txn,
-    consent::{self, Word},
-    receipts::{self, Waiting},
+use crate::{
+    db::{
+        Txn,
+        consent::{self, Word},
+        direct_texts::{self, NewDirectText},
+        receipts::{self, Waiting},
+        sites,
+    },
+    ports::Task,
 };
 use chrono::TimeDelta;
 use domain::{
     Instant,
     consent::{ConsentKind, ConsentSource, Heard, hear},
-    id::ReceiptId,
+    direct::DirectKind,
+    id::{ReceiptId, SiteId},
     phone::PhoneNumber,
 };
 
@@ -39,6 +45,7 @@ impl Engine {
             receipts::ignore(&txn, text.id, now).await?;
         }
         txn.commit().await?;
+        self.bells.ring(Task::DirectTexts);
         Ok(Activity::done(1))
     }
 
@@ -74,6 +81,9 @@ impl Engine {
                 receipt_id: Some(receipt_id),
             };
             consent::enter(txn, &self.ids, &word, now).await?;
+            if kind == ConsentKind::Help {
+                self.answer_help(txn, site_id, phone, now).await?;
+            }
         }
         let texted = consent::Texted {
             site_id,
@@ -82,6 +92,28 @@ impl Engine {
             occurred_at: text.occurred_at,
         };
         consent::texted(txn, &self.ids, texted, now).await?;
+        Ok(())
+    }
+    /// Queues the answer to HELP, for whoever asks: also who has opted out, or was never a subscriber. It is
+    /// no marketing, so neither quiet hours nor Smart Sending hold it, and it costs no trial anything.
+    async fn answer_help(
+        &self,
+        txn: &Txn,
+        site_id: SiteId,
+        phone: &PhoneNumber,
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let Some(site) = sites::find(txn, site_id).await? else { return Ok(()) };
+        let answer = NewDirectText {
+            site_id,
+            kind: DirectKind::HelpReply,
+            of: None,
+            phone: phone.clone(),
+            text: site.answer_to_help(),
+            media_url: None,
+            charged: 0,
+        };
+        direct_texts::queue(txn, &self.ids, answer, now).await?;
         Ok(())
     }
 }

@@ -307,6 +307,7 @@ fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
         rule_packs: RulePacks::ALL,
         smart_sending: SmartSending { is_enabled: true, window_s: SMART_SENDING_WINDOW_S },
         frame: Frame::default(),
+        help_reply: None,
         created_at: now,
         updated_at: now,
     }

@@ -205,3 +205,14 @@ fn an_answer_to_help_is_one_segment() {
         assert_eq!(text::measure(&reply).segments, 1, "{reply}");
     }
 }
+
+#[test]
+fn a_site_may_answer_in_its_own_words() {
+    for good in ["", "Acme: call 1-800-555-0100. Reply STOP to opt out.", &"a".repeat(306)] {
+        assert_eq!(problem_in_help_reply(good), None, "{good}");
+    }
+    for bad in [" ", "\u{200b}", "Hi {{first_name}}", "a\u{7}b", &"a".repeat(307)] {
+        let problem = problem_in_help_reply(bad).unwrap();
+        assert!(problem.ends_with('.'), "{problem}");
+    }
+}
