@@ -293,3 +293,6 @@ impl<'a> Judge<'a> {
 
 /// Messages this old no longer count for any cap: how far back [`Facts::recent`] must reach.
 pub const CAP_WINDOW_MAX: TimeDelta = TimeDelta::hours(24);
+
+#[cfg(test)]
+mod tests;

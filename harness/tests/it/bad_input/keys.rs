@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused};
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, RESCHEDULE, Rows, UPDATE, UPSERT, at,
-    caller, done, draft, draft_input, key, now, payload, post, problems, sites, world,
+    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, RESCHEDULE, Rows, UNSUBSCRIBE,
+    UPDATE, UPSERT, at, caller, done, draft, draft_input, key, now, payload, post, problems, sites,
+    world,
 };
 
 /// Changes the row of the key that `token` opens with.
@@ -77,6 +78,7 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
     let draft = draft_input(world);
     let rules = json!({ "input": { "name": "New", "rules": {} } });
     let rows = json!({ "input": { "subscribers": [{ "phoneNumber": "+14155550100" }] } });
+    let nobody = json!({ "id": "sub_0190a5b20000700080000000000000ff" });
     vec![
         ("campaignCreate", CREATE, json!({ "input": draft })),
         ("campaignUpdate", UPDATE, with(json!({ "name": "Other" }))),
@@ -87,6 +89,8 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
         ("campaignDelete", DELETE, with(json!({}))),
         ("audienceCreate", AUDIENCE, rules),
         ("subscribersUpsert", UPSERT, rows),
+        ("subscriberUnsubscribe", UNSUBSCRIBE, nobody.clone()),
+        ("subscriberClearPossibleOptOut", CLEAR, nobody),
     ]
 }
 
