@@ -139,6 +139,7 @@ pub fn site(row: site::Model) -> Result<Site, Corrupt> {
             is_enabled: row.smart_sending_enabled,
             window_s: row.smart_sending_window_s,
         },
+        countries: rules::countries(row.countries.as_deref())?,
         frame: Frame { prefix: row.text_prefix, footer: row.text_footer },
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),

@@ -1,7 +1,7 @@
 //! A site: the owner of subscribers, audiences and campaigns, and what keeps it from sending.
 
 use crate::{
-    Instant, id::SiteId, reason::StatusReason, rule_pack::RulePacks, text::Frame, zone::Zone,
+    Instant, id::SiteId, place::Countries, reason::StatusReason, rule_pack::RulePacks, text::Frame, zone::Zone,
 };
 use chrono::NaiveTime;
 
@@ -142,6 +142,8 @@ pub struct Site {
     pub rule_packs: RulePacks,
     /// How often one subscriber may be texted.
     pub smart_sending: SmartSending,
+    /// The countries whose numbers are texted.
+    pub countries: Countries,
     /// What stands around every text.
     pub frame: Frame,
     /// When it was made.

@@ -17,6 +17,7 @@ use domain::{
     id::{ConnectionId, SiteId},
     limits::NAME_CHARS_MAX,
     phone::PhoneNumber,
+    place::Countries,
     rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
     text::Frame,
@@ -114,6 +115,9 @@ pub(super) struct SiteFlags {
     /// What stands below every text, such as how to opt out; empty takes it away.
     #[arg(long, value_parser = footer)]
     text_footer: Option<String>,
+    /// The countries whose numbers are texted, such as US,CA; empty for every one.
+    #[arg(long)]
+    countries: Option<Countries>,
 }
 
 #[derive(Subcommand)]
@@ -375,6 +379,7 @@ impl SiteFlags {
                 .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
             text_prefix: self.text_prefix,
             text_footer: self.text_footer,
+            countries: self.countries,
         }
     }
 }

@@ -17,7 +17,7 @@ use domain::{
     limits::SEGMENTS_MAX,
     message::MessageState,
     phone::PhoneNumber,
-    place::Place,
+    place::{self, Place},
     reason::MessageReason,
     schedule::Due,
     subscriber::SubscriberStatus,
@@ -236,7 +236,7 @@ impl<'a> Bench<'a> {
         };
         let facts = Facts {
             consent: consent(&prospect.row, prospect.has_opted_out)?,
-            unfit: unfit(prospect, &texts, due),
+            unfit: unfit(binding, prospect, &texts, due),
             previous: None,
             zones: place.zones,
             region: place.region,
@@ -260,13 +260,21 @@ impl<'a> Bench<'a> {
 }
 
 /// What rules a prospect out for good, the first reason that applies.
-fn unfit(prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> {
+fn unfit(
+    binding: &Binding,
+    prospect: &Prospect,
+    texts: &Texts,
+    due: Due,
+) -> Option<MessageReason> {
+    let country = place::region_of_phone(&prospect.row.phone);
     if PhoneNumber::parse(&prospect.row.phone).is_err() {
         Some(MessageReason::InvalidPhoneNumber)
     } else if prospect.is_excluded {
         Some(MessageReason::Excluded)
     } else if prospect.was_reached {
         Some(MessageReason::AlreadyReached)
+    } else if !binding.site.countries.serve(country) {
+        Some(MessageReason::CountryNotServed)
     } else if texts.segments.is_none() {
         Some(MessageReason::VariableMissing)
     } else if due == Due::Passed {

@@ -74,6 +74,11 @@ impl Site {
         SmartSending { is_enabled: cap.is_enabled, window: Duration::of_seconds(cap.window_s) }
     }
 
+    /// The countries whose numbers are texted, by their ISO 3166-1 codes. Empty for every one.
+    fn countries(&self) -> Vec<&str> {
+        self.0.countries.codes().collect()
+    }
+
     /// What stands before every text, followed by a colon. It counts as part of the text.
     fn text_prefix(&self) -> Option<&str> {
         self.0.frame.prefix.as_deref()
