@@ -6,13 +6,14 @@ use crate::{
     aggregators::{Generic, Unusable},
     config::{Config, ConfigError},
     db::{self, Db},
-    engine::{self, Driver, Engine},
+    direct::{self, Direct},
+    engine::{self, Driver, Engine, Outside},
     graphql, hex,
     http::{
         self,
         graphql::{Options, Track},
     },
-    ports::{Aggregator, Bells, Clock, Hints, Ids, Outside},
+    ports::{Aggregator, Bells, Clock, Hints, Ids},
     service::{Fault, Service},
     status_pages::{self, Statuspage},
 };
@@ -145,6 +146,18 @@ impl Settings {
             shutdown_grace: config.server.shutdown_grace,
         }
     }
+
+    /// How texts outside the ledger are handed over: as messages are.
+    fn direct(&self) -> direct::Settings {
+        let engine = &self.engine;
+        direct::Settings {
+            lease: engine.lease,
+            submit_timeout: engine.submit_timeout,
+            dispatch_grace: engine.dispatch_grace,
+            public_url: engine.public_url.clone(),
+            node: engine.node.clone(),
+        }
+    }
 }
 
 /// The process: a service, its engine, and what answers over HTTP.
@@ -164,15 +177,23 @@ impl App {
         let aggregator: Arc<dyn Aggregator> = Arc::new(Generic::new()?);
         let ids = Arc::new(Ids::new(Arc::clone(&clock)));
         let (bells, hints) = (Bells::default(), Hints::default());
+        let direct = Direct::new(
+            db.clone(),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            bells.clone(),
+            aggregator,
+            settings.direct(),
+        );
         let service = Service::new(
             db.clone(),
             Arc::clone(&clock),
             Arc::clone(&ids),
             bells.clone(),
             hints.clone(),
-            Arc::clone(&aggregator),
+            direct.clone(),
         );
-        let outside = Outside { aggregator, status_pages: Arc::new(Statuspage::new()?) };
+        let outside = Outside { direct, status_pages: Arc::new(Statuspage::new()?) };
         let engine = Engine::new(db, clock, ids, bells, hints, outside, settings.engine.clone());
         let shutdown = watch::Sender::new(false);
         let options =

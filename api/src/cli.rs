@@ -26,7 +26,7 @@ enum Command {
     /// Run the service.
     Serve(Source),
     /// Set the service up; every command can be repeated and prints the id.
-    Admin(admin::Admin),
+    Admin(Box<admin::Admin>),
     /// Print the GraphQL schema.
     Schema,
     /// Print the configuration.

@@ -9,6 +9,7 @@ pub mod causes;
 pub mod cli;
 pub mod config;
 pub mod db;
+pub mod direct;
 pub mod engine;
 pub mod graphql;
 mod hex;

@@ -240,15 +240,6 @@ pub trait StatusPages: Send + Sync + Debug + 'static {
     async fn fetch(&self, url: &str, etag: Option<&str>) -> Fetched;
 }
 
-/// What the engine reaches the outside through.
-#[derive(Clone, Debug)]
-pub struct Outside {
-    /// The contract that messages are handed over in.
-    pub aggregator: Arc<dyn Aggregator>,
-    /// The reader of status pages.
-    pub status_pages: Arc<dyn StatusPages>,
-}
-
 /// The reconcilers that can be rung, one bell each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -258,6 +249,8 @@ pub enum Task {
     Planner,
     /// Hands messages over.
     Dispatcher,
+    /// Hands over texts outside the ledger.
+    DirectTexts,
     /// Applies receipts.
     Receipts,
     /// Moves campaigns on when their messages have.
@@ -272,10 +265,11 @@ pub enum Task {
 
 impl Task {
     /// Every task, in the order a campaign meets them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Scheduler,
         Self::Planner,
         Self::Dispatcher,
+        Self::DirectTexts,
         Self::Receipts,
         Self::Completer,
         Self::Recovery,
@@ -289,6 +283,7 @@ impl Task {
             Self::Scheduler => "scheduler",
             Self::Planner => "planner",
             Self::Dispatcher => "dispatcher",
+            Self::DirectTexts => "direct_texts",
             Self::Receipts => "receipts",
             Self::Completer => "completer",
             Self::Recovery => "recovery",
@@ -304,12 +299,22 @@ pub struct Bells(Arc<[Notify; Task::ALL.len()]>);
 
 impl Bells {
     fn of(&self, task: Task) -> &Notify {
-        let [scheduler, planner, dispatcher, receipts, completer, recovery, silence, status_pages] =
-            &*self.0;
+        let [
+            scheduler,
+            planner,
+            dispatcher,
+            direct_texts,
+            receipts,
+            completer,
+            recovery,
+            silence,
+            status_pages,
+        ] = &*self.0;
         match task {
             Task::Scheduler => scheduler,
             Task::Planner => planner,
             Task::Dispatcher => dispatcher,
+            Task::DirectTexts => direct_texts,
             Task::Receipts => receipts,
             Task::Completer => completer,
             Task::Recovery => recovery,

@@ -44,6 +44,8 @@ pub struct Model {
     pub smart_sending_enabled: bool,
     /// Smart sending window, in seconds.
     pub smart_sending_window_s: i64,
+    /// When its processing begins, in ms.
+    pub launches_at: Option<i64>,
     /// The site's IANA time zone at activation.
     pub site_time_zone: Option<String>,
     /// A policy code for zones already past.

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a row that this version cannot read is a fault that names its table, never a guess.
 
+pub mod rules;
+
 use crate::{audience, campaign, campaign_revision, campaign_step, event, site, subscriber};
 use domain::{
     Instant,
@@ -13,9 +15,11 @@ use domain::{
     schedule::Schedule,
     site::{QuietHours, SegmentPrice, Site, SmartSending, TrialAllowance},
     subscriber::Subscriber,
+    text::Frame,
     zone::InvalidZone,
 };
 use sea_orm::prelude::{ChronoDateTime, ChronoTime, DateTimeUtc, Json};
+use std::collections::BTreeMap;
 
 /// A stored value that cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +81,15 @@ fn time(table: &'static str, column: &'static str, text: &str) -> Result<ChronoT
     ChronoTime::parse_from_str(text, TIME_FORMAT).map_err(|_parse| Corrupt::Value { table, column })
 }
 
+/// Reads a window of quiet hours of `table`, kept in `quiet_hours_start` and `quiet_hours_end`. It is
+/// switched on; whether it applies is another column's business.
+pub fn quiet_hours(table: &'static str, start: &str, end: &str) -> Result<QuietHours, Corrupt> {
+    const END: &str = "quiet_hours_end";
+    let start = time(table, "quiet_hours_start", start)?;
+    let zero_width = |_zero_width| Corrupt::Value { table, column: END };
+    QuietHours::new(start, time(table, END, end)?).map_err(zero_width)
+}
+
 /// Reads a code of `table`.
 pub fn code<T: std::str::FromStr<Err = UnknownCode>>(
     table: &'static str,
@@ -119,16 +132,14 @@ pub fn site(row: site::Model) -> Result<Site, Corrupt> {
             ends_at: row.trial_ends_at.map(instant),
         },
         price: price.map(|(amount, currency_code)| SegmentPrice { amount, currency_code }),
-        quiet_hours: QuietHours {
-            is_enabled: row.quiet_hours_enabled,
-            start: time(TABLE, "quiet_hours_start", &row.quiet_hours_start)?,
-            end: time(TABLE, "quiet_hours_end", &row.quiet_hours_end)?,
-        },
-        has_rule_packs: row.has_rule_packs,
+        quiet_hours: quiet_hours(TABLE, &row.quiet_hours_start, &row.quiet_hours_end)?
+            .switched(row.quiet_hours_enabled),
+        rule_packs: rules::rule_packs(TABLE, row.rule_packs.as_deref(), row.has_rule_packs)?,
         smart_sending: SmartSending {
             is_enabled: row.smart_sending_enabled,
             window_s: row.smart_sending_window_s,
         },
+        frame: Frame { prefix: row.text_prefix, footer: row.text_footer },
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),
         name: row.name,
@@ -198,6 +209,27 @@ pub fn rules_json(rules: &AudienceRules) -> Json {
     )
 }
 
+/// Values of variables by name, from their JSON: a flat object of texts. No JSON is no values.
+pub fn values(
+    table: &'static str,
+    column: &'static str,
+    json: Option<&Json>,
+) -> Result<BTreeMap<String, String>, Corrupt> {
+    let corrupt = || Corrupt::Value { table, column };
+    let Some(json) = json.filter(|json| !json.is_null()) else { return Ok(BTreeMap::new()) };
+    let pairs = json.as_object().ok_or_else(corrupt)?.iter();
+    let read = |(name, value): (&String, &Json)| {
+        Ok((name.clone(), value.as_str().ok_or_else(corrupt)?.to_owned()))
+    };
+    pairs.map(read).collect()
+}
+
+/// Values of variables by name, as JSON.
+pub fn values_json(values: &BTreeMap<String, String>) -> Json {
+    let pairs = values.iter().map(|(name, value)| (name.clone(), Json::from(value.as_str())));
+    Json::Object(pairs.collect())
+}
+
 /// A campaign with the revision in force.
 pub fn campaign(
     row: campaign::Model,
@@ -214,6 +246,7 @@ pub fn campaign(
         revision: row.revision,
         revision_id: row.revision_id.into(),
         uses_smart_sending: revision.uses_smart_sending,
+        paused_at: row.paused_at.map(instant),
         schedule: schedule(revision)?,
         duplicated_from: row.duplicated_from.map(Into::into),
         excludes_reached: row.excludes_reached,
@@ -237,6 +270,8 @@ pub fn schedule(row: &campaign_revision::Model) -> Result<Option<Schedule>, Corr
         mode: code(TABLE, mode)?,
         local_date_time: local.transpose()?,
         zone: row.time_zone.as_deref().map(|text| zone(TABLE, text)).transpose()?,
+        if_passed: code_opt(TABLE, row.if_passed.as_deref())?,
+        launches_at: instant(row.launches_at.unwrap_or(starts_at)),
         starts_at: instant(starts_at),
         ends_at: instant(ends_at),
         send_by: row.send_by.map(instant),
@@ -253,6 +288,7 @@ pub fn step(row: campaign_step::Model) -> Result<Step, Corrupt> {
         body: row.body,
         media_url: row.media_url,
         delay_s: row.delay_s,
+        condition: code("campaign_step", &row.condition)?,
     })
 }
 

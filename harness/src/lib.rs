@@ -8,6 +8,7 @@
 //! - [`client`] a caller of the GraphQL API
 //! - [`dev`] the development world, and [`watch`], which follows a campaign in it
 //! - [`runner`] plays a story in a world and tells it as a timeline
+//! - [`source_rules`] the rules of the source, which scenarios prove
 //! - [`timeline`] what happened, in words that are the same every time
 //!
 //! **Invariant:** nothing here prints a whole phone number, a text or a token.
@@ -21,6 +22,7 @@ pub mod dice;
 pub mod privacy;
 pub mod runner;
 pub mod scenario;
+pub mod source_rules;
 pub mod timeline;
 pub mod watch;
 pub mod world;

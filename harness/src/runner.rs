@@ -7,9 +7,13 @@
 //! **Invariant:** everything is observed from outside: by the API, its events and the aggregator.
 //! **Invariant:** a scenario's timeline is the same every time and on every database.
 
+mod asks;
 mod calls;
 mod changes;
+mod expected;
+mod fields;
 mod files;
+mod moves;
 mod story;
 mod verdict;
 

@@ -2,12 +2,15 @@
 //!
 //! The file says who is there (`site`, `subscribers`, `audiences`), what callers do (`campaign`,
 //! `steps`), how the aggregator behaves (`defaults`, `rules`, `windows`, `receipt_faults`,
-//! `inbound`) and how it must end (`expect`). Every field has a default; what is not known is an
-//! error that names the field and the line.
+//! `inbound`), how it must end (`expect`) and which rules of the source that proves (`proves`).
+//! Every field has a default; what is not known is an error that names the field and the line.
 //!
 //! **Invariant:** a [`Scenario`] that was read is valid: its references resolve, its phones are
 //! phones and are told apart, and it asks for nothing that this version cannot do.
 
+mod cast;
+mod expect;
+mod forms;
 mod script;
 mod status_page;
 mod story;
@@ -23,6 +26,13 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 
+pub use cast::{
+    Audience, Campaign, Clock, Condition, Engine, IfPassed, MessageStep, Provider, QuietHours,
+    Schedule, SeedSubscriber, Site, SiteChange, SiteStatus, SmsPlan, SubscriberTime, Subscribers,
+    Trial,
+};
+pub use expect::{CancelAnswer, Expect, Fields, HandedOver, Recipient};
+pub use forms::{Code, Moment, OneOrMany, OrNone, RuleCode, Switch};
 pub use script::{
     Accept, Defaults, Delay, Duplicate, Forged, ForgedFor, ForgedSignature, Inbound, Latency,
     PercentOnly, ReceiptFaults, ReceiptStatus, ReceiptStep, Reorder, Respond, Rule, Script,
@@ -30,9 +40,8 @@ pub use script::{
 };
 pub use status_page::{ComponentStatus, PageIndicator, StatusNotice};
 pub use story::{
-    Activate, Audience, Campaign, CampaignStatusName, Cancel, Clock, Command, Create, Duplicated,
-    Engine, Expect, MessageStep, Provider, Query, QuietHours, Schedule, SeedSubscriber, Site,
-    SiteChange, SiteStatus, SmsPlan, Step, Subscribers, Until, Update, WhenReached,
+    Activate, CampaignStatusName, Cancel, Command, Create, Details, Duplicated, Estimate, Explain,
+    Query, Reschedule, SendTest, Step, Unsubscribe, Until, Update, WhenReached,
 };
 pub use validate::{Problem, is_phone};
 pub(crate) use values::text;
@@ -52,8 +61,10 @@ pub struct Scenario {
     pub scenario: u32,
     /// A short name, for instance `happy-path`. By default the file's.
     pub name: String,
-    /// Why this scenario exists, and which rules of the source it shows.
+    /// Why this scenario exists.
     pub about: String,
+    /// The rules of the source that it proves: those that an entry of `expect` is labelled with.
+    pub proves: Vec<RuleCode>,
     /// What every choice is drawn from.
     pub seed: u64,
     /// When it begins.
@@ -84,8 +95,8 @@ pub struct Scenario {
     pub status_page: Vec<StatusNotice>,
     /// What callers do, in order.
     pub steps: Vec<Step>,
-    /// How it ends.
-    pub expect: Expect,
+    /// What must be so when it has ended.
+    pub expect: OneOrMany<Expect>,
 }
 
 impl Default for Scenario {
@@ -94,6 +105,7 @@ impl Default for Scenario {
             scenario: FORMAT_VERSION,
             name: String::new(),
             about: String::new(),
+            proves: Vec::new(),
             seed: 1,
             clock: Clock::default(),
             site: Site::default(),
@@ -113,7 +125,7 @@ impl Default for Scenario {
                 Step::Activate(Activate::default()),
                 Step::Until(Until::Idle),
             ],
-            expect: Expect::default(),
+            expect: OneOrMany::default(),
         }
     }
 }
@@ -216,13 +228,37 @@ impl Scenario {
         let mut used: BTreeMap<u16, u32> = BTreeMap::new();
         let mut all = Vec::new();
         for group in &self.subscribers {
+            all.extend(group.phones.iter().map(|phone| group.one(phone.clone())));
+            if !group.phones.is_empty() {
+                continue;
+            }
             for _ in 0..group.count {
                 let number = used.entry(group.area).or_default();
-                all.push(group.one(*number));
+                all.push(group.one(format!("+1{}55501{number:02}", group.area)));
                 *number = number.saturating_add(1);
             }
         }
         all
+    }
+
+    /// Every entry of what is expected, with where it stands: those of steps, in order, then those of
+    /// the end.
+    pub fn expectations(&self) -> impl Iterator<Item = (String, &Expect)> {
+        let steps = self.steps.iter().enumerate().flat_map(|(index, step)| {
+            let expected = match step {
+                Step::Expect(expected) => expected.0.as_slice(),
+                _ => &[],
+            };
+            expected.iter().enumerate().map(move |(place, one)| {
+                let place = if expected.len() > 1 { format!("[{place}]") } else { String::new() };
+                (format!("steps[{index}].expect{place}"), one)
+            })
+        });
+        let many = self.expect.0.len() > 1;
+        let end = self.expect.iter().enumerate().map(move |(place, one)| {
+            (if many { format!("expect[{place}]") } else { "expect".to_owned() }, one)
+        });
+        steps.chain(end)
     }
 }
 

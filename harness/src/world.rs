@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub use audit::{Audit, Row};
+pub use audit::{Audit, Row, Standing};
 pub use drive::{Beat, Driven, Watcher, Work};
 pub use error::Error;
 
@@ -157,7 +157,7 @@ impl World {
 
     /// Changes the scenario's site, as an operator can.
     pub async fn change_site(&self, change: &SiteChange) -> Result<(), Error> {
-        let settings = setup::changed(change);
+        let settings = setup::changed(change)?;
         let service = self.app.service();
         service
             .admin_site_set(self.site.id, settings)

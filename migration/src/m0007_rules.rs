@@ -95,6 +95,7 @@ fn campaign() -> Vec<ColumnDef> {
 
 fn revision() -> Vec<ColumnDef> {
     vec![
+        number_null("launches_at"),
         text_null("site_time_zone"),
         text_null("if_passed"),
         number_null("max_lateness_s"),

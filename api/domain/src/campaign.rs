@@ -148,6 +148,18 @@ impl CampaignAction {
     }
 }
 
+crate::codes! {
+    /// When a follow-up is sent to a recipient whose delay has run.
+    pub enum StepCondition {
+        /// In any case.
+        Always = "always",
+        /// Unless they have written since the message before it.
+        NoReply = "no_reply",
+        /// Unless the message before it was delivered.
+        NotDelivered = "not_delivered",
+    }
+}
+
 /// A campaign as its row tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Campaign {
@@ -169,6 +181,8 @@ pub struct Campaign {
     pub revision_id: RevisionId,
     /// Whether Smart Sending applies to it.
     pub uses_smart_sending: bool,
+    /// Since when it is paused, if it is.
+    pub paused_at: Option<Instant>,
     /// When it goes out; none for a draft never scheduled.
     pub schedule: Option<Schedule>,
     /// The campaign it was copied from.
@@ -192,8 +206,10 @@ pub struct Step {
     pub body: String,
     /// A picture, which makes it an MMS.
     pub media_url: Option<String>,
-    /// Seconds after the step before it; none for the initial message.
+    /// Seconds after the step before it was accepted for the recipient; none for the initial message.
     pub delay_s: Option<i64>,
+    /// When it is sent; the initial message always is.
+    pub condition: StepCondition,
 }
 
 /// The text is left out: bodies never reach a log.

@@ -2,22 +2,149 @@
 //!
 //! **Invariant:** both times the same function answers, in the same fixed order: the first rule that
 //! applies is the reason.
+//! **Invariant:** a rule that has grown stricter since activation binds too; one that was loosened does not
+//! loosen a campaign under way.
 
-use crate::{Instant, reason::MessageReason, subscriber::SubscriberStatus};
+use crate::{
+    Instant,
+    campaign::StepCondition,
+    curfew::{Curfew, HeldBy, Opening},
+    frequency_cap::frequency_cap,
+    id::MessageId,
+    message::MessageState,
+    place::{Region, ZoneSet},
+    reason::MessageReason,
+    rule_pack::RulePacks,
+    site::QuietHours,
+    subscriber::SubscriberStatus,
+};
+use chrono::TimeDelta;
+use std::collections::HashMap;
+
+/// How long a message waits when another to the same phone is being handed over: whether that one is taken
+/// decides about this one, and it is known about then.
+pub const RESERVATION_PAUSE: TimeDelta = TimeDelta::seconds(1);
+
+/// A hand-over as old as this whose outcome is still not known counts as one that was taken: nobody is
+/// texted twice for want of an answer.
+pub const RESERVATION_MAX: TimeDelta = TimeDelta::minutes(2);
+
+/// What binds every message of a campaign: what was frozen at activation, and whatever has grown stricter.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Quiet hours of the site, as frozen and as they are now.
+    pub site_quiet_hours: Vec<QuietHours>,
+    /// Quiet hours of the campaign's own.
+    pub own_quiet_hours: Option<QuietHours>,
+    /// Packs of legal rules.
+    pub packs: RulePacks,
+    /// How long a phone is left alone after a message; none where Smart Sending is off.
+    pub smart_sending: Option<TimeDelta>,
+}
+
+/// Whether a recipient may be texted at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// They agreed.
+    Given,
+    /// They never did, or are no subscriber any more.
+    Never,
+    /// They withdrew it.
+    Withdrawn,
+    /// They wrote what may be a wish to opt out.
+    Suspected,
+    /// A carrier declared the number unreachable.
+    Unreachable,
+}
+
+impl Consent {
+    /// From what is stored: the subscriber's status, if there still is one, whether the phone opted out,
+    /// and whether its words are to be looked at.
+    pub const fn of(
+        status: Option<SubscriberStatus>,
+        has_opted_out: bool,
+        is_suspected: bool,
+    ) -> Self {
+        match status {
+            _ if has_opted_out => Self::Withdrawn,
+            None => Self::Never,
+            Some(SubscriberStatus::Unsubscribed) => Self::Withdrawn,
+            Some(_) if is_suspected => Self::Suspected,
+            Some(SubscriberStatus::Unreachable) => Self::Unreachable,
+            Some(SubscriberStatus::Subscribed) => Self::Given,
+        }
+    }
+
+    const fn obstacle(self) -> Option<MessageReason> {
+        match self {
+            Self::Given => None,
+            Self::Never => Some(MessageReason::NotSubscribed),
+            Self::Withdrawn => Some(MessageReason::Unsubscribed),
+            Self::Suspected => Some(MessageReason::Suppressed),
+            Self::Unreachable => Some(MessageReason::KnownUnreachable),
+        }
+    }
+}
+
+/// An earlier message to the same phone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Touch {
+    /// The message.
+    pub message: MessageId,
+    /// When the aggregator accepted it, or when its hand-over began.
+    pub at: Instant,
+}
+
+/// What a follow-up follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Previous {
+    /// When it is to be sent.
+    pub condition: StepCondition,
+    /// What became of the message before it.
+    pub state: MessageState,
+    /// Whether the recipient has written since that one was accepted.
+    pub has_replied: bool,
+}
+
+impl Previous {
+    const fn obstacle(self) -> Option<MessageReason> {
+        let is_lost = matches!(self.state, MessageState::Undelivered);
+        match self.condition {
+            StepCondition::NotDelivered if matches!(self.state, MessageState::Delivered) => {
+                Some(MessageReason::ConditionNotMet)
+            }
+            StepCondition::NotDelivered => None,
+            _ if is_lost => Some(MessageReason::PreviousStepNotSent),
+            StepCondition::NoReply if self.has_replied => Some(MessageReason::ConditionNotMet),
+            StepCondition::NoReply | StepCondition::Always => None,
+        }
+    }
+}
 
 /// What the rules need to know of one recipient at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts {
-    /// Whether the subscriber consents.
-    pub status: SubscriberStatus,
-    /// Whether the phone opted out of the site's texts, whichever subscriber holds it.
-    pub has_opted_out: bool,
-    /// Whether the campaign leaves out those already reached by its original, and this one was.
-    pub was_reached: bool,
+pub struct Facts<'a> {
+    /// Whether they may be texted at all.
+    pub consent: Consent,
+    /// What rules them out for good, found when the message was planned; see [`MessageReason`]'s order.
+    pub unfit: Option<MessageReason>,
+    /// What a follow-up follows; none for an initial message.
+    pub previous: Option<Previous>,
+    /// The zones they may be in, the likeliest first.
+    pub zones: ZoneSet,
+    /// The region whose laws protect them, if it is known.
+    pub region: Option<Region>,
     /// When the message is due.
     pub due_at: Instant,
     /// Messages not handed over by then are skipped.
     pub send_by: Option<Instant>,
+    /// The last message accepted for the phone.
+    pub last: Option<Touch>,
+    /// Messages accepted for the phone within the longest window of any cap; may be left empty where no cap
+    /// covers the region.
+    pub recent: &'a [Touch],
+    /// Another message to the phone that is being handed over, or whose outcome is not known.
+    pub reservation: Option<Touch>,
 }
 
 /// What is to be done with a message.
@@ -25,61 +152,147 @@ pub struct Facts {
 pub enum Verdict {
     /// It may be handed over at its due time.
     Send,
+    /// It waits until then: the rule holds it.
+    Defer {
+        /// When it may be handed over.
+        until: Instant,
+        /// What holds it.
+        rule: HeldBy,
+    },
+    /// It waits until then for another message to the phone, whose outcome decides about this one.
+    Wait {
+        /// When to ask again.
+        until: Instant,
+    },
     /// It is never to be sent.
-    Skip(MessageReason),
+    Skip(Skip),
 }
 
-/// Judges one recipient at `now`.
-pub fn judge(facts: &Facts, now: Instant) -> Verdict {
-    let not_before = facts.due_at.max(now);
-    if facts.has_opted_out || facts.status == SubscriberStatus::Unsubscribed {
-        Verdict::Skip(MessageReason::Unsubscribed)
-    } else if facts.status == SubscriberStatus::Unreachable {
-        Verdict::Skip(MessageReason::KnownUnreachable)
-    } else if facts.was_reached {
-        Verdict::Skip(MessageReason::AlreadyReached)
-    } else if facts.send_by.is_some_and(|send_by| not_before >= send_by) {
-        Verdict::Skip(MessageReason::Expired)
-    } else {
-        Verdict::Send
+/// Why a message is never to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// The first reason that applies.
+    pub reason: MessageReason,
+    /// The rule behind the reason, where one has a name.
+    pub rule: Option<HeldBy>,
+    /// The earlier message for whose sake it is skipped.
+    pub blocked_by: Option<Touch>,
+}
+
+impl Skip {
+    /// For `reason` alone.
+    pub const fn because(reason: MessageReason) -> Self {
+        Self { reason, rule: None, blocked_by: None }
     }
 }
+
+/// Judges recipients at one moment under one campaign's rules. Recipients in the same zones and region
+/// share the search for the end of quiet hours.
+#[derive(Debug)]
+pub struct Judge<'a> {
+    rules: &'a Rules,
+    now: Instant,
+    curfews: HashMap<Option<Region>, Curfew>,
+    openings: HashMap<(Instant, ZoneSet, Option<Region>), Opening>,
+}
+
+impl<'a> Judge<'a> {
+    /// A judge at `now`.
+    pub fn new(rules: &'a Rules, now: Instant) -> Self {
+        Self { rules, now, curfews: HashMap::new(), openings: HashMap::new() }
+    }
+
+    /// Judges one recipient.
+    pub fn verdict(&mut self, facts: &Facts<'_>) -> Verdict {
+        let unfit = facts.consent.obstacle().or(facts.unfit);
+        let unfit = unfit.or_else(|| facts.previous.and_then(Previous::obstacle));
+        if let Some(reason) = unfit {
+            return Verdict::Skip(Skip::because(reason));
+        }
+        let due_at = facts.due_at.max(self.now);
+        let opening = self.opening(due_at, facts.zones, facts.region);
+        let Some(at) = opening.at else {
+            let expired = Skip::because(MessageReason::Expired);
+            return Verdict::Skip(Skip { rule: opening.held_by, ..expired });
+        };
+        if let Some(verdict) = self.recently_texted(facts, at) {
+            return verdict;
+        }
+        if facts.send_by.is_some_and(|send_by| at >= send_by) {
+            let expired = Skip::because(MessageReason::Expired);
+            return Verdict::Skip(Skip { rule: opening.held_by, ..expired });
+        }
+        match opening.held_by {
+            Some(rule) if at > due_at => Verdict::Defer { until: at, rule },
+            _ => Verdict::Send,
+        }
+    }
+
+    /// The end of the open span that `at` lies in: the last moment at which a message that is handed over
+    /// then may still arrive.
+    pub fn closes_at(
+        &mut self,
+        at: Instant,
+        zones: ZoneSet,
+        region: Option<Region>,
+    ) -> Option<Instant> {
+        self.curfew(region).closes_at(at, zones.zones())
+    }
+
+    fn opening(&mut self, at: Instant, zones: ZoneSet, region: Option<Region>) -> Opening {
+        let key = (at, zones, region);
+        if let Some(known) = self.openings.get(&key) {
+            return *known;
+        }
+        let opening = self.curfew(region).first_open(at, zones.zones());
+        self.openings.insert(key, opening);
+        opening
+    }
+
+    fn curfew(&mut self, region: Option<Region>) -> &Curfew {
+        let rules = self.rules;
+        self.curfews.entry(region).or_insert_with(|| {
+            Curfew::new(&rules.site_quiet_hours, rules.own_quiet_hours, rules.packs, region)
+        })
+    }
+
+    /// Smart Sending, which binds initial messages only, and then the law's caps, which bind all: both ask
+    /// what the phone will have been sent when this message leaves `at`.
+    fn recently_texted(&self, facts: &Facts<'_>, at: Instant) -> Option<Verdict> {
+        let smart = self.rules.smart_sending.filter(|_| facts.previous.is_none());
+        let cap = frequency_cap(self.rules.packs, facts.region, at);
+        let (underway, uncertain) = match facts.reservation {
+            Some(other) if self.now - other.at >= RESERVATION_MAX => (None, Some(other)),
+            other => (other, None),
+        };
+        let counts = |touch: &Touch, window: TimeDelta| touch.at > at - window;
+        if let Some(window) = smart {
+            let last = facts.last.into_iter().chain(uncertain).max_by_key(|touch| touch.at);
+            if let Some(last) = last.filter(|last| counts(last, window)) {
+                let skip = Skip::because(MessageReason::SmartSending);
+                return Some(Verdict::Skip(Skip { blocked_by: Some(last), ..skip }));
+            }
+        }
+        if let Some(cap) = cap {
+            let mut recent: Vec<Touch> = facts.recent.iter().copied().chain(uncertain).collect();
+            recent.retain(|touch| counts(touch, cap.window));
+            recent.sort_unstable_by_key(|touch| touch.at);
+            let allowed = usize::try_from(cap.messages).unwrap_or(usize::MAX);
+            if recent.len() >= allowed {
+                return Some(Verdict::Skip(Skip {
+                    reason: MessageReason::FrequencyCap,
+                    rule: Some(HeldBy::Rule(cap.rule)),
+                    blocked_by: recent.last().copied(),
+                }));
+            }
+        }
+        let is_bound = smart.is_some() || cap.is_some();
+        underway.filter(|_| is_bound).map(|_| Verdict::Wait { until: self.now + RESERVATION_PAUSE })
+    }
+}
+
+/// Messages this old no longer count for any cap: how far back [`Facts::recent`] must reach.
+pub const CAP_WINDOW_MAX: TimeDelta = TimeDelta::hours(24);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use chrono::TimeDelta;
-
-    #[test]
-    fn the_first_rule_that_applies_is_the_reason() {
-        let now: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
-        let fine = Facts {
-            status: SubscriberStatus::Subscribed,
-            has_opted_out: false,
-            was_reached: false,
-            due_at: now,
-            send_by: None,
-        };
-        assert_eq!(judge(&fine, now), Verdict::Send);
-        let all_wrong = Facts {
-            status: SubscriberStatus::Unreachable,
-            has_opted_out: true,
-            was_reached: true,
-            send_by: Some(now),
-            ..fine
-        };
-        assert_eq!(judge(&all_wrong, now), Verdict::Skip(MessageReason::Unsubscribed));
-        let unreachable = Facts { has_opted_out: false, ..all_wrong };
-        assert_eq!(judge(&unreachable, now), Verdict::Skip(MessageReason::KnownUnreachable));
-        let reached = Facts { status: SubscriberStatus::Subscribed, ..unreachable };
-        assert_eq!(judge(&reached, now), Verdict::Skip(MessageReason::AlreadyReached));
-        let late = Facts { was_reached: false, ..reached };
-        assert_eq!(judge(&late, now), Verdict::Skip(MessageReason::Expired));
-        let in_time = Facts { send_by: Some(now + TimeDelta::milliseconds(1)), ..fine };
-        assert_eq!(judge(&in_time, now), Verdict::Send);
-        assert_eq!(
-            judge(&in_time, now + TimeDelta::milliseconds(1)),
-            Verdict::Skip(MessageReason::Expired)
-        );
-    }
-}
+mod tests;

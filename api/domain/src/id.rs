@@ -71,6 +71,8 @@ ids! {
     MessageId = "msg";
     /// An attempt to hand a message over.
     AttemptId = "att";
+    /// A text outside any campaign's ledger.
+    DirectTextId = "txt";
     /// An event of a campaign.
     EventId = "evt";
     /// A connection to an aggregator.

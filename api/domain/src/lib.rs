@@ -17,7 +17,10 @@ pub mod access;
 pub mod audience;
 pub mod campaign;
 pub mod code;
+pub mod curfew;
+pub mod direct;
 pub mod event;
+pub mod frequency_cap;
 pub mod gate;
 pub mod health;
 pub mod id;
@@ -26,13 +29,17 @@ pub mod latency;
 pub mod limits;
 pub mod message;
 pub mod phone;
+pub mod place;
 pub mod reason;
 pub mod receipt;
 pub mod refusal;
+pub mod rule_pack;
 pub mod schedule;
 pub mod site;
 pub mod subscriber;
+pub mod template;
 pub mod text;
+pub mod week;
 pub mod zone;
 
 /// An instant in UTC; the ledger keeps milliseconds.

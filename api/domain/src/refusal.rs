@@ -64,8 +64,20 @@ crate::codes! {
         SubdomainMissing = "subdomain_missing",
         /// The site has no sending number that is ready.
         SenderNotReady = "sender_not_ready",
+        /// A text cannot be sent as written.
+        ContentInvalid = "content_invalid",
+        /// The campaign has no such step.
+        StepNotFound = "step_not_found",
+        /// A phone number is not a valid E.164 number.
+        InvalidPhoneNumber = "invalid_phone_number",
+        /// The same phone number is given twice.
+        DuplicatePhoneNumber = "duplicate_phone_number",
+        /// The number opted out of the site's texts.
+        OptedOut = "opted_out",
         /// The idempotency key was used with another input.
         IdempotencyKeyReused = "idempotency_key_reused",
+        /// A call with the same idempotency key is still running.
+        IdempotencyKeyInUse = "idempotency_key_in_use",
     }
 }
 

@@ -1,6 +1,8 @@
 //! A site: the owner of subscribers, audiences and campaigns, and what keeps it from sending.
 
-use crate::{Instant, id::SiteId, reason::StatusReason, zone::Zone};
+use crate::{
+    Instant, id::SiteId, reason::StatusReason, rule_pack::RulePacks, text::Frame, zone::Zone,
+};
 use chrono::NaiveTime;
 
 crate::codes! {
@@ -26,15 +28,55 @@ crate::codes! {
 }
 
 /// The daily window in which nobody is texted, on each subscriber's wall clock. `start` is quiet, `end` is
-/// not; the window may span midnight.
+/// not; a window whose end is earlier than its start spans midnight.
+///
+/// **Invariant:** `start` and `end` differ. The wild reads a window without width as "never" and as "always";
+/// here it is refused, and off is a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuietHours {
+    is_enabled: bool,
+    start: NaiveTime,
+    end: NaiveTime,
+}
+
+/// A quiet window that ends when it starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("quiet hours cannot end when they start; switch them off instead")]
+pub struct ZeroWidth;
+
+impl QuietHours {
+    /// What a new site gets: 20:00 to 09:00, inside the law's hours of nearly every state.
+    pub const DEFAULT: Self =
+        match (NaiveTime::from_hms_opt(20, 0, 0), NaiveTime::from_hms_opt(9, 0, 0)) {
+            (Some(start), Some(end)) => Self { is_enabled: true, start, end },
+            _ => panic!("times of day"),
+        };
+
+    /// A window from `start` to `end` that is enforced.
+    pub fn new(start: NaiveTime, end: NaiveTime) -> Result<Self, ZeroWidth> {
+        if start == end { Err(ZeroWidth) } else { Ok(Self { is_enabled: true, start, end }) }
+    }
+
+    /// The same window, enforced or not.
+    #[must_use]
+    pub const fn switched(self, is_enabled: bool) -> Self {
+        Self { is_enabled, ..self }
+    }
+
     /// Whether the window is enforced.
-    pub is_enabled: bool,
+    pub const fn is_enabled(self) -> bool {
+        self.is_enabled
+    }
+
     /// When quiet begins.
-    pub start: NaiveTime,
+    pub const fn start(self) -> NaiveTime {
+        self.start
+    }
+
     /// When quiet ends.
-    pub end: NaiveTime,
+    pub const fn end(self) -> NaiveTime {
+        self.end
+    }
 }
 
 /// A cap on frequency: whoever accepted a message within the window is skipped.
@@ -96,10 +138,12 @@ pub struct Site {
     pub price: Option<SegmentPrice>,
     /// When subscribers must not be texted.
     pub quiet_hours: QuietHours,
-    /// Whether the dated packs of legal rules apply.
-    pub has_rule_packs: bool,
+    /// The dated packs of legal rules that apply.
+    pub rule_packs: RulePacks,
     /// How often one subscriber may be texted.
     pub smart_sending: SmartSending,
+    /// What stands around every text.
+    pub frame: Frame,
     /// When it was made.
     pub created_at: Instant,
     /// When it last changed.
@@ -109,8 +153,25 @@ pub struct Site {
 /// Everything that would make a campaign of `site` fail if it started at `now`, gravest first.
 /// `has_ready_sender` says whether a sending number on an aggregator connection is ready.
 pub fn sending_blockers(site: &Site, has_ready_sender: bool, now: Instant) -> Vec<StatusReason> {
-    let trial_is_over = site.plan == SmsPlanStatus::Trial
-        && (site.trial.remaining() == 0 || site.trial.ends_at.is_some_and(|end| now >= end));
+    let trial_is_used_up = site.plan == SmsPlanStatus::Trial && site.trial.remaining() == 0;
+    blockers(site, trial_is_used_up, has_ready_sender, now)
+}
+
+/// What stops a campaign of `site` that is under way at `now`, the gravest of several. Its segments are
+/// reserved, so a trial that is used up is no obstacle to it; one that has ended is.
+pub fn running_blocker(site: &Site, has_ready_sender: bool, now: Instant) -> Option<StatusReason> {
+    blockers(site, false, has_ready_sender, now).into_iter().next()
+}
+
+fn blockers(
+    site: &Site,
+    trial_is_used_up: bool,
+    has_ready_sender: bool,
+    now: Instant,
+) -> Vec<StatusReason> {
+    let trial_has_ended =
+        site.plan == SmsPlanStatus::Trial && site.trial.ends_at.is_some_and(|end| now >= end);
+    let trial_is_over = trial_is_used_up || trial_has_ended;
     let checks = [
         (site.status == SiteStatus::Inactive, StatusReason::SiteInactive),
         (site.plan == SmsPlanStatus::None, StatusReason::SmsPlanMissing),

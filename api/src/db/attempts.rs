@@ -5,31 +5,35 @@
 
 use super::{
     Result, Txn,
+    binding::Binding,
     counts::Deltas,
+    decisions::{self, Decision, Why},
     expect_rows, outcomes,
     plans::{self, key, standing_of},
-    runs, subscribers,
+    prospects, runs, subscribers,
+    touches::{self, Pair, Touches},
 };
+use crate::ports::Ids;
 use domain::{
     Instant,
-    gate::{Facts, Verdict},
+    gate::{Consent, Facts, Judge, Previous, Skip, Verdict},
     id::{AttemptId, CampaignId, ConnectionId, MessageId},
     message::{MessageState, Standing},
+    place::{Region, ZoneSet},
     reason::MessageReason,
-    subscriber::SubscriberStatus,
 };
 use entity::{
     attempt,
-    convert::{instant, ms},
-    message,
+    convert::{self, instant, ms},
+    message, subscriber,
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::Set,
+    ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// A message that may be claimed.
@@ -37,6 +41,7 @@ use uuid::Uuid;
 pub struct Candidate {
     row: message::Model,
     standing: Standing,
+    closes_at: Option<Instant>,
 }
 
 impl Candidate {
@@ -59,6 +64,17 @@ impl Candidate {
     pub fn attempt_count(&self) -> i64 {
         self.row.attempt_count
     }
+
+    /// The values its text uses, frozen when it was planned.
+    pub fn values(&self) -> Result<BTreeMap<String, String>> {
+        Ok(convert::values("message", "variables", self.row.variables.as_ref())?)
+    }
+
+    /// The last moment at which it may still arrive: when its recipient's quiet hours begin, or when it is
+    /// of no use any more.
+    pub fn last_moment(&self) -> Option<Instant> {
+        self.closes_at.into_iter().chain(self.row.send_by.map(instant)).min()
+    }
 }
 
 /// A claim to write: a candidate and the attempt made of it.
@@ -74,15 +90,46 @@ pub struct Claim {
     pub segments: i64,
 }
 
-/// Takes up to `limit` due messages of a campaign. Those that `judge` no longer lets leave are put away;
-/// answers also how many those were.
+/// Takes up to `limit` due messages of a campaign. Those that are judged not to leave now are held or put
+/// away; answers also how many those were.
 pub async fn candidates(
+    txn: &Txn,
+    ids: &Ids,
+    binding: &Binding,
+    limit: u64,
+    now: Instant,
+) -> Result<(Vec<Candidate>, u64)> {
+    let rows = due(txn, binding.campaign.id, limit, now).await?;
+    if rows.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    let found = Found::of(txn, binding, &rows, now).await?;
+    let mut judge = Judge::new(&binding.rules, now);
+    let mut taken = Vec::with_capacity(rows.len());
+    let mut held = Vec::new();
+    for row in rows {
+        let zones = convert::rules::zones(&row)?;
+        let region = convert::rules::region(&row)?;
+        let place = (zones, region);
+        match judge.verdict(&found.facts(binding, &row, place)?) {
+            Verdict::Send => {
+                let closes_at = judge.closes_at(now, zones, region);
+                taken.push(Candidate { standing: standing_of(&row)?, closes_at, row });
+            }
+            other => held.push((row, other)),
+        }
+    }
+    let touched = u64::try_from(held.len()).unwrap_or(u64::MAX);
+    hold(txn, ids, held, now).await?;
+    Ok((taken, touched))
+}
+
+async fn due(
     txn: &Txn,
     campaign_id: CampaignId,
     limit: u64,
     now: Instant,
-    judge: impl Fn(&Facts) -> Verdict,
-) -> Result<(Vec<Candidate>, u64)> {
+) -> Result<Vec<message::Model>> {
     let mut select = message::Entity::find()
         .filter(message::Column::CampaignId.eq(campaign_id.0))
         .filter(plans::in_states(&MessageState::PENDING))
@@ -93,45 +140,138 @@ pub async fn candidates(
     if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
-    let rows = select.all(txn).await?;
-    let Some(site_id) = rows.first().map(|row| row.site_id) else { return Ok((Vec::new(), 0)) };
-    let statuses = subscribers::statuses(txn, rows.iter().map(|row| row.subscriber_id)).await?;
-    let phones = rows.iter().map(|row| row.phone.as_str());
-    let opted_out = subscribers::opted_out(txn, site_id.into(), phones).await?;
-    let mut taken = Vec::with_capacity(rows.len());
-    let mut skipped: BTreeMap<MessageReason, Vec<message::Model>> = BTreeMap::new();
-    for row in rows {
-        let facts = Facts {
-            // A subscriber who was removed cannot consent.
-            status: statuses
-                .get(&row.subscriber_id)
-                .copied()
-                .unwrap_or(SubscriberStatus::Unsubscribed),
-            has_opted_out: opted_out.contains(&row.phone),
-            was_reached: false,
-            due_at: instant(row.due_at),
-            send_by: row.send_by.map(instant),
-        };
-        match judge(&facts) {
-            Verdict::Send => taken.push(Candidate { standing: standing_of(&row)?, row }),
-            Verdict::Skip(reason) => skipped.entry(reason).or_default().push(row),
-        }
-    }
-    let put_away = skipped.values().map(Vec::len).sum::<usize>();
-    skip(txn, skipped, now).await?;
-    Ok((taken, u64::try_from(put_away).unwrap_or(u64::MAX)))
+    Ok(select.all(txn).await?)
 }
 
-async fn skip(
+/// What is known of the recipients of due messages, their rows locked.
+struct Found {
+    subscribers: HashMap<Uuid, subscriber::Model>,
+    opted_out: HashSet<String>,
+    touches: Touches,
+    previous: HashMap<Uuid, (MessageState, Option<i64>)>,
+}
+
+impl Found {
+    async fn of(
+        txn: &Txn,
+        binding: &Binding,
+        rows: &[message::Model],
+        now: Instant,
+    ) -> Result<Self> {
+        let subscribers = touches::lock(txn, rows.iter().map(|row| row.subscriber_id)).await?;
+        let phones = rows.iter().map(|row| row.phone.as_str());
+        let opted_out = subscribers::opted_out(txn, binding.campaign.site_id, phones).await?;
+        let (packs, all) = (binding.rules.packs, subscribers.values());
+        let touches = touches::recent(txn, packs, all, now).await?;
+        let previous = previous(txn, rows).await?;
+        Ok(Self { subscribers, opted_out, touches, previous })
+    }
+
+    fn facts<'a>(
+        &'a self,
+        binding: &Binding,
+        row: &message::Model,
+        (zones, region): (ZoneSet, Option<Region>),
+    ) -> Result<Facts<'a>> {
+        let subscriber = self.subscribers.get(&row.subscriber_id);
+        let has_opted_out = self.opted_out.contains(&row.phone);
+        let consent = match subscriber {
+            Some(subscriber) => prospects::consent(subscriber, has_opted_out)?,
+            None => Consent::of(None, has_opted_out, false),
+        };
+        Ok(Facts {
+            consent,
+            unfit: None,
+            previous: self.previous(binding, row, subscriber),
+            zones,
+            region,
+            due_at: instant(row.due_at),
+            send_by: row.send_by.map(instant),
+            last: subscriber.and_then(touches::last),
+            recent: self.touches.of(row.subscriber_id),
+            reservation: subscriber.and_then(|found| touches::reservation(found, row.id)),
+        })
+    }
+
+    fn previous(
+        &self,
+        binding: &Binding,
+        row: &message::Model,
+        subscriber: Option<&subscriber::Model>,
+    ) -> Option<Previous> {
+        let (state, accepted_at) = *self.previous.get(&row.previous_id?)?;
+        let (step, _) = binding.step(row.step_position)?;
+        let replied_at = subscriber.and_then(|found| found.last_inbound_at);
+        let has_replied = replied_at.zip(accepted_at).is_some_and(|(reply, sent)| reply > sent);
+        Some(Previous { condition: step.condition, state, has_replied })
+    }
+}
+
+/// States of the messages that `rows` follow up, and when they were accepted.
+async fn previous(
     txn: &Txn,
-    skipped: BTreeMap<MessageReason, Vec<message::Model>>,
+    rows: &[message::Model],
+) -> Result<HashMap<Uuid, (MessageState, Option<i64>)>> {
+    let ids: Vec<Uuid> = rows.iter().filter_map(|row| row.previous_id).collect();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows = message::Entity::find().filter(message::Column::Id.is_in(ids)).all(txn).await?;
+    let read = |row: message::Model| {
+        Ok((row.id, (convert::code("message", &row.state)?, row.accepted_at)))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// Carries out verdicts that let a message not leave now: it is held until another time, or put away.
+async fn hold(
+    txn: &Txn,
+    ids: &Ids,
+    held: Vec<(message::Model, Verdict)>,
     now: Instant,
 ) -> Result<()> {
     let mut deltas = Deltas::default();
-    for (reason, rows) in skipped {
-        let to = Standing::because(MessageState::Skipped, reason);
-        plans::move_rows(txn, &rows, to, now, &mut deltas).await?;
+    let mut decisions = Vec::new();
+    for (row, verdict) in &held {
+        let before = standing_of(row)?;
+        let (to, due_at) = match *verdict {
+            Verdict::Skip(Skip { reason, .. }) => {
+                (Standing::because(MessageState::Skipped, reason), row.due_at)
+            }
+            Verdict::Defer { until, .. } => {
+                (Standing::because(MessageState::Deferred, MessageReason::QuietHours), ms(until))
+            }
+            Verdict::Wait { until } => (before, ms(until)),
+            Verdict::Send => continue,
+        };
+        let why = Why::of(verdict);
+        let is_over = !to.state.is_pending();
+        if is_over {
+            deltas.unreserve(row);
+        }
+        deltas.moved(key(row, before), to);
+        let change = message::ActiveModel {
+            id: Set(row.id),
+            state: Set(to.state.as_str().to_owned()),
+            reason: Set(to.reason.map(|reason| reason.as_str().to_owned())),
+            due_at: Set(due_at),
+            deferred_from: match verdict {
+                Verdict::Defer { .. } => Set(Some(row.deferred_from.unwrap_or(row.due_at))),
+                _ => NotSet,
+            },
+            rule: Set(why.rule.clone()),
+            blocked_by: Set(why.blocked_by),
+            blocked_at: Set(why.blocked_at),
+            reserved: if is_over { Set(0) } else { NotSet },
+            updated_at: Set(ms(now)),
+            ..Default::default()
+        };
+        change.update_without_returning(txn).await?;
+        if !matches!(verdict, Verdict::Wait { .. }) {
+            decisions.push(Decision { row, to, rule: why.rule, due_at, is_by_caller: false });
+        }
     }
+    decisions::write(txn, ids, decisions, now).await?;
     deltas.apply(txn).await
 }
 
@@ -178,6 +318,8 @@ pub async fn claim(txn: &Txn, claims: &[Claim], claimer: Claimer<'_>, now: Insta
         updated.rows_affected,
         u64::try_from(claims.len()).unwrap_or(0),
     )?;
+    let pairs: Vec<Pair> = claims.iter().map(|claim| Pair::from(&claim.candidate.row)).collect();
+    touches::reserve(txn, &pairs, now).await?;
     let attempts = claims.iter().map(|claim| attempt::ActiveModel {
         id: Set(claim.attempt_id.0),
         site_id: Set(claim.candidate.row.site_id),

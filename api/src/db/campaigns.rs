@@ -14,6 +14,7 @@ use domain::{
     event::CampaignEventKind,
     id::{CampaignId, RevisionId, SiteId},
     reason::StatusReason,
+    schedule::Schedule,
 };
 use entity::{
     campaign, campaign_revision,
@@ -351,17 +352,18 @@ pub async fn edit(
     Ok(true)
 }
 
-/// Points a campaign to another revision, first due at `starts_at`, without an event of its own: the
-/// caller logs the change it is part of.
+/// Points a campaign to another revision with its schedule, without an event of its own: the caller logs
+/// the change it is part of.
 pub async fn set_revision(
     txn: &Txn,
     id: CampaignId,
     revision_id: RevisionId,
-    starts_at: Option<Instant>,
+    schedule: Option<&Schedule>,
 ) -> Result<()> {
     let updated = campaign::Entity::update_many()
         .col_expr(campaign::Column::RevisionId, revision_id.0.into())
-        .col_expr(campaign::Column::StartsAt, starts_at.map(ms).into())
+        .col_expr(campaign::Column::StartsAt, schedule.map(|at| ms(at.starts_at)).into())
+        .col_expr(campaign::Column::LaunchesAt, schedule.map(|at| ms(at.launches_at)).into())
         .filter(campaign::Column::Id.eq(id.0))
         .exec(txn)
         .await?;

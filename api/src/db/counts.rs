@@ -3,7 +3,7 @@
 //! **Invariant:** no read counts rows of the ledger: `message_count` is exact at every committed instant.
 //! **Invariant:** every change of a count raises the campaign's progress version.
 
-use super::{Result, Txn, expect_rows};
+use super::{Result, Txn, expect_rows, trials};
 use domain::{
     Instant,
     id::{CampaignId, SiteId, StepId},
@@ -13,7 +13,7 @@ use domain::{
 use entity::{
     campaign_progress,
     convert::{code, instant},
-    message_count,
+    message, message_count,
 };
 use sea_orm::{
     ActiveValue::Set,
@@ -40,32 +40,57 @@ impl Key {
     }
 }
 
-/// Changes of counts, gathered while rows are moved.
+/// Changes of counts, gathered while rows are moved, and of what is reserved for them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Deltas(BTreeMap<Key, i64>);
+pub(super) struct Deltas {
+    counts: BTreeMap<Key, i64>,
+    /// Segments used and given back, by site.
+    trials: BTreeMap<Uuid, (i64, i64)>,
+}
 
 impl Deltas {
     /// One more message under `key`.
     pub(super) fn add(&mut self, key: Key) {
-        *self.0.entry(key).or_default() += 1;
+        *self.counts.entry(key).or_default() += 1;
     }
 
     /// One message moves from one standing to another; all else of its key stays.
     pub(super) fn moved(&mut self, from: Key, to: Standing) {
         let to = Key { state: to.state, reason: to.reason, ..from.clone() };
-        *self.0.entry(from).or_default() -= 1;
+        *self.counts.entry(from).or_default() -= 1;
         self.add(to);
+    }
+
+    /// Gives back what is reserved for a message that is not going to be taken. Its row must say so too.
+    pub(super) fn unreserve(&mut self, row: &message::Model) {
+        if row.reserved > 0 {
+            self.trials.entry(row.site_id).or_default().1 += row.reserved;
+        }
+    }
+
+    /// Turns what is reserved for a message that was taken into what is used, except for `kept` segments
+    /// reserved for the steps after it; what neither takes is given back. Its row must say so too.
+    pub(super) fn spend(&mut self, row: &message::Model, kept: i64) {
+        if row.reserved > 0 {
+            let used = Ord::min(row.segments.unwrap_or_default(), row.reserved - kept);
+            let trial = self.trials.entry(row.site_id).or_default();
+            trial.0 += used;
+            trial.1 += row.reserved - kept - used;
+        }
     }
 
     /// Writes the changes.
     pub(super) async fn apply(self, txn: &Txn) -> Result<()> {
         let mut campaigns = BTreeSet::new();
-        for (key, delta) in self.0.into_iter().filter(|(_, delta)| *delta != 0) {
+        for (key, delta) in self.counts.into_iter().filter(|(_, delta)| *delta != 0) {
             campaigns.insert(key.campaign);
             if delta > 0 { raise(txn, key, delta).await? } else { lower(txn, &key, delta).await? }
         }
         for campaign in campaigns {
             touch(txn, campaign).await?;
+        }
+        for (site, (used, released)) in self.trials {
+            trials::settle(txn, site, used, released).await?;
         }
         Ok(())
     }

@@ -2,16 +2,22 @@
 //!
 //! **Invariant:** the database stores what it is told; rules are the domain's, and nothing here decides.
 //! **Invariant:** civil time is always bound, never read with SQL's `now()`.
-//! **Invariant:** rows are locked in one order (campaign gate, campaign, messages by id, subscribers, counts
-//! by key, progress, site log), so that two transactions never wait for each other in a circle.
+//! **Invariant:** rows are locked in one order (campaign gate, campaign, messages by id, subscribers by id,
+//! counts by key, progress, the site's trial, site log; direct texts by id, then the site), so that two
+//! transactions never wait for each other in a circle.
 
 pub mod admin;
 pub mod attempts;
+pub mod attributes;
 pub mod audiences;
+pub mod binding;
 pub mod campaigns;
 mod connect;
 pub mod counts;
+pub mod decisions;
+pub mod direct_texts;
 pub mod events;
+mod follow_ups;
 pub mod gate;
 pub mod health;
 pub mod idempotency;
@@ -20,6 +26,7 @@ pub mod messages;
 pub mod outcomes;
 pub mod page;
 pub mod plans;
+pub mod prospects;
 pub mod receipts;
 pub mod revisions;
 pub mod runs;
@@ -27,6 +34,8 @@ pub mod silence;
 pub mod sites;
 pub mod status_pages;
 pub mod subscribers;
+mod touches;
+mod trials;
 
 pub use connect::{Options, Pending};
 

@@ -7,10 +7,12 @@ use super::{
     Result, Txn,
     attempts::lock_messages,
     counts::Deltas,
-    expect_rows,
+    expect_rows, follow_ups,
     plans::{key, standing_of},
-    runs, subscribers,
+    runs,
+    touches::{self, Pair},
 };
+use crate::ports::Ids;
 use domain::{
     Instant,
     campaign::CampaignStatus,
@@ -33,12 +35,16 @@ use uuid::Uuid;
 
 /// The outcome of an attempt nobody knows.
 pub(super) const UNKNOWN: &str = "unknown";
+/// The outcome of an attempt that the aggregator took.
+pub(super) const ACCEPTED: &str = "accepted";
 
 /// Whether messages of a campaign may be handed over, read inside the transaction that acts on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
     /// They may.
     Open,
+    /// The campaign is paused: they may not for now, and a message that turns out not to have been sent waits.
+    Paused,
     /// They may not, and a message that turns out not to have been sent ends so.
     Closed(Standing),
 }
@@ -49,6 +55,7 @@ pub async fn gate(txn: &Txn, campaign_id: CampaignId) -> Result<Gate> {
     let row = campaign::Entity::find_by_id(campaign_id.0).one(txn).await?;
     let Some(row) = row else { return Ok(canceled(MessageReason::CampaignCanceled)) };
     Ok(match code::<CampaignStatus>("campaign", &row.status)? {
+        status if status.is_running() && row.paused_at.is_some() => Gate::Paused,
         status if status.is_running() => Gate::Open,
         CampaignStatus::Failed => canceled(MessageReason::CampaignFailed),
         // Unknown messages do not hold a campaign up: it may be sent before one turns out unsent.
@@ -95,16 +102,16 @@ pub enum Outcome {
 
 impl Outcome {
     /// Its name in the attempt's row.
-    const fn as_str(&self) -> &'static str {
+    pub(super) const fn as_str(&self) -> &'static str {
         match self {
-            Self::Accepted { .. } => "accepted",
+            Self::Accepted { .. } => ACCEPTED,
             Self::Rejected { .. } => "rejected",
             Self::NotSent { .. } | Self::GivenUp { .. } => "not_sent",
             Self::Unknown => UNKNOWN,
         }
     }
 
-    fn code(&self) -> Option<&str> {
+    pub(super) fn code(&self) -> Option<&str> {
         match self {
             Self::Rejected { code, .. } | Self::NotSent { code, .. } | Self::GivenUp { code } => {
                 code.as_deref()
@@ -113,7 +120,7 @@ impl Outcome {
         }
     }
 
-    fn provider_id(&self) -> Option<&str> {
+    pub(super) fn provider_id(&self) -> Option<&str> {
         match self {
             Self::Accepted { provider_id, .. } => Some(provider_id),
             _ => None,
@@ -121,7 +128,7 @@ impl Outcome {
     }
 
     /// What it proves about the message; none when the message simply waits again.
-    fn evidence(&self) -> Option<Standing> {
+    pub(super) fn evidence(&self) -> Option<Standing> {
         Some(match self {
             Self::Accepted { .. } => Standing::plain(MessageState::Accepted),
             Self::Rejected { reason, .. } => Standing::because(MessageState::Undelivered, *reason),
@@ -148,11 +155,18 @@ pub struct Ended {
 /// Records how attempts of one campaign on one connection ended; the gate must be entered. `gate` says
 /// what becomes of a message that was not sent. Recording the same again changes nothing. Answers with the
 /// aggregator's ids that were new, whose receipts may be parked.
-pub async fn record(txn: &Txn, ended: &[Ended], gate: Gate, now: Instant) -> Result<Vec<String>> {
+pub async fn record(
+    txn: &Txn,
+    ids: &Ids,
+    ended: &[Ended],
+    gate: Gate,
+    now: Instant,
+) -> Result<Vec<String>> {
     let rows = lock_messages(txn, ended.iter().map(|end| end.message_id.0)).await?;
     let fences = open_fences(txn, ended).await?;
     let mut deltas = Deltas::default();
-    let (mut messaged, mut accepted) = (Vec::new(), Vec::new());
+    let (mut taken, mut messaged, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
+    let mut accepted = Vec::new();
     let mut campaign = None;
     for end in ended {
         // An attempt that ended before was recorded by a try whose commit was not heard of.
@@ -168,11 +182,23 @@ pub async fn record(txn: &Txn, ended: &[Ended], gate: Gate, now: Instant) -> Res
             deltas.moved(key(row, before), after);
         }
         if let Some(provider_id) = end.outcome.provider_id() {
-            messaged.push(row.subscriber_id);
+            messaged.push(Pair::from(row));
             accepted.push(provider_id.to_owned());
+            // A receipt that overtook the answer has begun what follows already.
+            if row.accepted_at.is_none() {
+                taken.push(message::Model { accepted_at: Some(ms(now)), ..row.clone() });
+            }
+        } else if is_latest && !touches::keeps_reservation(after.state) {
+            if !after.state.is_pending() {
+                deltas.unreserve(row);
+            }
+            given_up.push(Pair::from(row));
         }
     }
-    subscribers::messaged(txn, &messaged, now).await?;
+    touches::lock(txn, messaged.iter().chain(&given_up).map(|pair| pair.subscriber)).await?;
+    touches::accepted(txn, &messaged, now).await?;
+    touches::release(txn, &given_up).await?;
+    follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
         runs::note(txn, campaign, None, Some(now)).await?;
@@ -202,7 +228,7 @@ fn after(before: Standing, end: &Ended, is_latest: bool, gate: Gate) -> Standing
         }
         // A receipt settled it meanwhile, or a later attempt is under way.
         _ if !is_latest || !is_waiting_for_word => before,
-        (_, Gate::Open) => {
+        (_, Gate::Open | Gate::Paused) => {
             Standing::because(MessageState::Deferred, MessageReason::AggregatorBackpressure)
         }
         (_, Gate::Closed(standing)) => standing,
@@ -224,6 +250,9 @@ fn change(
         aggregator_code: end.outcome.code().map_or(NotSet, |code| Set(Some(code.to_owned()))),
         ..Default::default()
     };
+    if !after.state.is_pending() && !touches::keeps_reservation(after.state) {
+        change.reserved = Set(0);
+    }
     match &end.outcome {
         Outcome::Accepted { provider_id, segments } => {
             change.provider_id = Set(Some(provider_id.clone()));

@@ -1,221 +1,152 @@
 //! Planning: who receives a campaign, a batch of subscribers at a time, and putting away what never leaves.
 //!
 //! **Invariant:** one row for each campaign, step and phone: planning the same subscriber again adds nothing.
-//! **Invariant:** rows, counts and the planner's position are written in one transaction.
+//! **Invariant:** rows, counts, reservations and the planner's position are written in one transaction.
 
 use super::{
-    Result, Txn, audiences,
+    Result, Txn,
+    binding::Binding,
     counts::{Deltas, Key, Run},
+    decisions,
+    prospects::{self, Bench, Planned, Prospect, Search, TooLong, outset},
     revisions::FrozenRules,
-    runs, subscribers,
+    runs, subscribers, touches, trials,
 };
 use crate::ports::Ids;
 use domain::{
     Instant,
-    campaign::{Campaign, Step},
-    gate::{Facts, Verdict},
+    campaign::Step,
     id::{CampaignId, MessageId, SiteId},
     message::{MessageState, Standing},
-    reason::MessageReason,
-    subscriber::SubscriberStatus,
-    zone::Zone,
+    reason::{MessageReason, StatusReason},
 };
 use entity::{
-    campaign,
-    convert::{code, ms},
-    message, subscriber,
+    convert::{self, code, ms},
+    message,
 };
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict, SimpleExpr},
 };
-use std::collections::HashSet;
-use uuid::Uuid;
 
 /// A batch to plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
-    /// The campaign, being processed.
-    pub campaign: &'a Campaign,
-    /// The step whose messages are planned.
-    pub step: &'a Step,
+    /// What binds the campaign, which is being processed.
+    pub binding: &'a Binding,
     /// How far the plan is.
     pub run: &'a Run,
-    /// Whom the frozen revision selects.
+    /// Whom the frozen revision selects and leaves out.
     pub rules: &'a FrozenRules,
-    /// The zone of subscribers without one of their own: the site's.
-    pub site_zone: Zone,
-    /// When the messages are due.
-    pub due_at: Instant,
     /// How many subscribers at the most.
     pub limit: u64,
 }
 
-/// Originals whose reach a duplicate of a duplicate leaves out.
-const ORIGINALS_MAX: usize = 16;
+/// What planning a batch came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// It is written. Commit.
+    Planned,
+    /// The campaign cannot go on, for this reason. Roll back.
+    Impossible(StatusReason),
+}
 
-/// Plans the next batch; `judge` says what is to be done with each recipient. Answers whether the plan is
-/// complete.
-pub async fn extend(
-    txn: &Txn,
-    ids: &Ids,
-    batch: Batch<'_>,
-    now: Instant,
-    judge: impl Fn(&Facts) -> Verdict,
-) -> Result<bool> {
-    let recipients = next_recipients(txn, &batch).await?;
-    let phones = || recipients.iter().map(|row| row.phone.as_str());
-    let site_id = batch.campaign.site_id;
-    let opted_out = subscribers::opted_out(txn, site_id, phones()).await?;
-    let reached = reached(txn, batch.campaign, phones()).await?;
-    let mut rows = Vec::with_capacity(recipients.len());
+/// Plans the next batch.
+pub async fn extend(txn: &Txn, ids: &Ids, batch: Batch<'_>, now: Instant) -> Result<Extended> {
+    let Batch { binding, run, rules, limit } = batch;
+    let Some((step, _)) = binding.step(0) else {
+        return Ok(Extended::Impossible(StatusReason::ContentInvalid));
+    };
+    let search = Search { rules, joined_by: run.processing_at, after: run.plan_cursor, limit };
+    let found = prospects::next(txn, &binding.campaign, search).await?;
+    let mut bench = Bench::of(txn, binding, run.processing_at, &found, now).await?;
+    let mut rows = Vec::with_capacity(found.len());
     let mut deltas = Deltas::default();
-    for recipient in &recipients {
-        let facts = Facts {
-            status: code::<SubscriberStatus>("subscriber", &recipient.status)?,
-            has_opted_out: opted_out.contains(&recipient.phone),
-            was_reached: reached.contains(&recipient.phone),
-            due_at: batch.due_at,
-            send_by: batch.campaign.schedule.as_ref().and_then(|schedule| schedule.send_by),
+    let mut reserved = 0;
+    for prospect in &found {
+        let planned = match bench.work_out(prospect)? {
+            Ok(planned) => planned,
+            Err(TooLong) => return Ok(Extended::Impossible(StatusReason::ContentInvalid)),
         };
-        let standing = standing(judge(&facts), batch.due_at, now);
-        let row = row(ids, &batch, recipient, &facts, standing, now);
-        deltas.add(key(&row, standing));
+        let row = row(ids, binding, step, prospect, planned, now);
+        reserved += row.reserved;
+        deltas.add(key(&row, standing_of(&row)?));
         rows.push(active(row));
     }
-    let planned = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    let planned = u64::try_from(rows.len()).unwrap_or(u64::MAX);
     let inserted = message::Entity::insert_many(rows)
         .on_conflict(OnConflict::new().do_nothing().to_owned())
         .exec_without_returning(txn)
         .await?;
-    super::expect_rows("a planned batch", inserted, planned.unsigned_abs())?;
+    super::expect_rows("a planned batch", inserted, planned)?;
     deltas.apply(txn).await?;
-    let is_complete = planned.unsigned_abs() < batch.limit;
-    let cursor = recipients.last().map(|row| row.id);
-    runs::planned(txn, batch.run, cursor, planned, is_complete.then_some(now)).await?;
-    Ok(is_complete)
-}
-
-/// Where a message starts: held, waiting its turn, or skipped.
-fn standing(verdict: Verdict, due_at: Instant, now: Instant) -> Standing {
-    match verdict {
-        Verdict::Skip(reason) => Standing::because(MessageState::Skipped, reason),
-        Verdict::Send if due_at > now => {
-            Standing::because(MessageState::Deferred, MessageReason::WaitingForLocalTime)
-        }
-        Verdict::Send => Standing::plain(MessageState::Queued),
+    let completed_at = (planned < limit).then_some(now);
+    let cursor = found.last().map(|prospect| prospect.row.id);
+    let planned = i64::try_from(planned).unwrap_or(i64::MAX);
+    runs::planned(txn, run, cursor, planned, completed_at).await?;
+    if !trials::reserve(txn, binding.site.id, reserved).await? {
+        return Ok(Extended::Impossible(StatusReason::TrialLimitReached));
     }
-}
-
-async fn next_recipients(txn: &Txn, batch: &Batch<'_>) -> Result<Vec<subscriber::Model>> {
-    let selects = |rules: &[_]| {
-        rules.iter().fold(Condition::any(), |any, rules| any.add(audiences::members(rules)))
-    };
-    let mut select = subscriber::Entity::find()
-        .filter(subscriber::Column::SiteId.eq(batch.campaign.site_id.0))
-        .filter(subscriber::Column::CreatedAt.lte(ms(batch.run.processing_at)))
-        .filter(selects(&batch.rules.included));
-    if !batch.rules.excluded.is_empty() {
-        select = select.filter(selects(&batch.rules.excluded).not());
-    }
-    if let Some(cursor) = batch.run.plan_cursor {
-        select = select.filter(subscriber::Column::Id.gt(cursor));
-    }
-    Ok(select.order_by_asc(subscriber::Column::Id).limit(batch.limit).all(txn).await?)
-}
-
-/// Which of `phones` the originals of a campaign that leaves them out have reached.
-async fn reached(
-    txn: &Txn,
-    campaign: &Campaign,
-    phones: impl Iterator<Item = &str>,
-) -> Result<HashSet<String>> {
-    let originals = originals(txn, campaign).await?;
-    if originals.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let states = [
-        MessageState::Unknown,
-        MessageState::Accepted,
-        MessageState::Unconfirmed,
-        MessageState::Delivered,
-        MessageState::InFlight,
-    ];
-    let phones: Vec<String> = message::Entity::find()
-        .select_only()
-        .column(message::Column::Phone)
-        .filter(message::Column::CampaignId.is_in(originals))
-        .filter(message::Column::State.is_in(states.map(MessageState::as_str)))
-        .filter(message::Column::Phone.is_in(phones))
-        .into_tuple()
-        .all(txn)
-        .await?;
-    Ok(phones.into_iter().collect())
-}
-
-/// The campaign this one was copied from, and those that one left out in turn.
-async fn originals(txn: &Txn, campaign: &Campaign) -> Result<Vec<Uuid>> {
-    let mut originals = Vec::new();
-    let mut next = campaign.duplicated_from.filter(|_| campaign.excludes_reached).map(|id| id.0);
-    while let Some(id) = next
-        && originals.len() < ORIGINALS_MAX
-    {
-        originals.push(id);
-        let row = campaign::Entity::find_by_id(id).one(txn).await?;
-        next = row.filter(|row| row.excludes_reached).and_then(|row| row.duplicated_from);
-    }
-    Ok(originals)
+    Ok(Extended::Planned)
 }
 
 fn row(
     ids: &Ids,
-    batch: &Batch<'_>,
-    recipient: &subscriber::Model,
-    facts: &Facts,
-    standing: Standing,
+    binding: &Binding,
+    step: &Step,
+    prospect: &Prospect,
+    planned: Planned,
     now: Instant,
 ) -> message::Model {
-    let zone = recipient.time_zone.clone().unwrap_or_else(|| batch.site_zone.name().to_owned());
+    let outset = outset(&planned.verdict, planned.due_at, now);
+    let why = decisions::Why::of(&planned.verdict);
+    let is_to_go = outset.state.is_pending();
+    let zones = planned.place.zones;
+    let is_one_of_several = zones.zones().len() > 1;
     message::Model {
         id: ids.next::<MessageId>().0,
-        site_id: batch.campaign.site_id.0,
-        campaign_id: batch.campaign.id.0,
-        step_id: batch.step.id.0,
-        step_position: i64::from(batch.step.position),
-        subscriber_id: recipient.id,
-        phone: recipient.phone.clone(),
-        time_zone: zone,
-        state: standing.state.as_str().to_owned(),
-        reason: standing.reason.map(|reason| reason.as_str().to_owned()),
+        site_id: binding.campaign.site_id.0,
+        campaign_id: binding.campaign.id.0,
+        step_id: step.id.0,
+        step_position: i64::from(step.position),
+        subscriber_id: prospect.row.id,
+        phone: prospect.row.phone.clone(),
+        time_zone: zones.principal().name().to_owned(),
+        state: outset.state.as_str().to_owned(),
+        reason: outset.reason.map(|reason| reason.as_str().to_owned()),
         aggregator_code: None,
-        due_at: ms(facts.due_at),
-        deferred_from: None,
-        send_by: facts.send_by.map(ms),
+        due_at: ms(outset.due_at),
+        deferred_from: outset.deferred_from.map(ms),
+        send_by: binding.schedule.as_ref().and_then(|schedule| schedule.send_by).map(ms),
         fence: 0,
         lease_until: None,
         attempt_count: 0,
-        segments: None,
+        segments: planned.segments.map(i64::from),
         connection_id: None,
         provider_id: None,
         accepted_at: None,
         delivered_at: None,
         passed_on_at: None,
         stopped_at: None,
-        zones: None,
-        region: None,
-        rule: None,
-        blocked_by: None,
-        blocked_at: None,
-        variables: None,
-        reserved: 0,
+        zones: is_one_of_several.then(|| zones.to_string()),
+        region: planned.place.region.map(|region| region.as_str().to_owned()),
+        rule: why.rule,
+        blocked_by: why.blocked_by,
+        blocked_at: why.blocked_at,
+        variables: (!planned.values.is_empty()).then(|| convert::values_json(&planned.values)),
+        reserved: if is_to_go && binding.is_on_trial() {
+            i64::from(planned.segments_of_all)
+        } else {
+            0
+        },
         evaluated_at: ms(now),
         previous_id: None,
         updated_at: ms(now),
     }
 }
 
-fn active(row: message::Model) -> message::ActiveModel {
+pub(super) fn active(row: message::Model) -> message::ActiveModel {
     message::ActiveModel {
         id: Set(row.id),
         site_id: Set(row.site_id),
@@ -330,12 +261,20 @@ pub(super) async fn move_rows(
     now: Instant,
     deltas: &mut Deltas,
 ) -> Result<()> {
+    let is_over = !to.state.is_pending() && !touches::keeps_reservation(to.state);
     for row in rows {
         deltas.moved(key(row, standing_of(row)?), to);
+        if is_over {
+            deltas.unreserve(row);
+        }
     }
-    let updated = message::Entity::update_many()
+    let mut update = message::Entity::update_many()
         .col_expr(message::Column::State, to.state.as_str().into())
-        .col_expr(message::Column::Reason, to.reason.map(MessageReason::as_str).into())
+        .col_expr(message::Column::Reason, to.reason.map(MessageReason::as_str).into());
+    if is_over {
+        update = update.col_expr(message::Column::Reserved, 0.into());
+    }
+    let updated = update
         .col_expr(message::Column::LeaseUntil, Option::<i64>::None.into())
         .col_expr(message::Column::UpdatedAt, ms(now).into())
         .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))

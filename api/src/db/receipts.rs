@@ -7,9 +7,12 @@ use super::{
     Result, Txn,
     attempts::lock_messages,
     counts::Deltas,
+    direct_texts, follow_ups,
     plans::{key, standing_of},
-    runs, subscribers,
+    runs,
+    touches::{self, Pair},
 };
+use crate::ports::Ids;
 use domain::{
     Instant,
     id::{AttemptId, ConnectionId, ReceiptId, SiteId},
@@ -18,13 +21,13 @@ use domain::{
 use entity::{
     attempt,
     convert::{instant, ms},
-    message, receipt,
+    direct_text, message, receipt,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SimpleExpr},
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -113,6 +116,25 @@ pub struct Waiting {
     reference: Option<String>,
 }
 
+impl Waiting {
+    /// The attempt whose id is echoed.
+    fn attempt(&self) -> Option<Uuid> {
+        self.reference.as_deref()?.parse::<AttemptId>().ok().map(|id| id.0)
+    }
+
+    /// It, and what it proves, for another table than the messages'.
+    fn about_another(&self, standing: Standing) -> direct_texts::Evidence<'_> {
+        direct_texts::Evidence {
+            receipt: self.id,
+            connection: self.connection_id,
+            attempt: self.attempt(),
+            provider_id: self.provider_id.as_deref(),
+            code: self.code.as_deref(),
+            standing,
+        }
+    }
+}
+
 /// Whether a receipt waits.
 pub async fn has_waiting(connection: &impl ConnectionTrait) -> Result<bool> {
     let found = receipt::Entity::find().filter(in_state(PENDING)).limit(1).one(connection).await?;
@@ -170,15 +192,21 @@ pub async fn still_waits(txn: &Txn, id: Uuid) -> Result<bool> {
 }
 
 /// Applies receipts with what each proves; those whose message is not known yet are parked.
-pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) -> Result<()> {
+pub async fn apply(
+    txn: &Txn,
+    ids: &Ids,
+    receipts: &[(Waiting, Standing)],
+    now: Instant,
+) -> Result<()> {
     let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
     let mut rows = lock_messages(txn, found.values().copied()).await?;
     let mut deltas = Deltas::default();
     let mut news = News::default();
+    let mut others = Vec::new();
     for (receipt, evidence) in receipts {
         let message_id = found.get(&receipt.id).copied();
         let Some(row) = message_id.and_then(|id| rows.get_mut(&id)) else {
-            settle(txn, receipt.id, PARKED, None, now).await?;
+            others.push(receipt.about_another(*evidence));
             continue;
         };
         let before = standing_of(row)?;
@@ -186,7 +214,7 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
         if after != before {
             deltas.moved(key(row, before), after);
         }
-        news.note(row, receipt, before);
+        news.note(row, receipt, now);
         merge(row, receipt, *evidence, after, now);
         write(txn, row).await?;
         settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
@@ -194,10 +222,19 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
-    subscribers::messaged(txn, &news.messaged, now).await?;
+    let messaged: Vec<Pair> = news.taken.iter().map(Pair::from).collect();
+    touches::lock(txn, messaged.iter().map(|pair| pair.subscriber)).await?;
+    touches::accepted(txn, &messaged, now).await?;
+    follow_ups::begin(txn, ids, &news.taken, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     for campaign in &news.campaigns {
         runs::note(txn, *campaign, None, Some(now)).await?;
+    }
+    // What is about no message may be about a direct text.
+    let noted = direct_texts::note(txn, &others, now).await?;
+    for other in others {
+        let state = if noted.contains(&other.receipt) { APPLIED } else { PARKED };
+        settle(txn, other.receipt, state, None, now).await?;
     }
     Ok(())
 }
@@ -205,8 +242,8 @@ pub async fn apply(txn: &Txn, receipts: &[(Waiting, Standing)], now: Instant) ->
 /// What receipts tell beside the message's state: an acceptance whose own answer was lost or is late.
 #[derive(Default)]
 struct News {
-    /// Subscribers whose message is now known to have been taken.
-    messaged: Vec<Uuid>,
+    /// Messages that are now known to have been taken, as they were before.
+    taken: Vec<message::Model>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
     /// Ids of the aggregator's that became known, by connection: receipts may be parked for them.
@@ -214,9 +251,9 @@ struct News {
 }
 
 impl News {
-    fn note(&mut self, row: &message::Model, receipt: &Waiting, before: Standing) {
-        if matches!(before.state, MessageState::InFlight | MessageState::Unknown) {
-            self.messaged.push(row.subscriber_id);
+    fn note(&mut self, row: &message::Model, receipt: &Waiting, now: Instant) {
+        if row.accepted_at.is_none() {
+            self.taken.push(message::Model { accepted_at: Some(ms(now)), ..row.clone() });
             self.campaigns.insert(row.campaign_id);
         }
         if let (None, Some(provider_id)) = (&row.provider_id, &receipt.provider_id) {
@@ -230,11 +267,8 @@ async fn find_messages(
     txn: &Txn,
     receipts: impl Iterator<Item = &Waiting> + Clone,
 ) -> Result<HashMap<Uuid, Uuid>> {
-    let attempt_of = |receipt: &Waiting| -> Option<Uuid> {
-        receipt.reference.as_deref()?.parse::<AttemptId>().ok().map(|id| id.0)
-    };
     let attempts = attempt::Entity::find()
-        .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(attempt_of)))
+        .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(Waiting::attempt)))
         .all(txn)
         .await?;
     // An echo counts only on the connection the attempt went out on.
@@ -243,8 +277,7 @@ async fn find_messages(
     let by_provider = by_provider_id(txn, receipts.clone()).await?;
     let mut found = HashMap::new();
     for receipt in receipts {
-        let by_echo =
-            attempt_of(receipt).and_then(|id| by_attempt.get(&(receipt.connection_id, id)));
+        let by_echo = receipt.attempt().and_then(|id| by_attempt.get(&(receipt.connection_id, id)));
         let by_id = receipt
             .provider_id
             .as_ref()
@@ -303,6 +336,7 @@ fn merge(
     row.updated_at = ms(now);
     // A receipt proves that the aggregator took the message, should its answer never come.
     row.accepted_at = row.accepted_at.or(Some(ms(now)));
+    row.reserved = 0;
     if row.provider_id.is_none() {
         row.provider_id.clone_from(&receipt.provider_id);
     }
@@ -321,6 +355,7 @@ async fn write(txn: &Txn, row: &message::Model) -> Result<()> {
         reason: Set(row.reason.clone()),
         updated_at: Set(row.updated_at),
         accepted_at: Set(row.accepted_at),
+        reserved: Set(row.reserved),
         provider_id: Set(row.provider_id.clone()),
         delivered_at: Set(row.delivered_at),
         passed_on_at: Set(row.passed_on_at),
@@ -377,19 +412,24 @@ pub async fn unpark(txn: &Txn, connection: ConnectionId, known: &[String]) -> Re
 
 /// Parked receipts whose message is known after all: its id was recorded while they were being parked.
 fn known_parked(limit: u64) -> Select<receipt::Entity> {
+    use {direct_text::Column as Direct, message::Column as Message};
+    let messages = (message::Entity, Message::ConnectionId, Message::ProviderId);
+    let direct_texts = (direct_text::Entity, Direct::ConnectionId, Direct::ProviderId);
+    let known = Condition::any().add(known_in(messages)).add(known_in(direct_texts));
+    receipt::Entity::find().filter(in_state(PARKED)).filter(known).limit(limit)
+}
+
+/// Whether a row of a table has the id at the aggregator that a receipt names.
+fn known_in<E: EntityTrait>((table, connection, id): (E, E::Column, E::Column)) -> SimpleExpr {
     let known = Query::select()
         .expr(Expr::val(1))
-        .from(message::Entity)
+        .from(table)
         .and_where(
-            Expr::col((message::Entity, message::Column::ConnectionId))
-                .equals((receipt::Entity, receipt::Column::ConnectionId)),
+            Expr::col((table, connection)).equals((receipt::Entity, receipt::Column::ConnectionId)),
         )
-        .and_where(
-            Expr::col((message::Entity, message::Column::ProviderId))
-                .equals((receipt::Entity, receipt::Column::ProviderId)),
-        )
+        .and_where(Expr::col((table, id)).equals((receipt::Entity, receipt::Column::ProviderId)))
         .to_owned();
-    receipt::Entity::find().filter(in_state(PARKED)).filter(Expr::exists(known)).limit(limit)
+    Expr::exists(known)
 }
 
 /// Whether a parked receipt's message is known after all.

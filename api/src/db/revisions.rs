@@ -9,8 +9,10 @@ use domain::{
     audience::{Audience, AudienceRules},
     campaign::{Step, Targeting},
     id::{CampaignId, RevisionId, SiteId, StepId},
+    rule_pack::RulePacks,
     schedule::Schedule,
     site::Site,
+    text::Frame,
 };
 use entity::{
     campaign_audience, campaign_revision, campaign_step,
@@ -91,7 +93,7 @@ pub async fn set_steps(
         body: Set(step.body.clone()),
         media_url: Set(step.media_url.clone()),
         delay_s: Set(step.delay_s),
-        ..Default::default()
+        condition: Set(step.condition.as_str().to_owned()),
     });
     campaign_step::Entity::insert_many(rows).exec_without_returning(txn).await?;
     Ok(())
@@ -151,15 +153,21 @@ pub async fn freeze(
         mode: Set(Some(schedule.mode.as_str().to_owned())),
         local_date_time: Set(schedule.local_date_time.map(date_time_text)),
         time_zone: Set(schedule.zone.map(|zone| zone.name().to_owned())),
+        if_passed: Set(schedule.if_passed.map(|policy| policy.as_str().to_owned())),
+        launches_at: Set(Some(ms(schedule.launches_at))),
+        site_time_zone: Set(Some(site.zone.name().to_owned())),
         starts_at: Set(Some(ms(schedule.starts_at))),
         ends_at: Set(Some(ms(schedule.ends_at))),
         send_by: Set(schedule.send_by.map(ms)),
-        quiet_hours_enabled: Set(site.quiet_hours.is_enabled),
-        quiet_hours_start: Set(Some(time_text(site.quiet_hours.start))),
-        quiet_hours_end: Set(Some(time_text(site.quiet_hours.end))),
-        has_rule_packs: Set(site.has_rule_packs),
+        quiet_hours_enabled: Set(site.quiet_hours.is_enabled()),
+        quiet_hours_start: Set(Some(time_text(site.quiet_hours.start()))),
+        quiet_hours_end: Set(Some(time_text(site.quiet_hours.end()))),
+        rule_packs: Set(Some(site.rule_packs.to_string())),
+        has_rule_packs: Set(site.rule_packs != RulePacks::NONE),
         smart_sending_enabled: Set(site.smart_sending.is_enabled),
         smart_sending_window_s: Set(site.smart_sending.window_s),
+        text_prefix: Set(site.frame.prefix.clone()),
+        text_footer: Set(site.frame.footer.clone()),
         ..Default::default()
     }
     .update(txn)
@@ -179,6 +187,16 @@ pub async fn freeze(
 pub async fn number(connection: &impl ConnectionTrait, id: RevisionId) -> Result<i64> {
     let row = campaign_revision::Entity::find_by_id(id.0).one(connection).await?;
     Ok(row.map_or(0, |row| row.number))
+}
+
+/// What a frozen revision puts around its texts; none when it is not frozen, and the site's own applies.
+pub async fn frozen_frame(
+    connection: &impl ConnectionTrait,
+    id: RevisionId,
+) -> Result<Option<Frame>> {
+    let row = campaign_revision::Entity::find_by_id(id.0).one(connection).await?;
+    let frozen = row.filter(|row| row.frozen_at.is_some());
+    Ok(frozen.map(|row| Frame { prefix: row.text_prefix, footer: row.text_footer }))
 }
 
 /// A revision's steps, in order.

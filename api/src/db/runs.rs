@@ -40,14 +40,14 @@ pub async fn begin(txn: &Txn, campaign_id: CampaignId, site_id: SiteId, at: Inst
     Ok(())
 }
 
-/// Scheduled campaigns first due at `now` or before, the longest due first.
+/// Scheduled campaigns whose processing is to have begun by `now`, the longest due first.
 pub async fn scheduled_due(
     connection: &impl ConnectionTrait,
     now: Instant,
     limit: u64,
 ) -> Result<Vec<CampaignId>> {
     let ids: Vec<Uuid> = scheduled()
-        .filter(campaign::Column::StartsAt.lte(ms(now)))
+        .filter(campaign::Column::LaunchesAt.lte(ms(now)))
         .limit(limit)
         .into_tuple()
         .all(connection)
@@ -60,15 +60,15 @@ fn scheduled() -> sea_orm::Select<campaign::Entity> {
         .select_only()
         .column(campaign::Column::Id)
         .filter(campaign::Column::Status.eq(CampaignStatus::Scheduled.as_str()))
-        .order_by_asc(campaign::Column::StartsAt)
+        .order_by_asc(campaign::Column::LaunchesAt)
         .order_by_asc(campaign::Column::Id)
 }
 
-/// When the next scheduled campaign is first due.
+/// When the processing of the next scheduled campaign is to begin.
 pub async fn next_scheduled(connection: &impl ConnectionTrait) -> Result<Option<Instant>> {
     let next: Option<Option<i64>> = campaign::Entity::find()
         .select_only()
-        .column_as(campaign::Column::StartsAt.min(), "next")
+        .column_as(campaign::Column::LaunchesAt.min(), "next")
         .filter(campaign::Column::Status.eq(CampaignStatus::Scheduled.as_str()))
         .into_tuple()
         .one(connection)

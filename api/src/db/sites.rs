@@ -8,6 +8,7 @@ use domain::{
     Instant,
     campaign::CampaignStatus,
     id::SiteId,
+    rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, Site, SiteStatus, SmartSending, SmsPlanStatus},
     zone::Zone,
 };
@@ -44,9 +45,13 @@ pub struct Settings {
     /// When subscribers must not be texted.
     pub quiet_hours: Option<QuietHours>,
     /// Whether the dated packs of legal rules apply.
-    pub has_rule_packs: Option<bool>,
+    pub rule_packs: Option<RulePacks>,
     /// How often one subscriber may be texted.
     pub smart_sending: Option<SmartSending>,
+    /// What stands before every text; an empty one takes it away.
+    pub text_prefix: Option<String>,
+    /// What stands below every text; an empty one takes it away.
+    pub text_footer: Option<String>,
 }
 
 /// One site of those given.
@@ -91,12 +96,15 @@ pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
         trial_ends_at: Set(site.trial.ends_at.map(ms)),
         price_amount: Set(site.price.as_ref().map(|price| price.amount.clone())),
         price_currency: Set(site.price.as_ref().map(|price| price.currency_code.clone())),
-        quiet_hours_enabled: Set(site.quiet_hours.is_enabled),
-        quiet_hours_start: Set(time_text(site.quiet_hours.start)),
-        quiet_hours_end: Set(time_text(site.quiet_hours.end)),
-        has_rule_packs: Set(site.has_rule_packs),
+        quiet_hours_enabled: Set(site.quiet_hours.is_enabled()),
+        quiet_hours_start: Set(time_text(site.quiet_hours.start())),
+        quiet_hours_end: Set(time_text(site.quiet_hours.end())),
+        rule_packs: Set(Some(site.rule_packs.to_string())),
+        has_rule_packs: Set(site.rule_packs != RulePacks::NONE),
         smart_sending_enabled: Set(site.smart_sending.is_enabled),
         smart_sending_window_s: Set(site.smart_sending.window_s),
+        text_prefix: Set(site.frame.prefix.clone()),
+        text_footer: Set(site.frame.footer.clone()),
         created_at: Set(ms(site.created_at)),
         updated_at: Set(ms(site.updated_at)),
         ..Default::default()
@@ -111,6 +119,8 @@ pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> 
     fn set<T: Into<sea_orm::Value>>(value: Option<T>) -> sea_orm::ActiveValue<T> {
         value.map_or(NotSet, Set)
     }
+    // An empty text takes away what may be missing.
+    let kept = |text: String| (!text.is_empty()).then_some(text);
     let quiet = settings.quiet_hours;
     let smart = settings.smart_sending;
     let (amount, currency) =
@@ -119,18 +129,21 @@ pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> 
         id: Set(id.0),
         name: set(settings.name),
         time_zone: set(settings.zone.map(|zone| zone.name().to_owned())),
-        subdomain: set(settings.subdomain.map(|name| (!name.is_empty()).then_some(name))),
+        subdomain: set(settings.subdomain.map(kept)),
         status: set(settings.status.map(|status| status.as_str().to_owned())),
         plan: set(settings.plan.map(|plan| plan.as_str().to_owned())),
         trial_limit: set(settings.trial_limit),
         price_amount: set(amount.map(Some)),
         price_currency: set(currency.map(Some)),
-        quiet_hours_enabled: set(quiet.map(|quiet| quiet.is_enabled)),
-        quiet_hours_start: set(quiet.map(|quiet| time_text(quiet.start))),
-        quiet_hours_end: set(quiet.map(|quiet| time_text(quiet.end))),
-        has_rule_packs: set(settings.has_rule_packs),
+        quiet_hours_enabled: set(quiet.map(QuietHours::is_enabled)),
+        quiet_hours_start: set(quiet.map(|quiet| time_text(quiet.start()))),
+        quiet_hours_end: set(quiet.map(|quiet| time_text(quiet.end()))),
+        rule_packs: set(settings.rule_packs.map(|packs| Some(packs.to_string()))),
+        has_rule_packs: set(settings.rule_packs.map(|packs| packs != RulePacks::NONE)),
         smart_sending_enabled: set(smart.map(|smart| smart.is_enabled)),
         smart_sending_window_s: set(smart.map(|smart| smart.window_s)),
+        text_prefix: set(settings.text_prefix.map(kept)),
+        text_footer: set(settings.text_footer.map(kept)),
         updated_at: Set(ms(now)),
         ..Default::default()
     }

@@ -19,10 +19,9 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{Expr, OnConflict},
 };
 use std::collections::{BTreeMap, HashSet};
-use uuid::Uuid;
 
 /// Which subscribers to keep.
 #[derive(Clone, Debug, Default)]
@@ -225,35 +224,4 @@ pub async fn opt_out(
         .exec(txn)
         .await?;
     Ok(taken == 1)
-}
-
-/// Statuses of several subscribers, by id.
-pub(super) async fn statuses(
-    connection: &impl ConnectionTrait,
-    ids: impl Iterator<Item = Uuid>,
-) -> Result<BTreeMap<Uuid, SubscriberStatus>> {
-    let rows = subscriber::Entity::find()
-        .filter(subscriber::Column::Id.is_in(ids))
-        .all(connection)
-        .await?;
-    let read = |row: subscriber::Model| Ok((row.id, convert::code("subscriber", &row.status)?));
-    rows.into_iter().map(read).collect()
-}
-
-/// Notes when messages were last accepted for several subscribers: what Smart Sending looks at.
-pub(super) async fn messaged(txn: &Txn, ids: &[Uuid], at: Instant) -> Result<()> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::LastMessagedAt, ms(at).into())
-        .filter(subscriber::Column::Id.is_in(ids.to_vec()))
-        .filter(
-            Expr::col(subscriber::Column::LastMessagedAt)
-                .is_null()
-                .or(Expr::col(subscriber::Column::LastMessagedAt).lt(ms(at))),
-        )
-        .exec(txn)
-        .await?;
-    Ok(())
 }

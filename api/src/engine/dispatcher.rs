@@ -13,16 +13,14 @@ mod pacer;
 
 use super::{Activity, Engine, Fault, Tally, span};
 use crate::{
-    db::{admin, campaigns, revisions, runs},
+    db::{
+        admin,
+        binding::{self, Binding},
+        campaigns, counts, runs,
+    },
     ports::{Connection, Task},
 };
-use domain::{
-    Instant,
-    campaign::{Campaign, Step},
-    id::CampaignId,
-    reason::StatusReason,
-    text,
-};
+use domain::{Instant, id::CampaignId, reason::StatusReason, site, text};
 use handover::Window;
 use holds::Holds;
 use notes::Notes;
@@ -40,18 +38,23 @@ pub(super) struct Dispatcher {
 
 /// A campaign with something due, and what its messages are made of.
 struct Lane {
-    campaign: Campaign,
-    steps: Vec<Step>,
+    binding: Binding,
     sender: admin::Sender,
     connection: Connection,
     callback_url: String,
 }
 
 impl Lane {
-    /// Billable segments of the initial message, by which the sender is paced.
+    /// The campaign.
+    const fn id(&self) -> CampaignId {
+        self.binding.campaign.id
+    }
+
+    /// Billable segments of the initial message where no variable is long, by which the sender is paced;
+    /// what is claimed is then paid for exactly.
     fn segments(&self) -> u64 {
-        let body = self.steps.first().map_or("", |step| &step.body);
-        u64::from(text::measure(body).segments).max(1)
+        let literal = self.binding.step(0).map_or_else(String::new, |(_, text)| text.literal());
+        u64::from(text::measure(&self.binding.frame.compose(&literal)).segments).max(1)
     }
 }
 
@@ -71,7 +74,7 @@ impl Engine {
             if permits == 0 {
                 break;
             }
-            let id = lane.campaign.id;
+            let id = lane.id();
             let filled = self.fill(&mut window, lane, share.min(permits), now).await;
             // What is claimed already must still be sent: a fault is reported after that.
             tally.add(
@@ -138,37 +141,55 @@ impl Engine {
         if due_at.is_none_or(|due_at| due_at > now) {
             return Ok((None, due_at));
         }
-        let Some(lane) = self.lane(id).await? else { return Ok((None, None)) };
+        let Some(lane) = self.lane(id, now).await? else { return Ok((None, None)) };
         match self.dispatcher.holds.until(lane.connection.id, now) {
             Some(until) => Ok((None, Some(until))),
             None => Ok((Some(lane), None)),
         }
     }
 
-    /// What a campaign's messages are made of; none when it can no longer send, and then it has failed.
-    async fn lane(&self, id: CampaignId) -> Result<Option<Lane>, Fault> {
+    /// What a campaign's messages are made of; none when it may not send now, or can no longer send: then
+    /// it has failed.
+    async fn lane(&self, id: CampaignId, now: Instant) -> Result<Option<Lane>, Fault> {
         let db = self.db.read();
         let Some(campaign) = campaigns::find_any(db, id).await? else { return Ok(None) };
-        let sender = admin::ready_sender(db, campaign.site_id).await?;
+        if campaign.paused_at.is_some() {
+            return Ok(None);
+        }
+        let site_id = campaign.site_id;
+        let sender = admin::ready_sender(db, site_id).await?;
         let connection = match &sender {
             Some(sender) => admin::find_connection(db, sender.connection_id).await?,
             None => None,
         };
-        let (Some(sender), Some(connection)) = (sender, connection) else {
-            let reason = StatusReason::SenderNotReady;
-            self.fail(campaign.site_id, id, reason, Task::Dispatcher).await?;
+        let Some(binding) = binding::read(db, campaign).await? else {
+            self.fail(site_id, id, StatusReason::ContentInvalid, Task::Dispatcher).await?;
             return Ok(None);
         };
-        let steps = revisions::steps(db, campaign.revision_id).await?;
+        let obstacle = site::running_blocker(&binding.site, sender.is_some(), now);
+        if let Some(reason) = obstacle {
+            self.fail(site_id, id, reason, Task::Dispatcher).await?;
+            return Ok(None);
+        }
+        // A trial's plan is reserved whole before its first message leaves.
+        if binding.is_on_trial() && !self.is_planned(id).await? {
+            return Ok(None);
+        }
+        let (Some(sender), Some(connection)) = (sender, connection) else { return Ok(None) };
         let callback_url = format!("{}/hooks/generic/{}", self.settings.public_url, connection.id);
-        Ok(Some(Lane { campaign, steps, sender, connection, callback_url }))
+        Ok(Some(Lane { binding, sender, connection, callback_url }))
     }
 
-    /// When the aggregator must give a message up that is of no use after `send_by`: somewhat earlier, so
+    async fn is_planned(&self, id: CampaignId) -> Result<bool, Fault> {
+        let run = counts::run(self.db.read(), id).await?;
+        Ok(run.is_some_and(|run| run.planned_at.is_some()))
+    }
+
+    /// When the aggregator must give a message up that may not arrive after `last`: somewhat earlier, so
     /// that a late one does not deliver past it. One that is handed over in that last moment has all of it.
-    fn not_after(&self, send_by: Option<Instant>, now: Instant) -> Option<Instant> {
-        let send_by = send_by?;
-        let early = send_by - span(self.settings.validity_pad);
-        Some(if early > now { early } else { send_by })
+    fn not_after(&self, last: Option<Instant>, now: Instant) -> Option<Instant> {
+        let last = last?;
+        let early = last - span(self.settings.validity_pad);
+        Some(if early > now { early } else { last })
     }
 }

@@ -9,6 +9,7 @@
 //! **Invariant:** time's hand and a caller's are siblings: nothing here calls `service`.
 
 mod completer;
+mod direct_texts;
 mod dispatcher;
 mod driver;
 mod failing;
@@ -23,7 +24,8 @@ pub use driver::Driver;
 
 use crate::{
     db::{Db, events::Cause, runs},
-    ports::{Bells, Clock, Hints, Ids, Outside, Task},
+    direct::Direct,
+    ports::{Aggregator, Bells, Clock, Hints, Ids, StatusPages, Task},
 };
 use dispatcher::Dispatcher;
 use domain::{Instant, event::ActorKind, id::CampaignId};
@@ -31,12 +33,18 @@ use std::{sync::Arc, time::Duration};
 
 /// A failure of an activation: it is logged, and the next one looks again.
 #[derive(Debug, thiserror::Error)]
-#[error("the engine could not do what was due")]
-pub struct Fault(#[from] crate::db::Error);
+pub enum Fault {
+    /// The database did not do what was asked.
+    #[error("the engine could not do what was due")]
+    Db(#[from] crate::db::Error),
+    /// A message's text cannot be made again as it was planned: the ledger holds what composing refuses.
+    #[error("the text of a message cannot be made again as it was planned")]
+    Text,
+}
 
 impl From<sea_orm::DbErr> for Fault {
     fn from(source: sea_orm::DbErr) -> Self {
-        Self(source.into())
+        Self::Db(source.into())
     }
 }
 
@@ -97,6 +105,15 @@ pub struct Settings {
     pub node: String,
 }
 
+/// What the engine reaches the outside through.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// Texts one by one, and the contract that messages are handed over in.
+    pub direct: Direct,
+    /// The reader of status pages.
+    pub status_pages: Arc<dyn StatusPages>,
+}
+
 /// The engine. One a process.
 #[derive(Debug)]
 pub struct Engine {
@@ -105,9 +122,11 @@ pub struct Engine {
     ids: Arc<Ids>,
     bells: Bells,
     hints: Hints,
-    outside: Outside,
+    aggregator: Arc<dyn Aggregator>,
+    status_pages: Arc<dyn StatusPages>,
     settings: Settings,
     dispatcher: Dispatcher,
+    direct: Direct,
 }
 
 impl Engine {
@@ -121,8 +140,20 @@ impl Engine {
         outside: Outside,
         settings: Settings,
     ) -> Self {
-        let dispatcher = Dispatcher::default();
-        Self { db, clock, ids, bells, hints, outside, settings, dispatcher }
+        let Outside { direct, status_pages } = outside;
+        let (dispatcher, aggregator) = (Dispatcher::default(), direct.aggregator());
+        Self {
+            db,
+            clock,
+            ids,
+            bells,
+            hints,
+            aggregator,
+            status_pages,
+            settings,
+            dispatcher,
+            direct,
+        }
     }
 
     /// Lets one reconciler look once.
@@ -131,6 +162,7 @@ impl Engine {
             Task::Scheduler => self.activate_scheduler().await,
             Task::Planner => self.activate_planner().await,
             Task::Dispatcher => self.activate_dispatcher().await,
+            Task::DirectTexts => self.activate_direct_texts().await,
             Task::Receipts => self.activate_receipts().await,
             Task::Completer => self.activate_completer().await,
             Task::Recovery => self.activate_recovery().await,

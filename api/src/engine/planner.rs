@@ -4,14 +4,14 @@
 use super::{Activity, Engine, Fault, Tally};
 use crate::{
     db::{
-        campaigns, counts, gate,
+        binding, counts, gate,
         outcomes::{self, Gate},
-        plans::{self, Batch},
-        revisions, sites,
+        plans::{self, Batch, Extended},
+        revisions,
     },
     ports::Task,
 };
-use domain::{campaign::Campaign, gate as rules, id::CampaignId, zone::Zone};
+use domain::{id::CampaignId, reason::StatusReason};
 
 impl Engine {
     pub(super) async fn activate_planner(&self) -> Result<Activity, Fault> {
@@ -23,42 +23,44 @@ impl Engine {
         tally.finish()
     }
 
-    /// Plans one batch of one campaign. Answers whether there was something to plan.
+    /// Plans one batch of one campaign, or fails it. Answers whether there was something to plan.
     async fn plan(&self, id: CampaignId) -> Result<bool, Fault> {
         let run = counts::run(self.db.read(), id).await?;
-        if run.is_none_or(|run| run.planned_at.is_some()) {
-            return Ok(false);
+        let Some(run) = run.filter(|run| run.planned_at.is_none()) else { return Ok(false) };
+        match self.plan_batch(id).await? {
+            None => return Ok(false),
+            Some(Extended::Planned) => {}
+            Some(Extended::Impossible(reason)) => {
+                self.fail(run.site_id, id, reason, Task::Planner).await?;
+            }
         }
-        let txn = self.db.begin_write().await?;
-        gate::enter(&txn, id).await?;
-        gate::plan(&txn, id).await?;
-        let run = counts::run(&txn, id).await?.filter(|run| run.planned_at.is_none());
-        let standing = outcomes::gate(&txn, id).await?;
-        let (Some(run), Gate::Open) = (run, standing) else { return Ok(false) };
-        let Some(campaign) = campaigns::find_any(&txn, id).await? else { return Ok(false) };
-        let steps = revisions::steps(&txn, campaign.revision_id).await?;
-        let Some(step) = steps.first() else { return Ok(false) };
-        let site = sites::find(&txn, campaign.site_id).await?;
-        let batch = Batch {
-            campaign: &campaign,
-            step,
-            run: &run,
-            rules: &revisions::frozen_rules(&txn, campaign.revision_id).await?,
-            site_zone: site.map_or(Zone::UTC, |site| site.zone),
-            due_at: due_at(&campaign, &run),
-            limit: self.settings.plan_batch_max,
-        };
-        let now = self.clock.now();
-        plans::extend(&txn, &self.ids, batch, now, |facts| rules::judge(facts, now)).await?;
-        txn.commit().await?;
         self.bells.ring(Task::Dispatcher);
         self.bells.ring(Task::Completer);
         self.hints.give();
         Ok(true)
     }
-}
 
-/// When a campaign's initial messages are due.
-fn due_at(campaign: &Campaign, run: &counts::Run) -> domain::Instant {
-    campaign.schedule.as_ref().map_or(run.processing_at, |schedule| schedule.starts_at)
+    /// Plans one batch in a transaction of its own, which is rolled back when the campaign cannot go on.
+    async fn plan_batch(&self, id: CampaignId) -> Result<Option<Extended>, Fault> {
+        let txn = self.db.begin_write().await?;
+        gate::enter(&txn, id).await?;
+        gate::plan(&txn, id).await?;
+        let run = counts::run(&txn, id).await?.filter(|run| run.planned_at.is_none());
+        let standing = outcomes::gate(&txn, id).await?;
+        let (Some(run), Gate::Open | Gate::Paused) = (run, standing) else { return Ok(None) };
+        let Some(binding) = binding::find(&txn, id).await? else {
+            return Ok(Some(Extended::Impossible(StatusReason::ContentInvalid)));
+        };
+        let batch = Batch {
+            binding: &binding,
+            run: &run,
+            rules: &revisions::frozen_rules(&txn, binding.campaign.revision_id).await?,
+            limit: self.settings.plan_batch_max,
+        };
+        let extended = plans::extend(&txn, &self.ids, batch, self.clock.now()).await?;
+        if extended == Extended::Planned {
+            txn.commit().await?;
+        }
+        Ok(Some(extended))
+    }
 }

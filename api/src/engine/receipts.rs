@@ -54,7 +54,7 @@ impl Engine {
                 }
             }
         }
-        receipts::apply(&txn, &evidence, now).await?;
+        receipts::apply(&txn, &self.ids, &evidence, now).await?;
         txn.commit().await?;
         Ok(Activity::done(done))
     }

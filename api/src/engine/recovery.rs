@@ -40,6 +40,7 @@ impl Engine {
                 break;
             }
         }
+        recovered += self.recover_direct_texts().await?;
         if recovered > 0 {
             tracing::warn!(
                 messages = recovered,

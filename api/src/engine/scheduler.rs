@@ -39,7 +39,7 @@ impl Engine {
         let Some(campaign) = campaigns::lock(&txn, &[found.site_id], id).await? else {
             return Ok(false);
         };
-        let is_due = campaign.schedule.as_ref().is_some_and(|schedule| schedule.starts_at <= now);
+        let is_due = campaign.schedule.as_ref().is_some_and(|schedule| schedule.launches_at <= now);
         if !is_due || campaign.status != CampaignStatus::Scheduled {
             // Rescheduled, canceled, or started by another node since it was found due.
             return Ok(false);

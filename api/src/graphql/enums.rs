@@ -178,6 +178,32 @@ pub(crate) enum SendingMode {
     Immediate,
     /// To everybody at once, at a time in the store's zone.
     StoreTime,
+    /// To each subscriber at that time in their own zone.
+    SubscriberTime,
+}
+
+/// What to do where a chosen local time has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::schedule::PassedTimePolicy")]
+pub(crate) enum PassedTimePolicy {
+    /// Send at once, quiet hours permitting.
+    SendNow,
+    /// Send at that time the next day.
+    NextDay,
+    /// Skip.
+    Skip,
+}
+
+/// When a follow-up is sent to a recipient whose delay has run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::campaign::StepCondition")]
+pub(crate) enum MessageStepCondition {
+    /// In any case.
+    Always,
+    /// Unless they have written since the message before it.
+    NoReply,
+    /// Unless the message before it was delivered.
+    NotDelivered,
 }
 
 /// Kinds of step.

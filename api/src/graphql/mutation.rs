@@ -9,13 +9,14 @@ use super::{
     enums::Scope,
     inputs::{
         AudienceCreateInput, CampaignActivateInput, CampaignCancelInput, CampaignCreateInput,
-        CampaignDeleteInput, CampaignDuplicateInput, CampaignRescheduleInput, CampaignUpdateInput,
-        NotNow, SubscribersUpsertInput,
+        CampaignDeleteInput, CampaignDuplicateInput, CampaignRescheduleInput,
+        CampaignSendTestInput, CampaignUpdateInput, NotNow, SubscribersUpsertInput,
     },
     types::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
-        CampaignReschedulePayload, CampaignUpdatePayload, SubscribersUpsertPayload,
+        CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
+        SubscribersUpsertPayload,
     },
 };
 use crate::service::{Activation, Rescheduling};
@@ -128,6 +129,19 @@ impl Mutation {
         let caller = Caller::with(ctx, Scope::CampaignWrite)?;
         let revision = input.unwrap_or_default().expected_revision.map(i64::from);
         let done = caller.service.campaign_delete(&caller.actor, id(&text), revision).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+
+    /// Text one step to a few numbers of your own. Counts in no ledger.
+    #[graphql(directive = requires_scope::apply(Scope::CampaignSend))]
+    async fn campaign_send_test(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The campaign.")] text: ID,
+        #[graphql(desc = "What to send and where.")] input: CampaignSendTestInput,
+    ) -> Result<CampaignSendTestPayload> {
+        let caller = Caller::with(ctx, Scope::CampaignSend)?;
+        let done = caller.service.campaign_send_test(&caller.actor, id(&text), input.into()).await;
         done.or_internal(&caller).map(Into::into)
     }
 

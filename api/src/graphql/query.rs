@@ -70,18 +70,28 @@ impl Query {
     }
 
     /// How a text would be encoded and billed, with nothing saved. For the composer.
-    #[expect(clippy::unused_async, reason = "a resolver that is not async must use `self`")]
     async fn message_preview(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The text, with `{{variables}}`.")] body: String,
         #[graphql(desc = "A picture, which makes it an MMS.")] media_url: Option<Url>,
+        #[graphql(
+            desc = "The site that would send it, whose prefix, footer and subscribers' attributes \
+                    count. With no ID, the only site the caller's key reaches; for a key that \
+                    reaches several, none."
+        )]
+        site_id: Option<ID>,
     ) -> Result<MessagePreview> {
-        Caller::of(ctx)?;
+        let caller = Caller::of(ctx)?;
         if body.chars().count() > PREVIEW_CHARS_MAX {
             let must = format_args!("have at most {PREVIEW_CHARS_MAX} characters").to_string();
             return Err(error::bad_argument("body", must));
         }
-        Ok(MessagePreview::of(body, media_url.is_some()))
+        let named = site_id.map(|text| id_or_nobody(&text));
+        let preview = caller.service.message_preview(&caller.actor, named, &body).await;
+        match preview.or_internal(&caller)? {
+            Some(preview) => Ok(MessagePreview::new(preview, media_url.is_some())),
+            None => Err(error::bad_argument("siteId", "be a site that the key reaches")),
+        }
     }
 }

@@ -7,12 +7,13 @@ use crate::{
     db::{Error, Txn, admin, keys, sites, status_pages},
     ports::Connection,
 };
-use chrono::NaiveTime;
 use domain::{
     access::Role,
     id::{ApiKeyId, ConnectionId, SenderId, SiteId},
     phone::PhoneNumber,
+    rule_pack::RulePacks,
     site::{QuietHours, Site, SiteStatus, SmartSending, SmsPlanStatus, TrialAllowance},
+    text::Frame,
     zone::Zone,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -101,9 +102,6 @@ pub struct KeySettings<'a> {
 const KEY_WINDOW_S: i64 = 24 * 60 * 60;
 /// Segments a second of a new sender: what carriers let an unproven number send.
 const SEGMENTS_PER_S: i64 = 3;
-/// Quiet hours of a new site: 8 in the evening to 9 in the morning.
-const QUIET_FROM_HOUR: u32 = 20;
-const QUIET_TO_HOUR: u32 = 9;
 /// Smart Sending's window of a new site: eight hours.
 const SMART_SENDING_WINDOW_S: i64 = 8 * 60 * 60;
 
@@ -308,7 +306,6 @@ fn changed(known: Connection, new: ConnectionSettings) -> Connection {
 }
 
 fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
-    let hour = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default();
     Site {
         id,
         name: name.to_owned(),
@@ -318,13 +315,10 @@ fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
         plan: SmsPlanStatus::None,
         trial: TrialAllowance { limit: 0, used: 0, reserved: 0, ends_at: None },
         price: None,
-        quiet_hours: QuietHours {
-            is_enabled: true,
-            start: hour(QUIET_FROM_HOUR),
-            end: hour(QUIET_TO_HOUR),
-        },
-        has_rule_packs: true,
+        quiet_hours: QuietHours::DEFAULT,
+        rule_packs: RulePacks::ALL,
         smart_sending: SmartSending { is_enabled: true, window_s: SMART_SENDING_WINDOW_S },
+        frame: Frame::default(),
         created_at: now,
         updated_at: now,
     }

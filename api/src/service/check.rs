@@ -2,12 +2,14 @@
 
 use super::{Actor, NewStep};
 use domain::{
+    campaign::StepCondition,
     id::SiteId,
     limits::{
-        BODY_CHARS_MAX, IDEMPOTENCY_KEY_CHARS_MAX, NAME_CHARS_MAX, SEGMENTS_MAX, STEPS_MAX,
-        TAG_CHARS_MAX, TAGS_MAX, URL_CHARS_MAX,
+        BODY_CHARS_MAX, DELAY_MAX_S, DELAY_MIN_S, IDEMPOTENCY_KEY_CHARS_MAX, NAME_CHARS_MAX,
+        SEGMENTS_MAX, STEPS_MAX, TAG_CHARS_MAX, TAGS_MAX, URL_CHARS_MAX,
     },
     refusal::{CampaignError, Refusal},
+    template::Template,
     text,
 };
 
@@ -111,6 +113,34 @@ pub(super) fn tag_problem(tag: &str) -> Option<String> {
     }
 }
 
+/// What keeps a step's text from being saved, whoever its variables are filled for.
+pub(super) fn body_problem(body: &str) -> Option<(CampaignError, String)> {
+    use CampaignError::{Blank, Invalid, TooLong};
+    if text::is_blank(body) {
+        return Some((Blank, "The text is blank.".to_owned()));
+    }
+    if body.chars().count() > BODY_CHARS_MAX {
+        return Some((TooLong, format!("The text is longer than {BODY_CHARS_MAX} characters.")));
+    }
+    if let Some(hidden) = text::problem_in(body) {
+        return Some((Invalid, hidden.to_string()));
+    }
+    let template = match Template::parse(body) {
+        Ok(template) => template,
+        Err(problem) => {
+            let place = problem.position.saturating_add(1);
+            return Some((Invalid, format!("{problem} See character {place}.")));
+        }
+    };
+    // Without any value, only fallbacks are left.
+    if template.render(|_| None).is_ok_and(|text| text::is_blank(&text)) {
+        return Some((Blank, "The text is blank where its variables have no value.".to_owned()));
+    }
+    // Its variables can only add to it.
+    (text::measure(&template.literal()).segments > SEGMENTS_MAX)
+        .then(|| (TooLong, format!("The text takes more than {SEGMENTS_MAX} segments.")))
+}
+
 /// The codes of campaign commands.
 pub(super) const CAMPAIGN: Codes<CampaignError> = Codes {
     invalid: CampaignError::Invalid,
@@ -122,33 +152,45 @@ impl Problems<CampaignError> {
     /// Steps: not too many, each with a text that fits.
     pub(super) fn steps(&mut self, path: &str, steps: &[NewStep]) {
         if steps.len() > STEPS_MAX {
-            let message = format!("A campaign has at most {STEPS_MAX} step.");
+            let message = format!("A campaign has at most {STEPS_MAX} steps.");
             self.add(CampaignError::TooLong, path, message);
         }
         for (at, step) in steps.iter().enumerate().take(STEPS_MAX) {
             self.body(&format!("{path}.{at}.body"), &step.body);
             self.media_url(&format!("{path}.{at}.mediaUrl"), step.media_url.as_deref());
-            if at == 0 && step.delay_s.is_some() {
-                let message = "The initial message goes out without a delay.";
-                self.add(CampaignError::Invalid, &format!("{path}.{at}.delay"), message);
+            if at == 0 {
+                self.opening(path, step);
+            } else {
+                self.delay(&format!("{path}.{at}.delay"), step.delay_s);
             }
         }
     }
 
+    /// The initial message: it goes out as scheduled, to everybody.
+    fn opening(&mut self, path: &str, step: &NewStep) {
+        if step.delay_s.is_some() {
+            let message = "The initial message goes out without a delay.";
+            self.add(CampaignError::Invalid, &format!("{path}.0.delay"), message);
+        }
+        if step.condition != StepCondition::Always {
+            let message = "The initial message goes out without a condition.";
+            self.add(CampaignError::Invalid, &format!("{path}.0.condition"), message);
+        }
+    }
+
+    fn delay(&mut self, path: &str, delay_s: Option<i64>) {
+        let problem = match delay_s {
+            None => "A follow-up needs a delay after the message before it.",
+            Some(delay) if delay < DELAY_MIN_S => "The delay is shorter than a minute.",
+            Some(delay) if delay > DELAY_MAX_S => "The delay is longer than ninety days.",
+            Some(_) => return,
+        };
+        self.add(CampaignError::Invalid, path, problem);
+    }
+
     fn body(&mut self, path: &str, body: &str) {
-        if text::is_blank(body) {
-            self.add(CampaignError::Blank, path, "The text is blank.");
-        } else if body.chars().count() > BODY_CHARS_MAX {
-            let message = format!("The text is longer than {BODY_CHARS_MAX} characters.");
-            self.add(CampaignError::TooLong, path, message);
-        } else if body.contains('\0') {
-            self.add(CampaignError::Invalid, path, "The text has a NUL character.");
-        } else if body.contains("{{") {
-            let message = "The text has a variable, and no subscriber field fills variables.";
-            self.add(CampaignError::Invalid, path, message);
-        } else if text::measure(body).segments > SEGMENTS_MAX {
-            let message = format!("The text takes more than {SEGMENTS_MAX} segments.");
-            self.add(CampaignError::TooLong, path, message);
+        if let Some((code, message)) = body_problem(body) {
+            self.add(code, path, message);
         }
     }
 

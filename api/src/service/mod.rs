@@ -22,6 +22,7 @@ pub use crate::db::{
         Direction, Filter as CampaignFilter, OrderField as CampaignOrderField,
         Sorting as CampaignOrder,
     },
+    direct_texts::DirectText,
     keys::ApiKey,
     messages::{Filter as MessageFilter, Message},
     page::{Cursor, Page, PageRequest, Slice},
@@ -31,13 +32,14 @@ pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
     Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Duplication,
-    NewCampaign, NewStep, Progress, Refused, Rescheduling,
+    NewCampaign, NewStep, Preview, Progress, Refused, Rescheduling, TestSending, TestSent,
 };
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
 
 use crate::{
     db::Db,
+    direct::Direct,
     ports::{Aggregator, Bells, Clock, Hints, Ids},
 };
 use std::sync::Arc;
@@ -62,6 +64,8 @@ pub struct Service {
     pub(crate) hints: Hints,
     /// The aggregator contract that receipts come in.
     pub(crate) aggregator: Arc<dyn Aggregator>,
+    /// What hands over texts outside the ledger.
+    pub(crate) direct: Direct,
 }
 
 impl Service {
@@ -72,9 +76,10 @@ impl Service {
         ids: Arc<Ids>,
         bells: Bells,
         hints: Hints,
-        aggregator: Arc<dyn Aggregator>,
+        direct: Direct,
     ) -> Self {
-        Self { db, clock, ids, bells, hints, aggregator }
+        let aggregator = direct.aggregator();
+        Self { db, clock, ids, bells, hints, aggregator, direct }
     }
 
     /// Whether the database answers.

@@ -7,13 +7,13 @@ use api::service::{
     Actor, Fault, NewAudience, NewSubscriber, PageRequest, Service,
     admin::{ConnectionSettings, KeySettings, SenderSettings, SiteSettings},
 };
-use chrono::NaiveTime;
 use domain::{
     access::Role,
     audience::AudienceRules,
     id::SiteId,
     limits::PAGE_MAX,
     phone::PhoneNumber,
+    rule_pack::RulePacks,
     site::{QuietHours, SmartSending, SmsPlanStatus},
     zone::Zone,
 };
@@ -82,13 +82,12 @@ pub(super) async fn seed(
 }
 
 fn settings(demo: &Demo) -> SiteSettings {
-    let hour = |hour| NaiveTime::from_hms_opt(hour, 0, 0).unwrap_or_default();
     SiteSettings {
         zone: "America/New_York".parse().ok(),
         subdomain: Some(demo.subdomain.to_owned()),
         plan: Some(SmsPlanStatus::Active),
-        quiet_hours: Some(QuietHours { is_enabled: demo.has_rules, start: hour(20), end: hour(9) }),
-        has_rule_packs: Some(demo.has_rules),
+        quiet_hours: Some(QuietHours::DEFAULT.switched(demo.has_rules)),
+        rule_packs: Some(if demo.has_rules { RulePacks::ALL } else { RulePacks::NONE }),
         smart_sending: Some(SmartSending { is_enabled: demo.has_rules, window_s: 8 * 60 * 60 }),
         ..SiteSettings::default()
     }

@@ -47,6 +47,10 @@ pub(super) struct Change {
 struct Seen {
     sequence: i64,
     status: String,
+    /// Every status, in order.
+    statuses: Vec<String>,
+    /// The kinds of all other events, in order.
+    events: Vec<String>,
 }
 
 /// The subscription, and what it told so far.
@@ -80,6 +84,16 @@ impl Changes {
             changes.push(self.read(&change)?);
         }
         Err(Error::EventLost)
+    }
+
+    /// Every status a campaign was in, in order.
+    pub(super) fn statuses(&self, id: &str) -> Vec<String> {
+        self.campaigns.get(id).map(|seen| seen.statuses.clone()).unwrap_or_default()
+    }
+
+    /// The kinds of a campaign's other events, in order.
+    pub(super) fn events(&self, id: &str) -> Vec<String> {
+        self.campaigns.get(id).map(|seen| seen.events.clone()).unwrap_or_default()
     }
 
     /// Ends the subscription; answers what was wrong with what it told.
@@ -129,6 +143,10 @@ impl Changes {
         seen.sequence = sequence;
         if kind == "CREATED" {
             "DRAFT".clone_into(&mut seen.status);
+            seen.statuses.push("DRAFT".to_owned());
+        }
+        if kind != "STATUS_CHANGED" {
+            seen.events.push(kind.to_owned());
         }
         let Some((from, to)) = moved.filter(|_| kind == "STATUS_CHANGED") else { return };
         let allowed = EDGES.iter().find(|(known, _)| *known == from).map(|(_, to)| *to);
@@ -137,6 +155,7 @@ impl Changes {
             self.problems.push(problem);
         }
         to.clone_into(&mut seen.status);
+        seen.statuses.push(to.to_owned());
     }
 }
 

@@ -10,8 +10,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::changes::Changes;
+use super::expected::{CancelDone, Refusal};
+use super::moves::site_words;
 use super::{Error, Played, verdict};
-use crate::scenario::{Scenario, SiteChange, Step, WhenReached};
+use crate::aggregator::Seen;
+use crate::scenario::{Campaign, Expect, OneOrMany, Scenario, Step, WhenReached};
 use crate::timeline::{Phase, Timeline};
 use crate::world::{Beat, Driven, Watcher, World};
 
@@ -27,6 +30,8 @@ pub(super) struct Made {
     pub(super) named: Option<String>,
     /// Its id.
     pub(super) id: String,
+    /// What it was made of.
+    pub(super) campaign: Campaign,
     /// How many messages the aggregator had taken when it was activated.
     pub(super) taken_before: u64,
 }
@@ -43,7 +48,12 @@ pub(super) struct Story<'a> {
     pub(super) made: Vec<Made>,
     /// What was not as the story says.
     pub(super) problems: Vec<String>,
-    changes: Changes,
+    /// The calls that were refused.
+    pub(super) refusals: Vec<Refusal>,
+    /// The cancels that were done.
+    pub(super) cancels: Vec<CancelDone>,
+    /// What the service told.
+    pub(super) changes: Changes,
     journaled: u64,
 }
 
@@ -52,36 +62,82 @@ impl<'a> Story<'a> {
     pub(super) async fn begin(world: &'a World, scenario: &'a Scenario) -> Result<Self, Error> {
         let changes = Changes::begin(world).await?;
         let timeline = Timeline::new(scenario.start());
-        let (made, problems) = (Vec::new(), Vec::new());
-        Ok(Self { world, scenario, timeline, made, problems, changes, journaled: 0 })
+        Ok(Self {
+            world,
+            scenario,
+            timeline,
+            made: Vec::new(),
+            problems: Vec::new(),
+            refusals: Vec::new(),
+            cancels: Vec::new(),
+            changes,
+            journaled: 0,
+        })
     }
 
     /// Takes every step.
     pub(super) async fn tell(&mut self) -> Result<(), Error> {
         for (index, step) in self.scenario.steps.iter().enumerate() {
-            match step {
-                Step::Create(step) => self.create(step).await?,
-                Step::Activate(step) => self.activate(step).await?,
-                Step::Cancel(step) => self.cancel(step).await?,
-                Step::Duplicate(step) => self.duplicate(step).await?,
-                Step::Delete(step) => self.delete(step).await?,
-                Step::Update(step) => self.update(step).await?,
-                Step::Site(change) => {
-                    self.world.change_site(change).await?;
-                    self.timeline.push(self.world.now(), Phase::Call, "operator", words(change));
-                }
-                Step::Query(step) => self.query(step).await?,
-                Step::When(step) => self.wait_for(index, step).await?,
-                Step::Until(_) => self.run_until_idle().await?,
-                Step::Skip(span) => {
-                    self.world.advance_by(span.delta());
-                    let words = format!("the service is down for {span}");
-                    self.timeline.push(self.world.now(), Phase::Call, "time", words);
-                }
-            }
+            self.take(index, step).await?;
             self.look(Phase::Event).await?;
         }
         Ok(())
+    }
+
+    async fn take(&mut self, index: usize, step: &Step) -> Result<(), Error> {
+        match step {
+            Step::Create(step) => self.create(step).await,
+            Step::Activate(step) => self.activate(step).await,
+            Step::Cancel(step) => self.cancel(step).await,
+            Step::Pause(step) => self.pause(step).await,
+            Step::Resume(step) => self.resume(step).await,
+            Step::Reschedule(step) => self.reschedule(step).await,
+            Step::Duplicate(step) => self.duplicate(step).await,
+            Step::Delete(step) => self.delete(step).await,
+            Step::Update(step) => self.update(step).await,
+            Step::SendTest(step) => self.send_test(step).await,
+            Step::Estimate(step) => self.estimate(step).await,
+            Step::Explain(step) => self.explain(step).await,
+            Step::Details(step) => self.details(step).await,
+            Step::Unsubscribe(step) => self.unsubscribe(step).await,
+            Step::Site(change) => {
+                self.world.change_site(change).await?;
+                self.timeline.push(self.world.now(), Phase::Call, "operator", site_words(change));
+                Ok(())
+            }
+            Step::Query(step) => self.query(step).await,
+            Step::Expect(expected) => self.expect_now(index, expected).await,
+            Step::When(step) => self.wait_for(index, step).await,
+            Step::Until(_) => self.run_until_idle().await,
+            Step::Skip(span) => {
+                self.world.advance_by(span.delta());
+                let words = format!("the service is down for {span}");
+                self.timeline.push(self.world.now(), Phase::Call, "time", words);
+                Ok(())
+            }
+        }
+    }
+
+    /// Holds the story so far to what it expects at this step.
+    async fn expect_now(
+        &mut self,
+        index: usize,
+        expected: &OneOrMany<Expect>,
+    ) -> Result<(), Error> {
+        for one in expected {
+            self.hold_to(&format!("steps[{index}]"), one, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Every hand-over that reached the aggregator, taken or not: when, and for which phone.
+    pub(super) fn handed_over_at(&self) -> Vec<(DateTime<Utc>, String)> {
+        let journal = self.world.aggregator().core().journal_since(0);
+        let asked = journal.into_iter().filter_map(|entry| match entry.seen {
+            Seen::Submission { to, .. } | Seen::Replay { to, .. } => Some((entry.at, to)),
+            _ => None,
+        });
+        asked.collect()
     }
 
     /// Closes the book: how it ended, and what was not as it must be.
@@ -134,8 +190,8 @@ impl<'a> Story<'a> {
 
     async fn wait_for(&mut self, step: usize, when: &WhenReached) -> Result<(), Error> {
         let (world, start) = (self.world, self.scenario.start());
-        if let Some(offset) = when.at {
-            let end = start.checked_add_signed(offset.delta()).unwrap_or(DateTime::<Utc>::MAX_UTC);
+        if let Some(moment) = when.at {
+            let end = moment.instant(start);
             let mut onlooker = Onlooker { story: self, until: None };
             return world.drive(Some(end), &mut onlooker).await.map(drop);
         }
@@ -157,18 +213,6 @@ impl<'a> Story<'a> {
             Driven::Idle => Err(Error::Never { step, what: goal.words() }),
         }
     }
-}
-
-/// What an operator changed, in words.
-fn words(change: &SiteChange) -> String {
-    let mut said = Vec::new();
-    said.extend(change.status.map(|status| format!("status {status:?}").to_lowercase()));
-    said.extend(change.plan.map(|plan| format!("plan {plan:?}").to_lowercase()));
-    said.extend(change.subdomain.as_ref().map(|name| match name.as_str() {
-        "" => "no subdomain".to_owned(),
-        name => format!("subdomain {name}"),
-    }));
-    format!("→ site set: {}", said.join(", "))
 }
 
 /// What a step waits for.

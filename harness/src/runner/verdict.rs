@@ -10,7 +10,6 @@ use super::Error;
 use super::story::Story;
 use crate::aggregator::Ledger;
 use crate::privacy::mask;
-use crate::scenario::Expect;
 use crate::timeline::{CampaignEnd, Finale};
 use crate::world::{Audit, Row};
 
@@ -27,11 +26,11 @@ pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
     }
     let core = story.world.aggregator().core();
     story.problems.extend(core.with_ledger(|ledger| against(ledger, &audits)));
-    let expect = &story.scenario.expect;
-    if expect.status.is_some() || !expect.counts.is_empty() {
-        let about = story.about(expect.campaign.as_ref())?;
-        let found = audits.iter().find(|audit| audit.id == about.id);
-        story.problems.extend(found.into_iter().flat_map(|audit| unexpected(expect, audit)));
+    let scenario = story.scenario;
+    for (index, one) in scenario.expect.iter().enumerate() {
+        let many = scenario.expect.0.len() > 1;
+        let place = if many { format!("expect[{index}]") } else { "expect".to_owned() };
+        story.hold_to(&place, one, &audits).await?;
     }
     Ok(Finale { campaigns: audits.into_iter().map(end).collect(), ledger: core.summary() })
 }
@@ -44,21 +43,6 @@ fn end(audit: Audit) -> CampaignEnd {
         counts: audit.counts,
         messages: audit.messages,
     }
-}
-
-/// What of the expected end is otherwise.
-fn unexpected(expect: &Expect, audit: &Audit) -> Vec<String> {
-    let mut problems = Vec::new();
-    if let Some(status) = expect.status.filter(|status| status.as_str() != audit.status) {
-        problems.push(format!("expected {}, and it is {}", status.as_str(), audit.status));
-    }
-    for (name, expected) in &expect.counts {
-        let found = audit.count(name).unwrap_or_default();
-        if found != *expected {
-            problems.push(format!("expected {name} {expected}, and it is {found}"));
-        }
-    }
-    problems
 }
 
 /// What the service's ledger says otherwise than the aggregator's: a message that was never taken, one

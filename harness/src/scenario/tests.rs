@@ -20,16 +20,21 @@ const FULL: &str = r#"
 scenario: 1
 name: everything
 about: >
-  Every field of the format. S7, S19.
+  Every field of the format.
+proves: [S7, S14, S19]
 seed: 42
 clock: { start: "2026-11-23T10:00:00-05:00" }
 site: { time_zone: America/Chicago, status: inactive, plan: { trial: 100 }, subdomain: "",
-        sender_segments_per_s: 3, quiet_hours: { start: "21:00", end: "08:00" } }
+        sender_segments_per_s: 3, quiet_hours: { start: "21:00", end: "08:00" },
+        smart_sending: 8h, rule_packs: [us_federal, us_fl], text_prefix: "Demo: ",
+        text_footer: " STOP to end", countries: [US], help_reply: "Write to us" }
 engine: { max_in_flight: 4 }
 subscribers:
   - { count: 2, area: 415, tags: [vip], unsubscribed: false }
   - { count: 1, area: 212, unsubscribed: true, time_zone: America/New_York }
   - { count: 1, area: 415 }
+  - { phones: ["+13055550142"], postal_code: "33101", observed_time_zone: America/New_York,
+      attributes: { first_name: Ada } }
 audiences:
   everyone: { tags_any: [] }
   vips: { tags_any: [vip], tags_all: [], tags_none: [staff] }
@@ -39,8 +44,11 @@ campaign:
   excluded: [vips]
   steps:
     - { body: "20% off today", media_url: "http://127.0.0.1/a.png" }
-    - { body: "Last call", delay: 1d }
+    - { body: "Last call", delay: 1d, condition: no_reply }
   schedule: { store_time: "2026-11-24T09:30:00" }
+  send_by: 2026-11-25T00:00:00Z
+  max_lateness: 2h
+  quiet_hours: { start: "21:00", end: "10:00" }
   uses_smart_sending: true
 provider: generic
 defaults:
@@ -89,15 +97,51 @@ steps:
   - when: { as: sale, planned: 5 }
   - skip: 2h
   - site: { status: active, plan: active, subdomain: demo }
+  - site: { quiet_hours: off, smart_sending: off, time_zone: UTC, rule_packs: [] }
+  - create: { as: other, campaign: { name: Other } }
+  - reschedule: { schedule: { subscriber_time: { at: "2026-11-24T09:30:00", if_passed: skip } },
+                  send_by: off }
+  - pause: { as: other }
+  - resume: {}
+  - send_test: { step: 0, to: "+14155550199" }
+  - estimate: { schedule: { subscriber_time: { at: "2026-11-24T09:30:00" } },
+                fields: { recipientCount: 4 } }
+  - explain: { phone: "+14155550100" }
+  - details: {}
+  - unsubscribe: { phone: "+14155550100" }
+  - expect: { proves: S14, handed_over: { "+14155550100": never } }
   - until: idle
-expect: { as: sale, status: SENT, counts: { total: 5, delivered: 5 } }
+expect:
+  - { as: sale, status: SENT, counts: { total: 5, delivered: 5 } }
+  - proves: [S7, S19]
+    as: sale
+    reason: none
+    statuses: [DRAFT, PROCESSING]
+    events: [CREATED]
+    reasons: { SMART_SENDING: 1 }
+    recipients:
+      "+14155550100":
+        - { state: SKIPPED, reason: SMART_SENDING, due: 13h, deferred_from: none, rule: us_fl }
+        - { step: 1, accepted: -1h, delivered: 2026-11-24T00:00:00Z, zone: UTC, attempts: 1,
+            segments: 1, fields: { isFinal: true } }
+    handed_over: { "+14155550100": [0, 13h], "+14155550101": 1h }
+    texts: { "+14155550100": "20% off today" }
+    not_before: { "+14155550100": 13h }
+    none_before: 1h
+    none_after: 2h
+    refused: { cancel: WRONG_STATUS, update: [WRONG_STATUS, WRONG_STATUS] }
+    cancel: { status: DRAFT, canceled: 0, handed_over: 0, in_flight: 0 }
+    fields: { statusReason.remedy: { has: Pay } }
+    subscribers: { "+14155550100": { status: SUBSCRIBED } }
+    site: { timeZone: UTC }
 "#;
 
 #[test]
 fn every_field_is_read() {
     let scenario = parse(FULL);
     assert_eq!(scenario.start(), "2026-11-23T15:00:00Z".parse::<DateTime<Utc>>().unwrap());
-    assert_eq!(scenario.site.plan, SmsPlan::Trial(100));
+    assert_eq!(scenario.site.plan, SmsPlan::Trial(Trial { limit: 100, used: 0 }));
+    assert_eq!(scenario.site.smart_sending, Switch::On(Span::from_ms(28_800_000)));
     assert_eq!(scenario.site.status, SiteStatus::Inactive);
     assert_eq!(scenario.campaign.steps[1].delay, Some(Span::from_ms(86_400_000)));
     let time = "2026-11-24T09:30:00".parse().unwrap();
@@ -111,18 +155,39 @@ fn every_field_is_read() {
     assert_eq!(forged[0].target, ForgedFor::Random);
     assert_eq!(EventType::from(forged[0].status), EventType::Failed);
     assert_eq!(forged[3].signature, ForgedSignature::Stale);
-    assert_eq!(scenario.steps.len(), 14);
+    assert_eq!(scenario.steps.len(), 25);
     assert!(matches!(&scenario.steps[1], Step::Activate(step) if step.key.is_some()));
     assert!(matches!(&scenario.steps[10], Step::When(when) if when.planned == Some(5)));
     assert!(matches!(&scenario.steps[11], Step::Skip(span) if *span == Span::from_ms(7_200_000)));
     let Step::Site(change) = &scenario.steps[12] else { panic!("not a change of the site") };
     assert_eq!(change.plan, Some(SmsPlan::Active));
-    assert!(
-        matches!(&scenario.steps[4], Step::When(when) if when.at == Some(Span::from_ms(600_000)))
-    );
+    let after_10m = Some(Moment::Offset(chrono::TimeDelta::minutes(10)));
+    assert!(matches!(&scenario.steps[4], Step::When(when) if when.at == after_10m));
     assert!(matches!(&scenario.steps[9], Step::Query(query) if query.variables["id"] == "$sale"));
-    assert_eq!(scenario.expect.status, Some(CampaignStatusName::Sent));
-    assert_eq!(scenario.expect.counts["delivered"], 5);
+}
+
+#[test]
+fn what_is_expected_is_read() {
+    let scenario = parse(FULL);
+    let entries: Vec<(String, &Expect)> = scenario.expectations().collect();
+    let places: Vec<&str> = entries.iter().map(|(place, _)| place.as_str()).collect();
+    assert_eq!(places, ["steps[23].expect", "expect[0]", "expect[1]"]);
+    assert_eq!(entries[0].1.handed_over["+14155550100"], HandedOver(Vec::new()));
+    assert_eq!(entries[1].1.status, Some(CampaignStatusName::Sent));
+    assert_eq!(entries[1].1.counts["delivered"], 5);
+    let full = entries[2].1;
+    assert_eq!(full.proves.iter().map(ToString::to_string).collect::<Vec<_>>(), ["S7", "S19"]);
+    assert_eq!(full.reason, Some(OrNone::None));
+    let [first, second] = full.recipients["+14155550100"].0.as_slice() else { panic!("not two") };
+    assert_eq!(first.deferred_from, Some(OrNone::None));
+    assert_eq!(first.state.as_ref().unwrap().name(), "SKIPPED");
+    assert_eq!(second.accepted, Some(OrNone::Some(Moment::Offset(chrono::TimeDelta::hours(-1)))));
+    let start = scenario.start();
+    let delivered = second.delivered.as_ref().and_then(OrNone::as_option).unwrap();
+    assert_eq!(delivered.instant(start), start + chrono::TimeDelta::hours(9));
+    assert_eq!(full.handed_over["+14155550100"].0.len(), 2);
+    assert_eq!(full.refused["update"].0.len(), 2);
+    assert_eq!(parse("expect: { status: SENT }").expectations().count(), 1);
 }
 
 #[test]
@@ -139,7 +204,10 @@ fn every_field_has_a_default_and_the_name_is_the_files() {
 fn phones_count_up_for_each_area_through_all_groups() {
     let subscribers = parse(FULL).seed_subscribers();
     let phones: Vec<&str> = subscribers.iter().map(|one| one.phone.as_str()).collect();
-    assert_eq!(phones, ["+14155550100", "+14155550101", "+12125550100", "+14155550102"]);
+    assert_eq!(
+        phones,
+        ["+14155550100", "+14155550101", "+12125550100", "+14155550102", "+13055550142"]
+    );
     assert_eq!(subscribers[0].tags, ["vip"]);
     assert!(subscribers[2].unsubscribed);
     assert!(!format!("{:?}", subscribers[0]).contains("415555"));
@@ -167,6 +235,15 @@ fn what_is_not_known_is_refused_with_its_place() {
     check("clock: { start: yesterday }", &["clock.start", "not an RFC 3339 instant"]);
     check("campaign: { schedule: { store_time: noon } }", &["schedule", "not a time like"]);
     check("expect: { status: DONE }", &["expect.status", "unknown variant `DONE`"]);
+    check("expect: { state: SENT }", &["expect", "unknown field `state`", "line 1"]);
+    check("expect:\n  - status: SENT\n  - proves: S52", &["`S52` is not a rule", "line 3"]);
+    check("proves: [S7, 14]", &["proves[1]", "`14` is not a rule of the source"]);
+    let recipients = |row: &str| format!("expect:\n  recipients:\n    '+14155550100': {row}");
+    check(&recipients("{ stat: SENT }"), &["unknown field `stat`", "line 3"]);
+    check(&recipients("{ state: SENT }"), &["`sent` is not a MessageState", "line 3"]);
+    check(&recipients("{ reason: smart_sending }"), &["not written in capitals", "line 3"]);
+    check(&recipients("{ due: noon }"), &["a moment such as 13h", "line 3"]);
+    check("site: { quiet_hours: never }", &["quiet_hours", "line 1"]);
     check("provider: twilio", &["provider", "unknown variant `twilio`"]);
 }
 
@@ -230,6 +307,20 @@ fn what_makes_no_sense_is_refused_with_its_field() {
     check("steps: [ { create: {} }, { when: {} } ]", "steps[1].when");
     check("steps: [ { query: {} } ]", "steps[0].query.graphql");
     check("expect: { counts: { sent: 1 } }", "expect.counts.sent");
+    check("expect: [ {}, { counts: { sent: 1 } } ]", "expect[1].counts.sent");
+    check("expect: { as: other, status: SENT }", "expect.as");
+    check("expect: { recipients: { '+14155550105': {} } }", "expect.recipients");
+    check("expect: { handed_over: { me: never } }", "expect.handed_over");
+    check("{ proves: [S14], expect: { proves: [S14] } }", "expect.proves");
+    check("{ proves: [S14], expect: { status: SENT } }", "proves");
+    check("expect: { proves: S14, status: SENT }", "proves");
+    check("steps: [ { expect: { status: SENT } } ]", "steps[0].expect");
+    check("steps: [ { create: {} }, { explain: { phone: me } } ]", "steps[1].explain.phone");
+    check(
+        "steps: [ { create: { campaign: { audiences: [x] } } } ]",
+        "steps[0].create.campaign.audiences",
+    );
+    check("subscribers: [ { phones: [me] } ]", "subscribers[0].phones");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! What a scenario must be beyond its form.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+
+mod told;
 
 use super::{
-    FORMAT_VERSION, Respond, Rule, Scenario, Span, Step, Transport, Window, WindowReceipts,
+    Campaign, FORMAT_VERSION, Respond, Rule, Scenario, Span, Transport, Window, WindowReceipts,
 };
 
 /// Phones of one area code: 555-0100 to 555-0199, which belong to nobody.
@@ -14,21 +16,6 @@ const ITEMS_MAX: usize = 1000;
 const COPIES_MAX: u32 = 100;
 /// The longest that an answer may take or hang, in real time.
 const WAIT_MAX: Span = Span::from_ms(60_000);
-/// The names of the counts in the API.
-const COUNTS: [&str; 11] = [
-    "total",
-    "deferred",
-    "queued",
-    "inFlight",
-    "accepted",
-    "delivered",
-    "undelivered",
-    "unconfirmed",
-    "unknown",
-    "skipped",
-    "canceled",
-];
-
 /// What is wrong, and in which field.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]
@@ -80,15 +67,8 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
     for (index, text) in scenario.inbound.iter().enumerate() {
         check_phone(&format!("inbound[{index}].from"), &text.from)?;
     }
-    check_steps(scenario)?;
-    for name in scenario.expect.counts.keys() {
-        require(
-            COUNTS.contains(&name.as_str()),
-            format!("expect.counts.{name}"),
-            format!("not a count; the counts are {}", COUNTS.join(", ")),
-        )?;
-    }
-    Ok(())
+    told::check_steps(scenario)?;
+    told::check_proofs(scenario)
 }
 
 fn check_sizes(scenario: &Scenario) -> Checked {
@@ -111,13 +91,16 @@ fn check_sizes(scenario: &Scenario) -> Checked {
 fn check_subscribers(scenario: &Scenario) -> Checked {
     let mut used: BTreeMap<u16, u32> = BTreeMap::new();
     for (index, group) in scenario.subscribers.iter().enumerate() {
+        for phone in &group.phones {
+            check_phone(&format!("subscribers[{index}].phones"), phone)?;
+        }
         require(
             (200..=999).contains(&group.area),
             format!("subscribers[{index}].area"),
             format!("{} is not an area code", group.area),
         )?;
         let area = used.entry(group.area).or_default();
-        *area = area.saturating_add(group.count);
+        *area = area.saturating_add(if group.phones.is_empty() { group.count } else { 0 });
         require(
             *area <= PHONES_PER_AREA,
             format!("subscribers[{index}].count"),
@@ -128,9 +111,12 @@ fn check_subscribers(scenario: &Scenario) -> Checked {
 }
 
 fn check_campaign(scenario: &Scenario) -> Checked {
-    let campaign = &scenario.campaign;
-    check_audiences(scenario, "campaign.audiences", &campaign.audiences)?;
-    check_audiences(scenario, "campaign.excluded", &campaign.excluded)
+    check_audiences_of(scenario, "campaign", &scenario.campaign)
+}
+
+fn check_audiences_of(scenario: &Scenario, path: &str, campaign: &Campaign) -> Checked {
+    check_audiences(scenario, &format!("{path}.audiences"), &campaign.audiences)?;
+    check_audiences(scenario, &format!("{path}.excluded"), &campaign.excluded)
 }
 
 fn check_audiences(scenario: &Scenario, field: &str, names: &[String]) -> Checked {
@@ -252,76 +238,6 @@ fn check_faults(scenario: &Scenario) -> Checked {
             format!("receipt_faults.unknown_message[{index}].id"),
             "must be said",
         )?;
-    }
-    Ok(())
-}
-
-/// The names that steps have given so far.
-#[derive(Default)]
-struct Named<'a> {
-    names: BTreeSet<&'a str>,
-    any: bool,
-}
-
-impl<'a> Named<'a> {
-    fn give(&mut self, name: Option<&'a String>) {
-        self.any = true;
-        self.names.extend(name.map(String::as_str));
-    }
-
-    fn check(&self, path: &str, name: Option<&String>) -> Checked {
-        match name {
-            None => require(self.any, path, "there is no campaign yet; `create` comes first"),
-            Some(name) => require(
-                self.names.contains(name.as_str()),
-                format!("{path}.as"),
-                format!("no step before has made a campaign `{name}`"),
-            ),
-        }
-    }
-}
-
-fn check_steps(scenario: &Scenario) -> Checked {
-    let mut named = Named::default();
-    for (index, step) in scenario.steps.iter().enumerate() {
-        let path = |name: &str| format!("steps[{index}].{name}");
-        match step {
-            Step::Create(create) => named.give(create.named.as_ref()),
-            Step::Activate(step) => named.check(&path("activate"), step.campaign.as_ref())?,
-            Step::Cancel(step) => named.check(&path("cancel"), step.campaign.as_ref())?,
-            Step::Delete(step) => named.check(&path("delete"), step.campaign.as_ref())?,
-            Step::Duplicate(step) => {
-                named.check(&path("duplicate"), step.campaign.as_ref())?;
-                named.give(step.copy.as_ref());
-            }
-            Step::Update(step) => {
-                named.check(&path("update"), step.campaign.as_ref())?;
-                let audiences = step.audiences.as_deref().unwrap_or_default();
-                check_audiences(scenario, &path("update.audiences"), audiences)?;
-                let excluded = step.excluded.as_deref().unwrap_or_default();
-                check_audiences(scenario, &path("update.excluded"), excluded)?;
-            }
-            Step::Query(query) => {
-                require(!query.graphql.trim().is_empty(), path("query.graphql"), "must be said")?;
-            }
-            Step::When(when) => {
-                let (accepted, planned) = (when.accepted.is_some(), when.planned.is_some());
-                let said = [accepted, planned, when.status.is_some(), when.at.is_some()];
-                require(
-                    said.iter().filter(|said| **said).count() == 1,
-                    path("when"),
-                    "needs exactly one of `accepted`, `planned`, `status` and `at`",
-                )?;
-                if when.at.is_none() || when.campaign.is_some() {
-                    named.check(&path("when"), when.campaign.as_ref())?;
-                }
-            }
-            Step::Until(_) | Step::Skip(_) | Step::Site(_) => {}
-        }
-    }
-    let expect = &scenario.expect;
-    if expect.status.is_some() || !expect.counts.is_empty() || expect.campaign.is_some() {
-        named.check("expect", expect.campaign.as_ref())?;
     }
     Ok(())
 }

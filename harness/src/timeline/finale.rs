@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::naming::Names;
 use crate::aggregator::LedgerSummary;
 use crate::privacy::mask;
+use crate::world::Standing;
 
 /// How it ended.
 #[derive(Clone, Debug, Default)]
@@ -27,8 +28,8 @@ pub struct CampaignEnd {
     pub reason: Option<String>,
     /// Its counts, in the order they are shown; those of zero are left out.
     pub counts: Vec<(String, u64)>,
-    /// How many of its messages are in each state for each reason.
-    pub messages: BTreeMap<(String, Option<String>), u64>,
+    /// How many of its messages stand alike.
+    pub messages: BTreeMap<Standing, u64>,
 }
 
 impl Finale {
@@ -64,9 +65,8 @@ impl CampaignEnd {
             .collect();
         let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
         lines.push(format!("  counts: {counts}"));
-        for ((state, reason), count) in &self.messages {
-            let reason = reason.as_ref().map_or_else(String::new, |reason| format!(" {reason}"));
-            lines.push(format!("  {count} × {state}{reason}"));
+        for (standing, count) in &self.messages {
+            lines.push(names.show(&format!("  {count} × {}", standing.words())));
         }
         lines
     }

@@ -52,6 +52,10 @@ fn offsets_have_hours_without_end_and_a_sign() {
     assert_eq!(at(-1500), "-00:00:01.500");
 }
 
+fn standing(status: &str) -> crate::world::Standing {
+    crate::world::Standing { status: status.to_owned(), ..Default::default() }
+}
+
 /// A small story, its entries of one instant added in the order that `shuffle` gives.
 fn story(shuffle: impl Fn(&mut Vec<u64>), salt: u64) -> String {
     let mut timeline = Timeline::new(start());
@@ -77,8 +81,7 @@ fn story(shuffle: impl Fn(&mut Vec<u64>), salt: u64) -> String {
         "service",
         format!("{camp} DRAFT → PROCESSING due {}", start().to_rfc3339()),
     );
-    let messages =
-        BTreeMap::from([(("DELIVERED".to_owned(), None), 3), (("ACCEPTED".to_owned(), None), 3)]);
+    let messages = BTreeMap::from([(standing("DELIVERED"), 3), (standing("ACCEPTED"), 3)]);
     let end = CampaignEnd {
         id: camp,
         status: "SENT".to_owned(),

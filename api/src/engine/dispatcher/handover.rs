@@ -14,10 +14,10 @@ use crate::{
 };
 use chrono::TimeDelta;
 use domain::{
-    Instant, gate as rules,
+    Instant,
     id::{AttemptId, MessageId},
     reason::{MessageReason, StatusReason},
-    receipt, text,
+    receipt, template,
 };
 use futures_util::future::join_all;
 use sha2::{Digest as _, Sha256};
@@ -87,19 +87,18 @@ impl Engine {
         limit: u64,
         now: Instant,
     ) -> Result<Claimed, Fault> {
-        let id = lane.campaign.id;
+        let id = lane.id();
         let claimed_at = self.clock.lease_now();
         let txn = self.db.begin_write().await?;
         gate::enter(&txn, id).await?;
         if outcomes::gate(&txn, id).await? != Gate::Open {
             return Ok(Claimed { touched: 0, handovers: Vec::new() });
         }
-        let (due, put_away) =
-            attempts::candidates(&txn, id, limit, now, |facts| rules::judge(facts, now)).await?;
-        let touched = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(put_away);
+        let (due, held) = attempts::candidates(&txn, &self.ids, &lane.binding, limit, now).await?;
+        let touched = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(held);
         let (mut claims, mut handovers) = (Vec::new(), Vec::new());
         for candidate in due {
-            let (claim, handover) = self.prepare(lane, candidate, now, claimed_at);
+            let (claim, handover) = self.prepare(lane, candidate, now, claimed_at)?;
             claims.push(claim);
             handovers.push(handover);
         }
@@ -120,22 +119,25 @@ impl Engine {
         candidate: attempts::Candidate,
         now: Instant,
         claimed_at: Instant,
-    ) -> (Claim, Handover) {
+    ) -> Result<(Claim, Handover), Fault> {
         let attempt_id = self.ids.next();
-        let step =
-            lane.steps.iter().find(|step| i64::from(step.position) == candidate.step_position());
-        let body = step.map_or("", |step| step.body.as_str());
-        let send_by = lane.campaign.schedule.as_ref().and_then(|schedule| schedule.send_by);
-        let request = self.outside.aggregator.render(&Outbound {
+        let binding = &lane.binding;
+        let Some((step, template)) = binding.step(candidate.step_position()) else {
+            return Err(Fault::Text);
+        };
+        // Planning rendered the same text from the same values.
+        let rendered = template::render(template, &binding.frame, &candidate.values()?)
+            .map_err(|_missing| Fault::Text)?;
+        let request = self.aggregator.render(&Outbound {
             attempt_id,
             to: candidate.phone(),
             from: lane.sender.phone.as_str(),
-            text: body,
-            media_url: step.and_then(|step| step.media_url.as_deref()),
-            not_after: self.not_after(send_by, now),
+            text: &rendered.text,
+            media_url: step.media_url.as_deref(),
+            not_after: self.not_after(candidate.last_moment(), now),
             callback_url: &lane.callback_url,
         });
-        let segments = u64::from(text::measure(body).segments).max(1);
+        let segments = u64::from(rendered.measure.segments).max(1);
         let handover = Handover {
             attempt_id,
             message_id: candidate.id(),
@@ -150,7 +152,7 @@ impl Engine {
             segments: i64::try_from(segments).unwrap_or(i64::MAX),
             candidate,
         };
-        (claim, handover)
+        Ok((claim, handover))
     }
 
     /// Sends a window's requests together, and records what each campaign's proved.
@@ -174,8 +176,7 @@ impl Engine {
         } else {
             let request = std::mem::take(&mut handover.request);
             let timeout = self.settings.submit_timeout;
-            let aggregator = &self.outside.aggregator;
-            aggregator.submit(&lane.connection, handover.attempt_id, request, timeout).await
+            self.aggregator.submit(&lane.connection, handover.attempt_id, request, timeout).await
         };
         End { handover, submitted }
     }
@@ -191,7 +192,7 @@ impl Engine {
         self.record_surely(lane, &ended, now).await?;
         self.note(&lane.connection, seen, now).await;
         if let Some(reason) = failure {
-            self.fail(lane.campaign.site_id, lane.campaign.id, reason, Task::Dispatcher).await?;
+            self.fail(lane.binding.campaign.site_id, lane.id(), reason, Task::Dispatcher).await?;
         }
         Ok(())
     }
@@ -250,9 +251,9 @@ impl Engine {
 
     async fn record(&self, lane: &Lane, ended: &[Ended], now: Instant) -> Result<(), Fault> {
         let txn = self.db.begin_write().await?;
-        gate::enter(&txn, lane.campaign.id).await?;
-        let standing = outcomes::gate(&txn, lane.campaign.id).await?;
-        let accepted = outcomes::record(&txn, ended, standing, now).await?;
+        gate::enter(&txn, lane.id()).await?;
+        let standing = outcomes::gate(&txn, lane.id()).await?;
+        let accepted = outcomes::record(&txn, &self.ids, ended, standing, now).await?;
         let woken = receipts::unpark(&txn, lane.connection.id, &accepted).await?;
         txn.commit().await?;
         if woken > 0 {

@@ -3,10 +3,13 @@
 use crate::{
     graphql::{
         context::{id, id_or_nobody},
-        enums::CampaignStatus,
+        enums::{CampaignStatus, MessageStepCondition, PassedTimePolicy},
         scalars::{DateTime, Duration, LocalDateTime, Url},
     },
-    service::{Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling},
+    service::{
+        Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling,
+        TestSending,
+    },
 };
 use async_graphql::{ID, InputObject, MaybeUndefined, OneofObject};
 use domain::{
@@ -22,6 +25,8 @@ pub(crate) enum CampaignScheduleInput {
     Now(bool),
     /// At a wall-clock time in the store's zone, to everybody at once.
     AtStoreTime(StoreTimeInput),
+    /// At a wall-clock time in each subscriber's own zone.
+    AtSubscriberLocalTime(SubscriberLocalTimeInput),
 }
 
 /// A time in the store's zone.
@@ -30,6 +35,17 @@ pub(crate) struct StoreTimeInput {
     /// The wall-clock time. One that a clock change skips moves forward; one that occurs twice
     /// means the first.
     local_date_time: LocalDateTime,
+}
+
+/// A time in each subscriber's zone.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub(crate) struct SubscriberLocalTimeInput {
+    /// The wall-clock time. One that a clock change skips moves forward; one that occurs twice
+    /// means the first.
+    local_date_time: LocalDateTime,
+    /// What to do where it has passed.
+    #[graphql(default_with = "PassedTimePolicy::SendNow")]
+    if_passed: PassedTimePolicy,
 }
 
 /// A schedule of `now: false`, which says nothing: GraphQL has no type for a value that can only be
@@ -51,6 +67,9 @@ impl TryFrom<CampaignScheduleInput> for ScheduleRequest {
             CampaignScheduleInput::Now(true) => Ok(Self::Now),
             CampaignScheduleInput::Now(false) => Err(NotNow),
             CampaignScheduleInput::AtStoreTime(at) => Ok(Self::AtStoreTime(at.local_date_time.0)),
+            CampaignScheduleInput::AtSubscriberLocalTime(at) => {
+                Ok(Self::AtSubscriberTime(at.local_date_time.0, at.if_passed.into()))
+            }
         }
     }
 }
@@ -65,6 +84,9 @@ pub(crate) struct MessageStepInput {
     /// How long after the step before it. Required for every step but the first, which must not
     /// have it.
     delay: Option<Duration>,
+    /// Whether it is sent to a recipient whose delay has run. The first step has no condition.
+    #[graphql(default_with = "MessageStepCondition::Always")]
+    condition: MessageStepCondition,
 }
 
 impl From<MessageStepInput> for NewStep {
@@ -73,6 +95,7 @@ impl From<MessageStepInput> for NewStep {
             body: input.body,
             media_url: input.media_url.map(|url| url.0),
             delay_s: input.delay.map(Duration::as_seconds),
+            condition: input.condition.into(),
         }
     }
 }
@@ -249,4 +272,25 @@ impl From<CampaignDuplicateInput> for Duplication {
 pub(crate) struct CampaignDeleteInput {
     /// Refuse with `STALE_REVISION` unless the campaign is at this revision.
     pub(in crate::graphql) expected_revision: Option<i32>,
+}
+
+/// A test to send.
+#[derive(Clone, InputObject)]
+pub(crate) struct CampaignSendTestInput {
+    /// The step.
+    step_id: ID,
+    /// Where to, in E.164. At most 5.
+    phone_numbers: Vec<String>,
+    /// Makes a retry safe.
+    idempotency_key: Option<String>,
+}
+
+impl From<CampaignSendTestInput> for TestSending {
+    fn from(input: CampaignSendTestInput) -> Self {
+        Self {
+            step_id: id(&input.step_id),
+            phone_numbers: input.phone_numbers,
+            idempotency_key: input.idempotency_key,
+        }
+    }
 }

@@ -12,7 +12,8 @@ pub(super) use self::{
     audience::AudienceCreateInput,
     campaign::{
         CampaignActivateInput, CampaignCancelInput, CampaignCreateInput, CampaignDeleteInput,
-        CampaignDuplicateInput, CampaignRescheduleInput, CampaignUpdateInput, NotNow,
+        CampaignDuplicateInput, CampaignRescheduleInput, CampaignSendTestInput,
+        CampaignUpdateInput, NotNow,
     },
     filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
     subscriber::SubscribersUpsertInput,

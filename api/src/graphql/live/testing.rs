@@ -128,6 +128,7 @@ fn campaign(id: CampaignId) -> Campaign {
         revision: 1,
         revision_id: RevisionId(Uuid::nil()),
         uses_smart_sending: true,
+        paused_at: None,
         schedule: None,
         duplicated_from: None,
         excludes_reached: false,

@@ -61,12 +61,8 @@ impl Message {
 
     /// Why, for a status that has a reason.
     fn reason(&self) -> Option<MessageReason> {
-        self.0.standing.reason.map(|reason| MessageReason {
-            code: reason.into(),
-            message: reason.message(),
-            remedy: reason.remedy(),
-            aggregator_code: self.0.aggregator_code.clone(),
-        })
+        let code = || self.0.aggregator_code.clone();
+        self.0.standing.reason.map(|reason| MessageReason::new(reason, code()))
     }
 
     /// The time zone its due time was worked out in.
@@ -140,4 +136,19 @@ pub(crate) struct MessageReason {
     remedy: Option<&'static str>,
     /// The aggregator's own code, if it gave one.
     aggregator_code: Option<String>,
+}
+
+impl MessageReason {
+    /// The reason, with the aggregator's own code for it.
+    pub(super) fn new(
+        reason: domain::reason::MessageReason,
+        aggregator_code: Option<String>,
+    ) -> Self {
+        Self {
+            code: reason.into(),
+            message: reason.message(),
+            remedy: reason.remedy(),
+            aggregator_code,
+        }
+    }
 }

@@ -18,6 +18,7 @@ mod schedule;
 mod site;
 mod step;
 mod subscriber;
+mod test_text;
 mod user_error;
 mod viewer;
 
@@ -31,12 +32,13 @@ pub(super) use self::{
     },
     event::{CampaignChange, CampaignEvent},
     journey::MessageHop,
-    message::Message,
+    message::{Message, MessageReason},
     node::Node,
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
-        CampaignReschedulePayload, CampaignUpdatePayload, SubscribersUpsertPayload,
+        CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
+        SubscribersUpsertPayload,
     },
     preview::MessagePreview,
     progress::{CampaignProgress, MessageCounts},
@@ -44,6 +46,7 @@ pub(super) use self::{
     site::Site,
     step::MessageStep,
     subscriber::Subscriber,
+    test_text::TestText,
     user_error::{AudienceUserError, CampaignUserError, SubscriberUserError, UserError},
     viewer::{ApiKey, Viewer},
 };

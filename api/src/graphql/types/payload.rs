@@ -5,6 +5,7 @@
 
 use super::{
     Audience, AudienceUserError, Campaign, CampaignUserError, Subscriber, SubscriberUserError,
+    TestText,
 };
 use crate::{
     graphql::connection::int,
@@ -133,6 +134,33 @@ impl From<Outcome<CampaignId, CampaignError>> for CampaignDeletePayload {
     fn from(outcome: Outcome<CampaignId, CampaignError>) -> Self {
         let (deleted_campaign_id, user_errors) = split(outcome.map(|id| id.to_string()));
         Self { deleted_campaign_id, user_errors }
+    }
+}
+
+/// The outcome of `campaignSendTest`.
+#[derive(Default, SimpleObject)]
+pub(crate) struct CampaignSendTestPayload {
+    /// How many texts the aggregator accepted.
+    accepted_count: Option<i32>,
+    /// What became of each text, in the order of the numbers given.
+    texts: Option<Vec<TestText>>,
+    /// Why nothing was sent. Empty on success.
+    user_errors: Vec<CampaignUserError>,
+}
+
+impl From<Outcome<service::TestSent, CampaignError>> for CampaignSendTestPayload {
+    fn from(outcome: Outcome<service::TestSent, CampaignError>) -> Self {
+        match outcome {
+            Ok(sent) => Self {
+                accepted_count: Some(int(sent.accepted_count)),
+                texts: Some(sent.texts.into_iter().map(TestText::from).collect()),
+                user_errors: Vec::new(),
+            },
+            Err(refusals) => Self {
+                user_errors: refusals.into_iter().map(CampaignUserError::from).collect(),
+                ..Self::default()
+            },
+        }
     }
 }
 

@@ -1,18 +1,14 @@
 //! How a text is encoded and billed.
 
-use crate::graphql::{
-    connection::int,
-    enums::{MessageChannel, SmsEncoding},
+use crate::{
+    graphql::{
+        connection::int,
+        enums::{MessageChannel, SmsEncoding},
+    },
+    service::Preview,
 };
 use async_graphql::SimpleObject;
-use domain::text::measure;
-
-/// What opens and closes a variable.
-const VARIABLE: (&str, &str) = ("{{", "}}");
-/// A character that takes one unit in either encoding.
-const ONE_UNIT: &str = "a";
-/// More units than a segment of either encoding has.
-const SEGMENT_UNITS_MAX: usize = 256;
+use domain::text::Offending;
 
 /// How a text is encoded and billed.
 #[derive(SimpleObject)]
@@ -27,81 +23,58 @@ pub(crate) struct MessagePreview {
     length: i32,
     /// Billable segments.
     segment_count: i32,
+    /// Billable segments with the longest values that the site's subscribers have.
+    max_segment_count: i32,
     /// Units left in the last segment.
     remaining_in_segment: i32,
+    /// The first character that makes it `UCS_2`, which takes more segments. Null when none does.
+    offending_character: Option<OffendingCharacter>,
     /// Variables in the text that no subscriber field fills.
     unknown_variables: Vec<String>,
+    /// What keeps the text from being sent, in a sentence. Null when nothing does.
+    problem: Option<String>,
+}
+
+/// A character that the alphabet of `GSM_7` lacks.
+#[derive(SimpleObject)]
+pub(crate) struct OffendingCharacter {
+    /// How many characters of the previewed text come before it.
+    position: i32,
+    /// The character.
+    character: String,
+    /// Its place in Unicode: `U+2019`.
+    code_point: String,
+    /// What looks like it and could stand in its place; empty when it can be left out. Null when
+    /// nothing looks like it.
+    replacement: Option<&'static str>,
+}
+
+impl From<Offending> for OffendingCharacter {
+    fn from(offending: Offending) -> Self {
+        Self {
+            position: i32::try_from(offending.position).unwrap_or(i32::MAX),
+            character: offending.character.to_string(),
+            code_point: offending.code_point(),
+            replacement: offending.look_alike(),
+        }
+    }
 }
 
 impl MessagePreview {
-    /// How `body` is encoded and billed, with a picture or without.
-    pub(in crate::graphql) fn of(body: String, has_media: bool) -> Self {
-        let measure = measure(&body);
+    /// The preview of a text with a picture or without.
+    pub(in crate::graphql) fn new(preview: Preview, has_media: bool) -> Self {
+        let measure = preview.measure;
         Self {
             channel: if has_media { MessageChannel::Mms } else { MessageChannel::Sms },
             encoding: measure.encoding.into(),
             length: int(measure.units.into()),
             segment_count: int(measure.segments.into()),
-            remaining_in_segment: remaining(&body),
-            unknown_variables: variables(&body),
-            text: body,
+            max_segment_count: int(preview.segments_max.into()),
+            remaining_in_segment: int(measure.remaining.into()),
+            offending_character: measure.offending.map(OffendingCharacter::from),
+            unknown_variables: preview.unknown_variables,
+            problem: preview.problem,
+            text: preview.text,
         }
-    }
-}
-
-/// How many one-unit characters can follow before another segment begins; for an empty text, how
-/// many its first segment takes.
-fn remaining(body: &str) -> i32 {
-    let segments = measure(body).segments.max(1);
-    let fits =
-        |count: usize| measure(&format!("{body}{}", ONE_UNIT.repeat(count))).segments <= segments;
-    let counts: [usize; SEGMENT_UNITS_MAX] = std::array::from_fn(|at| at + 1);
-    i32::try_from(counts.partition_point(|count| fits(*count))).unwrap_or(i32::MAX)
-}
-
-/// The names of the variables of `body`, each once, in order of first appearance. No subscriber
-/// field fills a variable, so all of them are unknown.
-fn variables(body: &str) -> Vec<String> {
-    let (open, close) = VARIABLE;
-    let mut names: Vec<String> = Vec::new();
-    // Every turn takes an opening away from the text, so there are no more turns than characters.
-    let mut rest = body;
-    while let Some((name, after)) =
-        rest.split_once(open).and_then(|(_, after)| after.split_once(close))
-    {
-        // Of several openings before a close, the last one opens the variable.
-        let name = name.rsplit(open).next().unwrap_or_default().trim();
-        if !name.is_empty() && !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
-        rest = after;
-    }
-    names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{remaining, variables};
-
-    #[test]
-    fn what_remains_is_what_still_fits() {
-        assert_eq!(remaining(""), 160);
-        assert_eq!(remaining("hello"), 155);
-        assert_eq!(remaining(&"a".repeat(160)), 0);
-        assert_eq!(remaining(&"a".repeat(161)), 2 * 153 - 161);
-        assert_eq!(remaining("日"), 69);
-        assert_eq!(remaining(&"日".repeat(71)), 2 * 67 - 71);
-    }
-
-    #[test]
-    fn variables_are_named_once_each() {
-        assert_eq!(
-            variables("Hi {{ first_name }}, {{shop}}! {{first_name}}"),
-            ["first_name", "shop"]
-        );
-        for none in ["", "Hi", "{{", "{{}}", "{{ }}", "}}{{", "{x}"] {
-            assert!(variables(none).is_empty(), "{none}");
-        }
-        assert_eq!(variables("{{a {{b}} c}}"), ["b"]);
     }
 }

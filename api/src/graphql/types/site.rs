@@ -62,9 +62,9 @@ impl Site {
     fn quiet_hours(&self) -> QuietHours {
         let hours = self.0.quiet_hours;
         QuietHours {
-            is_enabled: hours.is_enabled,
-            start: LocalTime(hours.start),
-            end: LocalTime(hours.end),
+            is_enabled: hours.is_enabled(),
+            start: LocalTime(hours.start()),
+            end: LocalTime(hours.end()),
         }
     }
 
@@ -82,6 +82,16 @@ impl Site {
             Ok(found.map(Aggregator::from))
         };
         aggregator.await.transpose()
+    }
+
+    /// What stands before every text, followed by a colon. It counts as part of the text.
+    fn text_prefix(&self) -> Option<&str> {
+        self.0.frame.prefix.as_deref()
+    }
+
+    /// What stands below every text, on a line of its own. It counts as part of the text.
+    fn text_footer(&self) -> Option<&str> {
+        self.0.frame.footer.as_deref()
     }
 
     /// Everything that would make a campaign fail if it were activated now. Empty when the site can

@@ -3,7 +3,8 @@
 use super::{MessageCounts, MessagePreview};
 use crate::graphql::{
     context::{Answered as _, Caller},
-    enums::MessageStepKind,
+    enums::{MessageStepCondition, MessageStepKind},
+    loaders,
     scalars::{Duration, Url},
 };
 use async_graphql::{Context, ID, Object, Result};
@@ -45,6 +46,11 @@ impl MessageStep {
         self.step.delay_s.map(Duration::of_seconds)
     }
 
+    /// Whether it is sent to a recipient whose delay has run.
+    fn condition(&self) -> MessageStepCondition {
+        self.step.condition.into()
+    }
+
     /// The text, with `{{variables}}`.
     fn body(&self) -> &str {
         &self.step.body
@@ -56,8 +62,13 @@ impl MessageStep {
     }
 
     /// How the text is encoded and billed.
-    fn preview(&self) -> MessagePreview {
-        MessagePreview::of(self.step.body.clone(), self.step.media_url.is_some())
+    async fn preview(&self, ctx: &Context<'_>) -> Result<MessagePreview> {
+        let caller = Caller::of(ctx)?;
+        let campaign = loaders::campaign(ctx, self.campaign_id).await?;
+        let site = loaders::site(ctx, campaign.site_id).await?;
+        let preview = caller.service.step_preview(&campaign, &site, &self.step).await;
+        let preview = preview.or_internal(&caller)?;
+        Ok(MessagePreview::new(preview, self.step.media_url.is_some()))
     }
 
     /// What became of its messages. Null before `PROCESSING`.

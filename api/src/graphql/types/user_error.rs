@@ -110,8 +110,20 @@ pub(crate) enum CampaignErrorCode {
     SubdomainMissing,
     /// The site has no sending number that is ready.
     SenderNotReady,
+    /// A text cannot be sent as written: with its variables filled it is empty or too long.
+    ContentInvalid,
+    /// The campaign has no such step.
+    StepNotFound,
+    /// The phone number is not a valid E.164 number.
+    InvalidPhoneNumber,
+    /// The same phone number is given twice.
+    DuplicatePhoneNumber,
+    /// The number opted out of the site's texts.
+    OptedOut,
     /// The idempotency key was used with another input.
     IdempotencyKeyReused,
+    /// A call with the same idempotency key is still running. Retry shortly.
+    IdempotencyKeyInUse,
 }
 
 /// Codes of `AudienceUserError`. More may be added: treat one you do not know as `INVALID`.

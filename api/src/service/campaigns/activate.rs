@@ -23,7 +23,7 @@ use domain::{
     id::CampaignId,
     reason::StatusReason,
     refusal::Refusal,
-    schedule::{Schedule, ScheduleProblem, ScheduleRequest},
+    schedule::{Places, Schedule, ScheduleProblem, ScheduleRequest},
     site::{self, Site},
 };
 use entity::convert::{date_time_text, ms};
@@ -58,9 +58,10 @@ impl Service {
             Err(refusals) => return Ok(Err(refusals)),
         };
         self.freeze(&txn, &campaign, &site, &schedule, now).await?;
-        let (trigger, task) = match activation.schedule {
-            ScheduleRequest::Now => (Trigger::Start, Task::Planner),
-            ScheduleRequest::AtStoreTime(_) => (Trigger::Schedule, Task::Scheduler),
+        let (trigger, task) = if schedule.launches_at <= now {
+            (Trigger::Start, Task::Planner)
+        } else {
+            (Trigger::Schedule, Task::Scheduler)
         };
         let step = Move { trigger, reason: None, at: now };
         let moved = campaigns::move_on(&txn, &self.ids, &cause(actor), &campaign, step).await?;
@@ -85,10 +86,12 @@ impl Service {
     ) -> Result<Outcome<(Site, Schedule), CampaignError>, Fault> {
         let Some(site) = sites::find(txn, campaign.site_id).await? else { return Ok(not_found()) };
         let mut refusals = Vec::new();
-        if revisions::steps(txn, campaign.revision_id).await?.is_empty() {
+        let steps = revisions::steps(txn, campaign.revision_id).await?;
+        if steps.is_empty() {
             let message = "The campaign has no message to send.";
             refusals.push(Refusal::at(CampaignError::NoSteps, "id", message));
         }
+        refusals.extend(self.content_problems(txn, &steps, &site).await?);
         if revisions::targeting(txn, campaign.revision_id).await?.included.is_empty() {
             let message = "The campaign has no audience.";
             refusals.push(Refusal::at(CampaignError::NoAudience, "id", message));
@@ -96,7 +99,8 @@ impl Service {
         let has_ready_sender = sites::has_ready_sender(txn, site.id).await?;
         refusals
             .extend(site::sending_blockers(&site, has_ready_sender, now).into_iter().map(blocker));
-        let schedule = Schedule::resolve(activation.schedule, site.zone, activation.send_by, now);
+        let places = Places { site: site.zone, recipients: &[] };
+        let schedule = Schedule::resolve(activation.schedule, places, activation.send_by, now);
         match schedule {
             Ok(schedule) if refusals.is_empty() => return Ok(Ok((site, schedule))),
             Ok(_) => {}
@@ -118,8 +122,7 @@ impl Service {
         let ids: Vec<_> = targeting.included.iter().chain(&targeting.excluded).copied().collect();
         let defined = audiences::find_many(txn, &[campaign.site_id], &ids).await?;
         revisions::freeze(txn, campaign.revision_id, schedule, site, &defined, now).await?;
-        let starts_at = Some(schedule.starts_at);
-        campaigns::set_revision(txn, campaign.id, campaign.revision_id, starts_at).await?;
+        campaigns::set_revision(txn, campaign.id, campaign.revision_id, Some(schedule)).await?;
         Ok(())
     }
 
@@ -146,10 +149,16 @@ impl Service {
         let Some(site) = sites::find(&txn, campaign.site_id).await? else { return Ok(not_found()) };
         let before = campaign.schedule.as_ref();
         let send_by = rescheduling.send_by.unwrap_or(before.and_then(|schedule| schedule.send_by));
-        let schedule = match Schedule::resolve(rescheduling.schedule, site.zone, send_by, now) {
+        let places = Places { site: site.zone, recipients: &[] };
+        let schedule = match Schedule::resolve(rescheduling.schedule, places, send_by, now) {
             Ok(schedule) => schedule,
             Err(problem) => return Ok(Err(vec![schedule_refusal(problem)])),
         };
+        let steps = revisions::steps(&txn, campaign.revision_id).await?;
+        let problems = self.content_problems(&txn, &steps, &site).await?;
+        if !problems.is_empty() {
+            return Ok(Err(problems));
+        }
         let revision_id = self.copy_revision(&txn, &campaign, now).await?;
         let moved = Campaign { revision_id, ..campaign.clone() };
         self.freeze(&txn, &moved, &site, &schedule, now).await?;
@@ -192,7 +201,7 @@ fn raced<T>() -> Outcome<T, CampaignError> {
 }
 
 /// What keeps the site from sending, as a refusal.
-fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
+pub(super) fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
     let code = match reason {
         StatusReason::SiteInactive => CampaignError::SiteInactive,
         StatusReason::SmsPlanMissing => CampaignError::SmsPlanMissing,
@@ -224,6 +233,9 @@ fn digest(id: CampaignId, activation: &Activation) -> String {
     let schedule = match activation.schedule {
         ScheduleRequest::Now => "now".to_owned(),
         ScheduleRequest::AtStoreTime(local) => date_time_text(local),
+        ScheduleRequest::AtSubscriberTime(local, policy) => {
+            format!("{} {policy}", date_time_text(local))
+        }
     };
     InputDigest::default()
         .field(&id.to_string())

@@ -93,6 +93,7 @@ impl Service {
             revision: 1,
             revision_id: Uuid::nil().into(),
             uses_smart_sending: content.uses_smart_sending,
+            paused_at: None,
             schedule: None,
             duplicated_from: copied.map(|(original, _)| original),
             excludes_reached: copied.is_some_and(|(_, excludes)| excludes),
@@ -298,6 +299,7 @@ fn steps(new: &[NewStep]) -> Vec<Step> {
         body: step.body.clone(),
         media_url: step.media_url.clone(),
         delay_s: step.delay_s,
+        condition: step.condition,
     };
     (0..).zip(new).map(step).collect()
 }
@@ -315,7 +317,11 @@ fn digest(input: &NewCampaign, site_id: SiteId) -> String {
         .field(&input.steps.len().to_string());
     let step = |digest: InputDigest, step: &NewStep| {
         let delay = step.delay_s.map(|delay| delay.to_string());
-        digest.field(&step.body).optional(step.media_url.as_deref()).optional(delay.as_deref())
+        digest
+            .field(&step.body)
+            .optional(step.media_url.as_deref())
+            .optional(delay.as_deref())
+            .field(step.condition.as_str())
     };
     input.steps.iter().fold(digest, step).finish()
 }

@@ -2,7 +2,7 @@
 
 use domain::{
     Instant,
-    campaign::CampaignStatus,
+    campaign::{CampaignStatus, StepCondition},
     id::{AudienceId, SiteId},
     schedule::ScheduleRequest,
 };
@@ -16,6 +16,8 @@ pub struct NewStep {
     pub media_url: Option<String>,
     /// Seconds after the step before it; none for the initial message.
     pub delay_s: Option<i64>,
+    /// When it is sent.
+    pub condition: StepCondition,
 }
 
 /// A draft to make.

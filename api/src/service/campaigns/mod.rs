@@ -3,15 +3,19 @@
 mod activate;
 mod cancel;
 mod compose;
+mod content;
 mod duplicate;
 mod input;
 mod once;
 mod read;
+mod send_test;
 
+pub use content::Preview;
 pub use input::{
     Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling,
 };
 pub use read::{CampaignView, CancelPreview, Progress};
+pub use send_test::{TestSending, TestSent};
 
 use super::{Actor, Fault, Service};
 use crate::db::{Txn, campaigns, events::Cause};

@@ -1,0 +1,339 @@
+//! Prospects: subscribers as a plan finds them, each with what the rules need to know.
+//!
+//! **Invariant:** a plan and an estimate ask here, and work each prospect out in one way: what an estimate
+//! says is what a plan would do.
+
+use super::{
+    Result, audiences,
+    binding::Binding,
+    revisions::FrozenRules,
+    subscribers,
+    touches::{self, Touches},
+};
+use domain::{
+    Instant,
+    campaign::Campaign,
+    gate::{Consent, Facts, Judge, Skip, Verdict},
+    limits::SEGMENTS_MAX,
+    message::MessageState,
+    phone::PhoneNumber,
+    place::Place,
+    reason::MessageReason,
+    schedule::Due,
+    subscriber::SubscriberStatus,
+    template,
+};
+use entity::{
+    campaign,
+    convert::{self, code, ms},
+    message, subscriber,
+};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+use std::collections::{BTreeMap, HashSet};
+use uuid::Uuid;
+
+/// Originals whose reach a duplicate of a duplicate leaves out.
+const ORIGINALS_MAX: usize = 16;
+
+/// Which subscribers to look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Whom the campaign selects and leaves out.
+    pub rules: &'a FrozenRules,
+    /// Who subscribed later is no recipient.
+    pub joined_by: Instant,
+    /// The last subscriber looked at.
+    pub after: Option<Uuid>,
+    /// How many at the most.
+    pub limit: u64,
+}
+
+/// A subscriber whom a campaign selects.
+#[derive(Clone, Debug)]
+pub struct Prospect {
+    /// The subscriber.
+    pub row: subscriber::Model,
+    has_opted_out: bool,
+    is_excluded: bool,
+    was_reached: bool,
+}
+
+/// What is to become of a prospect: the beginnings of the initial message's row.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// Where the prospect is.
+    pub place: Place,
+    /// When the message is due, quiet hours aside.
+    pub due_at: Instant,
+    /// What is to be done with it.
+    pub verdict: Verdict,
+    /// Segments of the initial message; none when it cannot be rendered.
+    pub segments: Option<u32>,
+    /// Segments of all steps together.
+    pub segments_of_all: u32,
+    /// The values the texts use.
+    pub values: BTreeMap<String, String>,
+}
+
+/// A text that came out longer than any carrier takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+/// The next prospects of a campaign, in the order of their ids.
+pub async fn next(
+    connection: &impl ConnectionTrait,
+    campaign: &Campaign,
+    search: Search<'_>,
+) -> Result<Vec<Prospect>> {
+    let selects = |rules: &[_]| {
+        rules.iter().fold(Condition::any(), |any, rules| any.add(audiences::members(rules)))
+    };
+    let mut select = subscriber::Entity::find()
+        .filter(subscriber::Column::SiteId.eq(campaign.site_id.0))
+        .filter(subscriber::Column::CreatedAt.lte(ms(search.joined_by)))
+        .filter(selects(&search.rules.included));
+    if let Some(after) = search.after {
+        select = select.filter(subscriber::Column::Id.gt(after));
+    }
+    let rows =
+        select.order_by_asc(subscriber::Column::Id).limit(search.limit).all(connection).await?;
+    of_rows(connection, campaign, search.rules, rows).await
+}
+
+/// Looks up what the rows of subscribers do not tell themselves.
+pub async fn of_rows(
+    connection: &impl ConnectionTrait,
+    campaign: &Campaign,
+    rules: &FrozenRules,
+    rows: Vec<subscriber::Model>,
+) -> Result<Vec<Prospect>> {
+    let phones = || rows.iter().map(|row| row.phone.as_str());
+    let opted_out = subscribers::opted_out(connection, campaign.site_id, phones()).await?;
+    let reached = reached(connection, campaign, phones()).await?;
+    let excluded = excluded(connection, rules, &rows).await?;
+    let prospect = |row: subscriber::Model| Prospect {
+        has_opted_out: opted_out.contains(&row.phone),
+        is_excluded: excluded.contains(&row.id),
+        was_reached: reached.contains(&row.phone),
+        row,
+    };
+    Ok(rows.into_iter().map(prospect).collect())
+}
+
+/// Which of `rows` the campaign leaves out.
+async fn excluded(
+    connection: &impl ConnectionTrait,
+    rules: &FrozenRules,
+    rows: &[subscriber::Model],
+) -> Result<HashSet<Uuid>> {
+    if rules.excluded.is_empty() || rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let any = rules
+        .excluded
+        .iter()
+        .fold(Condition::any(), |any, rules| any.add(audiences::members(rules)));
+    let ids: Vec<Uuid> = subscriber::Entity::find()
+        .select_only()
+        .column(subscriber::Column::Id)
+        .filter(subscriber::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .filter(any)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(ids.into_iter().collect())
+}
+
+/// Which of `phones` the originals of a campaign that leaves them out have reached.
+async fn reached(
+    connection: &impl ConnectionTrait,
+    campaign: &Campaign,
+    phones: impl Iterator<Item = &str>,
+) -> Result<HashSet<String>> {
+    let originals = originals(connection, campaign).await?;
+    if originals.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let states = [
+        MessageState::Unknown,
+        MessageState::Accepted,
+        MessageState::Unconfirmed,
+        MessageState::Delivered,
+        MessageState::InFlight,
+    ];
+    let phones: Vec<String> = message::Entity::find()
+        .select_only()
+        .column(message::Column::Phone)
+        .filter(message::Column::CampaignId.is_in(originals))
+        .filter(message::Column::State.is_in(states.map(MessageState::as_str)))
+        .filter(message::Column::Phone.is_in(phones))
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(phones.into_iter().collect())
+}
+
+/// The campaign this one was copied from, and those that one left out in turn.
+async fn originals(connection: &impl ConnectionTrait, campaign: &Campaign) -> Result<Vec<Uuid>> {
+    let mut originals = Vec::new();
+    let mut next = campaign.duplicated_from.filter(|_| campaign.excludes_reached).map(|id| id.0);
+    while let Some(id) = next
+        && originals.len() < ORIGINALS_MAX
+    {
+        originals.push(id);
+        let row = campaign::Entity::find_by_id(id).one(connection).await?;
+        next = row.filter(|row| row.excludes_reached).and_then(|row| row.duplicated_from);
+    }
+    Ok(originals)
+}
+
+/// What is asked while prospects are worked out: the campaign's binding, and a judge at this moment.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// What binds the campaign.
+    pub binding: &'a Binding,
+    /// When its processing began.
+    pub processing_at: Instant,
+    /// The judge.
+    pub judge: Judge<'a>,
+    /// What the prospects were sent lately.
+    pub touches: Touches,
+}
+
+impl<'a> Bench<'a> {
+    /// Reads what the prospects were sent lately, and sits down to judge at `now`.
+    pub async fn of(
+        connection: &impl ConnectionTrait,
+        binding: &'a Binding,
+        processing_at: Instant,
+        prospects: &[Prospect],
+        now: Instant,
+    ) -> Result<Self> {
+        let rows = prospects.iter().map(|prospect| &prospect.row);
+        let touches = touches::recent(connection, binding.rules.packs, rows, now).await?;
+        Ok(Self { binding, processing_at, judge: Judge::new(&binding.rules, now), touches })
+    }
+
+    /// Works one prospect out.
+    pub fn work_out(
+        &mut self,
+        prospect: &Prospect,
+    ) -> Result<std::result::Result<Planned, TooLong>> {
+        let binding = self.binding;
+        let place = convert::rules::place(&prospect.row, binding.zone)?;
+        let texts = match texts(binding, prospect)? {
+            Ok(texts) => texts,
+            Err(too_long) => return Ok(Err(too_long)),
+        };
+        let due = binding.schedule.as_ref().map_or(Due::At(self.processing_at), |schedule| {
+            schedule.due(place.zones.principal(), self.processing_at)
+        });
+        let due_at = match due {
+            Due::At(at) => at,
+            Due::Passed => self.processing_at,
+        };
+        let facts = Facts {
+            consent: consent(&prospect.row, prospect.has_opted_out)?,
+            unfit: unfit(prospect, &texts, due),
+            previous: None,
+            zones: place.zones,
+            region: place.region,
+            due_at,
+            send_by: binding.schedule.as_ref().and_then(|schedule| schedule.send_by),
+            last: touches::last(&prospect.row),
+            recent: self.touches.of(prospect.row.id),
+            // What is being handed over at this moment is asked about at hand-over.
+            reservation: None,
+        };
+        let verdict = self.judge.verdict(&facts);
+        Ok(Ok(Planned {
+            place,
+            due_at,
+            verdict,
+            segments: texts.segments,
+            segments_of_all: texts.segments_of_all,
+            values: texts.values,
+        }))
+    }
+}
+
+/// What rules a prospect out for good, the first reason that applies.
+fn unfit(prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> {
+    if PhoneNumber::parse(&prospect.row.phone).is_err() {
+        Some(MessageReason::InvalidPhoneNumber)
+    } else if prospect.is_excluded {
+        Some(MessageReason::Excluded)
+    } else if prospect.was_reached {
+        Some(MessageReason::AlreadyReached)
+    } else if texts.segments.is_none() {
+        Some(MessageReason::VariableMissing)
+    } else if due == Due::Passed {
+        Some(MessageReason::LocalTimePassed)
+    } else {
+        None
+    }
+}
+
+/// Whether a subscriber may be texted at all, from the row and whether the phone opted out.
+pub(super) fn consent(row: &subscriber::Model, has_opted_out: bool) -> Result<Consent> {
+    let status = code::<SubscriberStatus>("subscriber", &row.status)?;
+    Ok(Consent::of(Some(status), has_opted_out, false))
+}
+
+/// The texts of all steps for one prospect.
+struct Texts {
+    segments: Option<u32>,
+    segments_of_all: u32,
+    values: BTreeMap<String, String>,
+}
+
+fn texts(binding: &Binding, prospect: &Prospect) -> Result<std::result::Result<Texts, TooLong>> {
+    let attributes = convert::values("subscriber", "attributes", prospect.row.attributes.as_ref())?;
+    let mut texts = Texts { segments: None, segments_of_all: 0, values: BTreeMap::new() };
+    for (step, template) in &binding.steps {
+        texts.values.extend(template.values(&attributes, &binding.site.name));
+        // A follow-up whose variable has no value is skipped when its turn comes.
+        let Ok(rendered) = template::render(template, &binding.frame, &texts.values) else {
+            continue;
+        };
+        if rendered.measure.segments > SEGMENTS_MAX {
+            return Ok(Err(TooLong));
+        }
+        let segments = rendered.measure.segments.max(1);
+        texts.segments_of_all += segments;
+        if step.position == 0 {
+            texts.segments = Some(segments);
+        }
+    }
+    Ok(Ok(texts))
+}
+
+/// The parts of a standing that a verdict leads to when a message is planned.
+#[derive(Clone, Copy, Debug)]
+pub struct Outset {
+    /// The state.
+    pub state: MessageState,
+    /// Why.
+    pub reason: Option<MessageReason>,
+    /// When it is due.
+    pub due_at: Instant,
+    /// When it was due before quiet hours held it.
+    pub deferred_from: Option<Instant>,
+}
+
+/// Where a message starts: held, waiting its turn, or skipped.
+pub fn outset(verdict: &Verdict, due_at: Instant, now: Instant) -> Outset {
+    let at = |state, reason, due_at, deferred_from| Outset { state, reason, due_at, deferred_from };
+    match *verdict {
+        Verdict::Skip(Skip { reason, .. }) => at(MessageState::Skipped, Some(reason), due_at, None),
+        Verdict::Defer { until, .. } => {
+            at(MessageState::Deferred, Some(MessageReason::QuietHours), until, Some(due_at))
+        }
+        Verdict::Send | Verdict::Wait { .. } if due_at > now => {
+            at(MessageState::Deferred, Some(MessageReason::WaitingForLocalTime), due_at, None)
+        }
+        Verdict::Send | Verdict::Wait { .. } => at(MessageState::Queued, None, due_at, None),
+    }
+}

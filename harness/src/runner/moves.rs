@@ -1,0 +1,164 @@
+//! What callers do to a campaign that runs: halt it, move it, try it out, and let people go.
+
+use serde_json::{Value, json};
+
+use super::Error;
+use super::calls::{Call, Done, keyed, put, schedule_input, starts_at, status};
+use super::story::Story;
+use crate::contract::instant_text;
+use crate::privacy::mask;
+use crate::scenario::{Command, Reschedule, SendTest, SiteChange, SmsPlan, Switch, Unsubscribe};
+
+const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status isPaused } \
+    userErrors { code field } } }";
+const RESUME: &str = "mutation($id: ID!) { campaignResume(id: $id) { campaign { id status isPaused } \
+    userErrors { code field } } }";
+const RESCHEDULE: &str = "mutation($id: ID!, $input: CampaignRescheduleInput!) { \
+    campaignReschedule(id: $id, input: $input) { campaign { id status schedule { startsAt } } \
+    userErrors { code field } } }";
+const SEND_TEST: &str = "mutation($id: ID!, $input: CampaignSendTestInput!) { campaignSendTest( \
+    id: $id, input: $input) { acceptedCount userErrors { code field } } }";
+const UNSUBSCRIBE: &str = "mutation($id: ID!) { subscriberUnsubscribe(id: $id) { subscriber { \
+    status } userErrors { code field } } }";
+const STEPS: &str = "query($id: ID!) { campaign(id: $id) { steps { id } } }";
+const SUBSCRIBER: &str = "query($phone: PhoneNumber) { site { subscribers(first: 1, filter: { \
+    phoneNumber: $phone }) { nodes { id } } } }";
+
+impl Story<'_> {
+    pub(super) async fn pause(&mut self, step: &Command) -> Result<(), Error> {
+        self.halt("pause", "campaignPause", PAUSE, step).await
+    }
+
+    pub(super) async fn resume(&mut self, step: &Command) -> Result<(), Error> {
+        self.halt("resume", "campaignResume", RESUME, step).await
+    }
+
+    async fn halt(
+        &mut self,
+        verb: &'static str,
+        mutation: &str,
+        document: &'static str,
+        step: &Command,
+    ) -> Result<(), Error> {
+        let made = self.about(step.campaign.as_ref())?;
+        let call = Call {
+            verb,
+            campaign: Some(&made.id),
+            words: format!("{mutation} {}", made.id),
+            document,
+            variables: json!({ "id": made.id }),
+            refused: step.refused.as_ref(),
+        };
+        let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
+        let is_paused = payload.pointer("/campaign/isPaused") == Some(&Value::Bool(true));
+        let paused = if is_paused { ", paused" } else { "" };
+        self.note(format!("→ {}: {}{paused}", call.words, status(&payload)));
+        Ok(())
+    }
+
+    pub(super) async fn reschedule(&mut self, step: &Reschedule) -> Result<(), Error> {
+        let made = self.about(step.campaign.as_ref())?;
+        let (when, schedule) = schedule_input(step.schedule);
+        let mut input = json!({ "schedule": schedule });
+        let start = self.scenario.start();
+        let send_by = step.send_by.map(|until| match until {
+            Switch::Off => Value::Null,
+            Switch::On(moment) => json!(instant_text(moment.instant(start))),
+        });
+        let until = match &send_by {
+            Some(Value::String(at)) => format!(", of use until {at}"),
+            Some(_) => ", of use always".to_owned(),
+            None => String::new(),
+        };
+        put(&mut input, "sendBy", send_by);
+        let call = Call {
+            verb: "reschedule",
+            campaign: Some(&made.id),
+            words: format!("campaignReschedule {} {when}{until}", made.id),
+            document: RESCHEDULE,
+            variables: json!({ "id": made.id, "input": input }),
+            refused: step.refused.as_ref(),
+        };
+        let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
+        self.note(format!("→ {}: {}{}", call.words, status(&payload), starts_at(&payload)));
+        Ok(())
+    }
+
+    pub(super) async fn send_test(&mut self, step: &SendTest) -> Result<(), Error> {
+        let made = self.about(step.campaign.as_ref())?;
+        let pointer = format!("/data/campaign/steps/{}/id", step.step);
+        let step_id = self.answer(STEPS, json!({ "id": made.id }), &pointer).await?;
+        let mut input = json!({ "stepId": step_id, "phoneNumbers": step.to.0 });
+        put(&mut input, "idempotencyKey", step.key.as_ref().map(|key| json!(key)));
+        let to: Vec<String> = step.to.iter().map(|phone| mask(phone)).collect();
+        let key = keyed(step.key.as_ref());
+        let call = Call {
+            verb: "send_test",
+            campaign: Some(&made.id),
+            words: format!("campaignSendTest {} to {}{key}", made.id, to.join(", ")),
+            document: SEND_TEST,
+            variables: json!({ "id": made.id, "input": input }),
+            refused: step.refused.as_ref(),
+        };
+        let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
+        let accepted = payload.get("acceptedCount").cloned().unwrap_or_default();
+        self.note(format!("→ {}: {accepted} accepted", call.words));
+        Ok(())
+    }
+
+    pub(super) async fn unsubscribe(&mut self, step: &Unsubscribe) -> Result<(), Error> {
+        let phone = json!({ "phone": step.phone });
+        let id = self.answer(SUBSCRIBER, phone, "/data/site/subscribers/nodes/0/id").await?;
+        let call = Call {
+            verb: "unsubscribe",
+            campaign: None,
+            words: format!("subscriberUnsubscribe {}", mask(&step.phone)),
+            document: UNSUBSCRIBE,
+            variables: json!({ "id": id }),
+            refused: None,
+        };
+        let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
+        let status = payload.pointer("/subscriber/status").and_then(Value::as_str);
+        self.note(format!("→ {}: {}", call.words, status.unwrap_or("no status")));
+        Ok(())
+    }
+}
+
+/// What an operator changed, in words.
+pub(super) fn site_words(change: &SiteChange) -> String {
+    let mut said = Vec::new();
+    said.extend(change.status.map(|status| format!("status {status:?}").to_lowercase()));
+    said.extend(change.plan.map(|plan| match plan {
+        SmsPlan::Trial(trial) => format!("plan trial of {} segments", trial.limit),
+        plan => format!("plan {plan:?}").to_lowercase(),
+    }));
+    said.extend(change.subdomain.as_ref().map(|name| match name.as_str() {
+        "" => "no subdomain".to_owned(),
+        name => format!("subdomain {name}"),
+    }));
+    said.extend(change.time_zone.as_ref().map(|zone| format!("time zone {zone}")));
+    said.extend(change.quiet_hours.as_ref().map(|hours| match hours {
+        Switch::Off => "quiet hours off".to_owned(),
+        Switch::On(hours) => format!("quiet hours {} to {}", hours.start, hours.end),
+    }));
+    said.extend(change.smart_sending.map(|window| match window {
+        Switch::Off => "Smart Sending off".to_owned(),
+        Switch::On(window) => format!("Smart Sending {window}"),
+    }));
+    said.extend(change.rule_packs.as_ref().map(|packs| named("rule packs", packs)));
+    said.extend(change.countries.as_ref().map(|countries| named("countries", countries)));
+    let texts = [
+        ("prefix", &change.text_prefix),
+        ("footer", &change.text_footer),
+        ("help reply", &change.help_reply),
+    ];
+    for (what, text) in texts {
+        let words = text.as_ref().map(|text| if text.is_empty() { "no " } else { "a " });
+        said.extend(words.map(|article| format!("{article}{what}")));
+    }
+    format!("→ site set: {}", said.join(", "))
+}
+
+fn named(what: &str, names: &[String]) -> String {
+    if names.is_empty() { format!("no {what}") } else { format!("{what} {}", names.join(" ")) }
+}
