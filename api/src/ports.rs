@@ -309,8 +309,7 @@ impl Bells {
             recovery,
             silence,
             status_pages,
-        ] =
-            &*self.0;
+        ] = &*self.0;
         match task {
             Task::Scheduler => scheduler,
             Task::Planner => planner,

@@ -31,8 +31,9 @@ pub use actor::Actor;
 pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
-    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Duplication,
-    NewCampaign, NewStep, Preview, Progress, Refused, Rescheduling, TestSending, TestSent,
+    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
+    Estimate, Explanation, NewCampaign, NewStep, Preview, Progress, Refused, Rescheduling,
+    SendingDetails, TestSending, TestSent, Whom,
 };
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};

@@ -213,7 +213,7 @@ pub(super) fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
     Refusal::new(code, reason.message())
 }
 
-fn schedule_refusal(problem: ScheduleProblem) -> Refusal<CampaignError> {
+pub(super) fn schedule_refusal(problem: ScheduleProblem) -> Refusal<CampaignError> {
     let local = "input.schedule.atStoreTime.localDateTime";
     match problem {
         ScheduleProblem::TimePassed => {

@@ -4,18 +4,22 @@ mod activate;
 mod cancel;
 mod compose;
 mod content;
+mod dry_run;
 mod duplicate;
 mod input;
 mod once;
 mod read;
 mod send_test;
+mod waiting;
 
 pub use content::Preview;
+pub use dry_run::{Estimate, Explanation, Whom};
 pub use input::{
     Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling,
 };
 pub use read::{CampaignView, CancelPreview, Progress};
 pub use send_test::{TestSending, TestSent};
+pub use waiting::{Delays, SendingDetails};
 
 use super::{Actor, Fault, Service};
 use crate::db::{Txn, campaigns, events::Cause};
