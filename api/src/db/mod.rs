@@ -29,6 +29,7 @@ pub mod page;
 pub mod plans;
 pub mod prospects;
 pub mod receipts;
+pub mod resumption;
 pub mod revisions;
 pub mod runs;
 pub mod silence;

@@ -1,9 +1,11 @@
 //! Bad input, over real HTTP: each answer names what is wrong and where, and nothing changes.
 
 mod campaigns;
+mod follow_ups;
 mod ids;
 mod keys;
 mod lives;
+mod pauses;
 mod people;
 mod requests;
 mod schedules;

@@ -30,6 +30,12 @@ pub(crate) const RESCHEDULE: &str = "mutation($id: ID!, $input: CampaignReschedu
 pub(crate) const CANCEL: &str = "mutation($id: ID!, $input: CampaignCancelInput) { \
     campaignCancel(id: $id, input: $input) { campaign { id status } canceledCount handedOverCount \
     inFlightCount userErrors { code message field } } }";
+pub(crate) const PAUSE: &str = "mutation($id: ID!, $input: CampaignPauseInput) { \
+    campaignPause(id: $id, input: $input) { campaign { id status isPaused } pendingCount \
+    handedOverCount inFlightCount userErrors { code message field } } }";
+pub(crate) const RESUME: &str = "mutation($id: ID!, $input: CampaignResumeInput) { \
+    campaignResume(id: $id, input: $input) { campaign { id status isPaused } deferredCount \
+    skippedCount userErrors { code message field } } }";
 pub(crate) const DUPLICATE: &str = "mutation($id: ID!, $input: CampaignDuplicateInput) { \
     campaignDuplicate(id: $id, input: $input) { campaign { id name status } userErrors { code \
     message field } } }";
@@ -133,6 +139,12 @@ pub(crate) fn now() -> Value {
 /// The input that activates for a wall-clock time in the store's zone.
 pub(crate) fn at(local: &str) -> Value {
     json!({ "schedule": { "atStoreTime": { "localDateTime": local } } })
+}
+
+/// The input that activates for a wall-clock time in each subscriber's own zone.
+pub(crate) fn at_each(local: &str, if_passed: &str) -> Value {
+    let at = json!({ "localDateTime": local, "ifPassed": if_passed });
+    json!({ "schedule": { "atSubscriberLocalTime": at } })
 }
 
 /// Makes a campaign for everyone and activates it; answers its id.

@@ -18,7 +18,11 @@ mod live;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod pausing;
+#[cfg(test)]
 mod place_tables;
+#[cfg(test)]
+mod places;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
@@ -30,7 +34,10 @@ mod scenarios;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod source_rules;
+#[cfg(test)]
 mod status_pages;
+#[cfg(test)]
 mod test_sends;
 #[cfg(test)]
 mod texts;

@@ -166,7 +166,11 @@ fn the_cap_counts_three_in_a_rolling_day() {
     assert_eq!(skip.rule, Some(HeldBy::Rule(RulePack::Florida)));
     assert_eq!(skip.blocked_by, recent.last().copied());
     assert_eq!(verdict("2026-06-10T23:00:00Z", &recent[..2]), Verdict::Send);
-    assert_eq!(verdict("2026-06-11T14:00:00Z", &recent), Verdict::Send, "the first no longer counts");
+    assert_eq!(
+        verdict("2026-06-11T14:00:00Z", &recent),
+        Verdict::Send,
+        "the first no longer counts"
+    );
     let follow_up = Previous {
         condition: StepCondition::Always,
         state: MessageState::Accepted,

@@ -6,6 +6,7 @@
 mod audience;
 mod campaign;
 mod filter;
+mod pause;
 mod subscriber;
 
 pub(super) use self::{
@@ -16,5 +17,6 @@ pub(super) use self::{
         CampaignSendTestInput, CampaignUpdateInput, NotNow,
     },
     filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
+    pause::{CampaignPauseInput, CampaignResumeInput},
     subscriber::SubscribersUpsertInput,
 };

@@ -90,6 +90,12 @@ impl Campaign {
         self.row.status_reason.map(CampaignStatusReason::from)
     }
 
+    /// Whether it is paused, beside its status: nothing more is handed over until it is resumed. False
+    /// unless it is `PROCESSING` or `SENDING`.
+    fn is_paused(&self) -> bool {
+        self.row.is_paused()
+    }
+
     /// When it entered that status.
     fn status_changed_at(&self) -> DateTime {
         self.row.status_changed_at.into()
@@ -100,7 +106,7 @@ impl Campaign {
         let actor = Caller::of(ctx)?.actor;
         let actions = domain::campaign::CampaignAction::ALL.iter().copied();
         let allowed = actions
-            .filter(|action| action.is_allowed_in(self.row.status))
+            .filter(|action| self.row.allows(*action))
             .filter(|action| actor.may(scope_of(*action)));
         Ok(allowed.map(CampaignAction::from).collect())
     }
@@ -320,7 +326,7 @@ fn scope_of(action: domain::campaign::CampaignAction) -> domain::access::Scope {
     use domain::{access::Scope, campaign::CampaignAction::*};
     match action {
         Edit | Duplicate | Delete => Scope::CampaignWrite,
-        Activate | Reschedule | Cancel => Scope::CampaignSend,
+        Activate | Reschedule | Pause | Resume | Cancel => Scope::CampaignSend,
     }
 }
 

@@ -13,6 +13,7 @@ mod journey;
 mod message;
 mod message_event;
 mod node;
+mod pause;
 mod payload;
 mod preview;
 mod progress;
@@ -39,6 +40,7 @@ pub(super) use self::{
     message::{Message, MessageReason},
     message_event::{MessageBlocker, MessageEvent, MessageRule},
     node::Node,
+    pause::{CampaignPausePayload, CampaignResumePayload},
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,

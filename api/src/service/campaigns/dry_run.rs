@@ -107,10 +107,16 @@ impl Service {
         let Some(site) = sites::find(self.db.read(), campaign.site_id).await? else {
             return Ok(None);
         };
-        let places = Places { site: site.zone, recipients: &[] };
+        let zones = match request {
+            ScheduleRequest::AtSubscriberTime(..) => {
+                audiences::zones(self.db.read(), campaign, site.zone).await?
+            }
+            ScheduleRequest::Now | ScheduleRequest::AtStoreTime(_) => Vec::new(),
+        };
+        let places = Places { site: site.zone, recipients: &zones };
         let schedule = match Schedule::resolve(request, places, send_by, now) {
             Ok(schedule) => schedule,
-            Err(problem) => return Ok(Some(Err(vec![activate::schedule_refusal(problem)]))),
+            Err(problem) => return Ok(Some(Err(vec![activate::schedule_refusal(problem, request)]))),
         };
         let last_change_at = schedule.launches_at;
         let scheduled = Campaign { schedule: Some(schedule), ..campaign.clone() };

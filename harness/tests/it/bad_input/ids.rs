@@ -8,8 +8,8 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, RESCHEDULE, Rows, SEND_TEST, UPDATE,
-    UPSERT, activated, done, now, payload, post, text, wire, world,
+    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
+    SEND_TEST, UPDATE, UPSERT, activated, done, now, payload, post, text, wire, world,
 };
 
 const NODE: &str = "query($id: ID!) { node(id: $id) { __typename id } }";
@@ -66,6 +66,8 @@ const PLACES: &[Place] = &[
     place("Mutation.campaignUpdate(id)", &["camp"], UPDATE, r#"{"id": "@", "input": {"name": "Stolen"}}"#),
     place("Mutation.campaignActivate(id)", &["camp"], ACTIVATE, ID_AND_NOW),
     place("Mutation.campaignReschedule(id)", &["camp"], RESCHEDULE, ID_AND_TIME),
+    place("Mutation.campaignPause(id)", &["camp"], PAUSE, ID),
+    place("Mutation.campaignResume(id)", &["camp"], RESUME, ID),
     place("Mutation.campaignCancel(id)", &["camp"], CANCEL, ID),
     place("Mutation.campaignDelete(id)", &["camp"], DELETE, ID),
     place("Mutation.campaignDuplicate(id)", &["camp"], DUPLICATE, ID),

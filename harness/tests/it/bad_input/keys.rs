@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused};
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, RESCHEDULE, Rows, SEND_TEST, UPDATE,
-    UPSERT, at, caller, done, draft, draft_input, key, now, payload, post, problems, sites, world,
+    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
+    SEND_TEST, UPDATE, UPSERT, at, caller, done, draft, draft_input, key, now, payload, post,
+    problems, sites, world,
 };
 
 /// Changes the row of the key that `token` opens with.
@@ -83,6 +84,8 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
         ("campaignUpdate", UPDATE, with(json!({ "name": "Other" }))),
         ("campaignActivate", ACTIVATE, with(now())),
         ("campaignReschedule", RESCHEDULE, with(at("2026-12-24T10:00:00"))),
+        ("campaignPause", PAUSE, with(json!({}))),
+        ("campaignResume", RESUME, with(json!({}))),
         ("campaignCancel", CANCEL, with(json!({}))),
         ("campaignDuplicate", DUPLICATE, with(json!({}))),
         ("campaignDelete", DELETE, with(json!({}))),
@@ -132,6 +135,8 @@ async fn a_mutation_asks_for_its_role() {
     campaignUpdate      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
     campaignActivate    viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: done              admin: done
     campaignReschedule  viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
+    campaignPause       viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
+    campaignResume      viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
     campaignCancel      viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
     campaignDuplicate   viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
     campaignDelete      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
