@@ -20,6 +20,7 @@ pub mod events;
 mod follow_ups;
 pub mod gate;
 pub mod health;
+pub mod history;
 pub mod idempotency;
 pub mod keys;
 pub mod messages;
@@ -37,6 +38,7 @@ pub mod status_pages;
 pub mod subscribers;
 mod touches;
 mod trials;
+pub mod waiting;
 
 pub use connect::{Options, Pending};
 

@@ -62,7 +62,7 @@ pub struct NewReceipt {
 
 /// Where a receipt is.
 const PENDING: &str = "pending";
-const APPLIED: &str = "applied";
+pub(super) const APPLIED: &str = "applied";
 const PARKED: &str = "parked";
 const IGNORED: &str = "ignored";
 /// What an inbound text is reported as.
