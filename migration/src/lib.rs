@@ -22,6 +22,7 @@ mod m0004_campaigns;
 mod m0005_events;
 mod m0006_ledger;
 mod m0007_rules;
+mod m0009_status_pages;
 mod m0010_direct_texts;
 
 /// Brings a database to the schema of this version.
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_events::Migration),
             Box::new(m0006_ledger::Migration),
             Box::new(m0007_rules::Migration),
+            Box::new(m0009_status_pages::Migration),
             Box::new(m0010_direct_texts::Migration),
         ]
     }

@@ -145,6 +145,9 @@ pub(super) enum ConnectionCommand {
         /// Whether messages can be looked up by our reference; true for a new connection.
         #[arg(long)]
         look_up: Option<bool>,
+        /// The URL of its status page, in the Statuspage format; empty takes it away.
+        #[arg(long)]
+        status_page_url: Option<String>,
     },
 }
 
@@ -204,6 +207,8 @@ pub(super) enum AdminError {
     Name,
     #[error("the base URL must be an http or https URL without a user name, a query or a fragment")]
     BaseUrl,
+    #[error("the status page is an http or https URL without a user name, a query or a fragment")]
+    StatusPage,
     #[error("a token is blank, or holds what no header can carry")]
     Token,
     #[error("a webhook secret is {WEBHOOK_SECRET}")]
@@ -294,12 +299,16 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         webhook_secret_next,
         key_window_hours,
         look_up,
+        status_page_url,
     } = command;
     check_site(service, site).await?;
     check_name(&name)?;
     // Checked here and not by the command line's parser, which repeats what it refuses.
     if base_url.as_deref().is_some_and(|url| !is_url(url)) {
         return Err(AdminError::BaseUrl);
+    }
+    if status_page_url.as_deref().is_some_and(|url| !url.is_empty() && !is_url(url)) {
+        return Err(AdminError::StatusPage);
     }
     if token.as_ref().is_some_and(|token| !is_token(token.expose_secret())) {
         return Err(AdminError::Token);
@@ -320,6 +329,7 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         webhook_secret_next,
         key_window_s: key_window_hours.map(|hours| hours * HOUR_S),
         has_lookup: look_up,
+        status_page_url,
     };
     Ok(service.admin_connection(new).await?.to_string())
 }

@@ -47,6 +47,10 @@ pub struct Message {
     pub accepted_at: Option<Instant>,
     /// When it reached the handset, by the carrier's account.
     pub delivered_at: Option<Instant>,
+    /// When the aggregator passed it on, by its receipt.
+    pub passed_on_at: Option<Instant>,
+    /// When it ended short of the handset.
+    pub stopped_at: Option<Instant>,
     /// The aggregator's id for it.
     pub aggregator_message_id: Option<String>,
     /// Attempts to hand it over.
@@ -88,6 +92,8 @@ fn read(row: message::Model) -> Result<Message> {
         deferred_from: row.deferred_from.map(instant),
         accepted_at: row.accepted_at.map(instant),
         delivered_at: row.delivered_at.map(instant),
+        passed_on_at: row.passed_on_at.map(instant),
+        stopped_at: row.stopped_at.map(instant),
         aggregator_message_id: row.provider_id,
         attempt_count: row.attempt_count,
         segment_count: row.segments,

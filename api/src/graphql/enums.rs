@@ -89,14 +89,32 @@ pub(crate) enum SubscriberStatus {
     Unreachable,
 }
 
-/// How a subscriber's time zone is known.
+/// How a subscriber's time zones are known, the best source first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "domain::subscriber::TimeZoneSource")]
+#[graphql(remote = "domain::place::TimeZoneSource")]
 pub(crate) enum TimeZoneSource {
-    /// It was given.
+    /// The time zone was given.
     Explicit,
-    /// It is the site's own, for want of a better one.
-    SiteDefault,
+    /// It was seen, such as by a browser.
+    Observed,
+    /// The postal code tells them, of the United States or Canada.
+    PostalCode,
+    /// The area code or the country of the phone number tells them.
+    PhonePrefix,
+    /// Nothing does, so the site's own is used.
+    Site,
+}
+
+/// How sure a subscriber's time zone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::place::Confidence")]
+pub(crate) enum TimeZoneConfidence {
+    /// It was given, or the postal code lies in a single zone.
+    High,
+    /// It was seen, or the area of the phone number lies in a single zone.
+    Medium,
+    /// It is one of several, or the site's own.
+    Low,
 }
 
 /// Statuses of a campaign.

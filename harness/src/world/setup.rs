@@ -77,7 +77,7 @@ impl Plan<'_> {
             settings.subdomain = subdomain.map(|text| format!("{text}-2"));
         }
         let id = service.admin_site(name, settings).await.map_err(SetUpError::from)?;
-        let connection_id = self.connection(id, NOWHERE).await?;
+        let connection_id = self.connection(id, NOWHERE, None).await?;
         let sender = SenderSettings {
             site_id: id,
             phone: phone(SENDER)?,
@@ -98,11 +98,12 @@ impl Plan<'_> {
         Ok(Site { id, connection_id, key, client })
     }
 
-    /// Makes the site's connection, or points it at `base_url`.
+    /// Makes the site's connection, or points it at `base_url`, with the status page there is.
     pub(super) async fn connection(
         &self,
         site_id: SiteId,
         base_url: &str,
+        status_page_url: Option<&str>,
     ) -> Result<ConnectionId, Error> {
         let agreed = aggregator::Settings::default();
         let settings = ConnectionSettings {
@@ -114,6 +115,7 @@ impl Plan<'_> {
             webhook_secret_next: None,
             key_window_s: Some(KEY_WINDOW_HOURS * 60 * 60),
             has_lookup: Some(true),
+            status_page_url: status_page_url.map(str::to_owned),
         };
         Ok(self.app.service().admin_connection(settings).await?)
     }

@@ -41,6 +41,9 @@ pub(crate) const DUPLICATE: &str = "mutation($id: ID!, $input: CampaignDuplicate
     message field } } }";
 pub(crate) const DELETE: &str = "mutation($id: ID!, $input: CampaignDeleteInput) { \
     campaignDelete(id: $id, input: $input) { deletedCampaignId userErrors { code message field } } }";
+pub(crate) const SEND_TEST: &str = "mutation($id: ID!, $input: CampaignSendTestInput!) { \
+    campaignSendTest(id: $id, input: $input) { acceptedCount texts { maskedPhoneNumber status \
+    segmentCount reason { code aggregatorCode } } userErrors { code message field } } }";
 pub(crate) const AUDIENCE: &str = "mutation($input: AudienceCreateInput!) { audienceCreate(input: \
     $input) { audience { id name } userErrors { code message field } } }";
 pub(crate) const UPSERT: &str = "mutation($input: SubscribersUpsertInput!) { \
@@ -234,6 +237,7 @@ macro_rules! for_tables {
             campaign_progress,
             campaign_revision,
             campaign_step,
+            connection_health,
             direct_text,
             event,
             idempotency,

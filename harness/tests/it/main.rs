@@ -22,6 +22,8 @@ mod pausing;
 #[cfg(test)]
 mod place_tables;
 #[cfg(test)]
+mod places;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod receipts_hook;
@@ -31,3 +33,11 @@ mod restart;
 mod scenarios;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod source_rules;
+#[cfg(test)]
+mod status_pages;
+#[cfg(test)]
+mod test_sends;
+#[cfg(test)]
+mod texts;

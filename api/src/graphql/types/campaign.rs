@@ -1,8 +1,8 @@
 //! Campaigns.
 
 use super::{
-    Audience, CampaignEventConnection, CampaignProgress, CampaignSchedule, MessageConnection,
-    MessageStep, Site,
+    Audience, CampaignDelay, CampaignEventConnection, CampaignProgress, CampaignSchedule,
+    MessageConnection, MessageStep, Site,
 };
 use crate::{
     graphql::{
@@ -163,6 +163,14 @@ impl Campaign {
             Ok(progress.map(CampaignProgress::from))
         };
         progress.await.transpose()
+    }
+
+    /// What it is waiting for, if it is waiting: why a long `PROCESSING` or `SENDING` is normal, or
+    /// is not, and why a message handed over has not arrived.
+    async fn delays(&self, ctx: &Context<'_>) -> Result<Vec<CampaignDelay>> {
+        let caller = Caller::of(ctx)?;
+        let delays = caller.service.aggregator_delays(&self.row).await.or_internal(&caller)?;
+        Ok(delays.into_iter().map(CampaignDelay::from).collect())
     }
 
     /// Its message ledger: one row for each recipient and step.

@@ -1,6 +1,6 @@
 //! The message ledger.
 
-use super::{Campaign, MessageStep, Subscriber};
+use super::{Campaign, MessageHop, MessageStep, Subscriber};
 use crate::{
     graphql::{
         connection::int,
@@ -14,6 +14,7 @@ use crate::{
     service,
 };
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use domain::journey::{self, Evidence};
 
 /// One message to one recipient.
 pub(crate) struct Message(service::Message);
@@ -89,6 +90,20 @@ impl Message {
         self.0.delivered_at.map(DateTime)
     }
 
+    /// Its way to the handset, hop by hop, as far as receipts prove it: why handed over is not
+    /// delivered.
+    async fn journey(&self, ctx: &Context<'_>) -> Result<Vec<MessageHop>> {
+        let evidence = Evidence {
+            standing: self.0.standing,
+            accepted_at: self.0.accepted_at,
+            passed_on_at: self.0.passed_on_at,
+            delivered_at: self.0.delivered_at,
+            stopped_at: self.0.stopped_at,
+            is_toll_free: loaders::is_toll_free(ctx, self.0.site_id).await?,
+        };
+        Ok(journey::journey(&evidence).into_iter().map(MessageHop::from).collect())
+    }
+
     /// Whether its status can no longer change.
     fn is_final(&self) -> bool {
         self.0.standing.state.is_final()
@@ -117,6 +132,8 @@ pub(crate) struct MessageReason {
     code: MessageReasonCode,
     /// A sentence for people.
     message: &'static str,
+    /// What to do about it, if anything can be done.
+    remedy: Option<&'static str>,
     /// The aggregator's own code, if it gave one.
     aggregator_code: Option<String>,
 }
@@ -127,6 +144,11 @@ impl MessageReason {
         reason: domain::reason::MessageReason,
         aggregator_code: Option<String>,
     ) -> Self {
-        Self { code: reason.into(), message: reason.message(), aggregator_code }
+        Self {
+            code: reason.into(),
+            message: reason.message(),
+            remedy: reason.remedy(),
+            aggregator_code,
+        }
     }
 }

@@ -3,10 +3,12 @@
 //! **Invariant:** a field that can fail and may be null is an `Option<Result<_>>`, so that its null
 //! stays where it is: async-graphql lets the error of a `Result<Option<_>>` null its parent.
 
+mod aggregator;
 mod audience;
 mod campaign;
 mod connections;
 mod event;
+mod journey;
 mod message;
 mod node;
 mod pause;
@@ -22,6 +24,7 @@ mod user_error;
 mod viewer;
 
 pub(super) use self::{
+    aggregator::{Aggregator, CampaignDelay},
     audience::Audience,
     campaign::Campaign,
     connections::{
@@ -29,6 +32,7 @@ pub(super) use self::{
         SiteConnection, SubscriberConnection,
     },
     event::{CampaignChange, CampaignEvent},
+    journey::MessageHop,
     message::{Message, MessageReason},
     node::Node,
     pause::{CampaignPausePayload, CampaignResumePayload},

@@ -1,6 +1,6 @@
 //! Sites and their settings.
 
-use super::{AudienceConnection, CampaignConnection, SubscriberConnection};
+use super::{Aggregator, AudienceConnection, CampaignConnection, SubscriberConnection};
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total, int},
@@ -82,6 +82,16 @@ impl Site {
     /// What stands below every text, on a line of its own. It counts as part of the text.
     fn text_footer(&self) -> Option<&str> {
         self.0.frame.footer.as_deref()
+    }
+
+    /// The aggregator that carries the site's messages. Null until one is set up.
+    async fn aggregator(&self, ctx: &Context<'_>) -> Option<Result<Aggregator>> {
+        let aggregator = async {
+            let caller = Caller::of(ctx)?;
+            let found = caller.service.aggregator(self.0.id).await.or_internal(&caller)?;
+            Ok(found.map(Aggregator::from))
+        };
+        aggregator.await.transpose()
     }
 
     /// Everything that would make a campaign fail if it were activated now. Empty when the site can

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused};
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows, UPDATE,
+    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
+    SEND_TEST, UPDATE,
     UPSERT, at, caller, done, draft, draft_input, key, now, payload, post, problems, sites, world,
 };
 
@@ -77,6 +78,7 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
     let draft = draft_input(world);
     let rules = json!({ "input": { "name": "New", "rules": {} } });
     let rows = json!({ "input": { "subscribers": [{ "phoneNumber": "+14155550100" }] } });
+    let test = json!({ "stepId": "none", "phoneNumbers": ["+14155550100"] });
     vec![
         ("campaignCreate", CREATE, json!({ "input": draft })),
         ("campaignUpdate", UPDATE, with(json!({ "name": "Other" }))),
@@ -87,6 +89,7 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
         ("campaignCancel", CANCEL, with(json!({}))),
         ("campaignDuplicate", DUPLICATE, with(json!({}))),
         ("campaignDelete", DELETE, with(json!({}))),
+        ("campaignSendTest", SEND_TEST, with(test)),
         ("audienceCreate", AUDIENCE, rules),
         ("subscribersUpsert", UPSERT, rows),
     ]
@@ -122,7 +125,7 @@ async fn a_mutation_asks_for_its_role() {
                 assert_eq!(answer["data"], Value::Null, "{answer}");
             }
             let told = if told.is_empty() { "done".to_owned() } else { told.join(", ") };
-            line.extend([role.as_str(), ": ", &format!("{told:<18}")]);
+            line.extend([role.as_str(), ": ", &format!("{told:<17} ")]);
         }
         matrix.push_str(line.trim_end());
         matrix.push('\n');
@@ -137,6 +140,7 @@ async fn a_mutation_asks_for_its_role() {
     campaignCancel      viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
     campaignDuplicate   viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
     campaignDelete      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
+    campaignSendTest    viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: STEP_NOT_FOUND input.stepId admin: STEP_NOT_FOUND input.stepId
     audienceCreate      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
     subscribersUpsert   viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
     ");
