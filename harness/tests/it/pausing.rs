@@ -238,11 +238,15 @@ async fn other_schedules_know_no_policy() {
 /// Goal: a dashboard hears of pauses and of moved times without polling, and each raises the revision.
 #[tokio::test]
 async fn pauses_and_moved_times_are_events() {
-    let world = world("").await;
+    const NEW_YORK: &str =
+        "subscribers: [{ count: 1, area: 212, time_zone: America/New_York }]\n";
+    let world = world(NEW_YORK).await;
     let id = activated(&world, at_each("2026-11-24T11:00:00", "SKIP")).await;
     let moved = json!({ "id": id, "input": at_each("2026-11-24T12:00:00", "SKIP") });
     done(world.client(), crate::common::RESCHEDULE, moved).await;
-    world.drive(Some(world.now() + TimeDelta::hours(25)), &mut ()).await.unwrap();
+    // It is planned a quarter of an hour before its time, 26 hours from now.
+    let planned = world.now() + TimeDelta::hours(26) - TimeDelta::minutes(10);
+    world.drive(Some(planned), &mut ()).await.unwrap();
     done(world.client(), PAUSE, json!({ "id": id })).await;
     done(world.client(), RESUME, json!({ "id": id })).await;
     let query = "query($id: ID!) { campaign(id: $id) { revision events { nodes { kind sequence \
@@ -257,7 +261,14 @@ async fn pauses_and_moved_times_are_events() {
             format!("{} {kind} {status} {}", node["sequence"], text(&node["actor"]["kind"]))
         })
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    1 CREATED - API_KEY
+    2 STATUS_CHANGED SCHEDULED API_KEY
+    3 RESCHEDULED - API_KEY
+    4 STATUS_CHANGED PROCESSING ENGINE
+    5 PAUSED - API_KEY
+    6 RESUMED - API_KEY
+    ");
     assert_eq!(answer["data"]["campaign"]["revision"], nodes.len());
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();

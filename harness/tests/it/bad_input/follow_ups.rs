@@ -107,7 +107,18 @@ async fn the_shortest_and_the_longest_delays_are_taken() {
     let kept = answer["data"]["campaign"]["steps"].as_array().unwrap();
     let kept: Vec<String> =
         kept.iter().map(|step| format!("{} {}", step["delay"], step["condition"])).collect();
-    insta::assert_snapshot!(kept.join("\n"), @"");
+    insta::assert_snapshot!(kept.join("\n"), @r#"
+    null "ALWAYS"
+    "PT1M" "ALWAYS"
+    "P90D" "NO_REPLY"
+    "P90D" "NOT_DELIVERED"
+    "P7D" "ALWAYS"
+    "P7D" "ALWAYS"
+    "P7D" "ALWAYS"
+    "P7D" "ALWAYS"
+    "P7D" "ALWAYS"
+    "P7D" "ALWAYS"
+    "#);
     let activate = json!({ "id": id, "input": at("2026-11-24T10:00:00") });
     done(world.client(), ACTIVATE, activate).await;
     world.stop().await.unwrap();
