@@ -200,7 +200,13 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// A judge at `now`.
     pub fn new(rules: &'a Rules, now: Instant) -> Self {
-        Self { rules, now, curfews: HashMap::new(), openings: HashMap::new(), closings: HashMap::new() }
+        Self {
+            rules,
+            now,
+            curfews: HashMap::new(),
+            openings: HashMap::new(),
+            closings: HashMap::new(),
+        }
     }
 
     /// Judges one recipient.

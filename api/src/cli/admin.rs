@@ -14,6 +14,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use domain::{
     access::Role,
+    consent,
     id::{ConnectionId, SiteId},
     limits::NAME_CHARS_MAX,
     phone::PhoneNumber,
@@ -118,6 +119,9 @@ pub(super) struct SiteFlags {
     /// The countries whose numbers are texted, such as US,CA; empty for every one.
     #[arg(long)]
     countries: Option<Countries>,
+    /// The answer to a text that says HELP; empty takes the site's own away.
+    #[arg(long, value_parser = help_reply)]
+    help_reply: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -380,6 +384,7 @@ impl SiteFlags {
             text_prefix: self.text_prefix,
             text_footer: self.text_footer,
             countries: self.countries,
+            help_reply: self.help_reply,
         }
     }
 }
@@ -401,6 +406,10 @@ fn prefix(text: &str) -> Result<String, String> {
 
 fn footer(text: &str) -> Result<String, String> {
     Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn help_reply(text: &str) -> Result<String, String> {
+    consent::problem_in_help_reply(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

@@ -281,12 +281,7 @@ impl<'a> Bench<'a> {
 }
 
 /// What rules a prospect out for good, the first reason that applies.
-fn unfit(
-    binding: &Binding,
-    prospect: &Prospect,
-    texts: &Texts,
-    due: Due,
-) -> Option<MessageReason> {
+fn unfit(binding: &Binding, prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> {
     let country = place::region_of_phone(&prospect.row.phone);
     if PhoneNumber::parse(&prospect.row.phone).is_err() {
         Some(MessageReason::InvalidPhoneNumber)
@@ -308,7 +303,7 @@ fn unfit(
 /// Whether a subscriber may be texted at all, from the row and whether the phone opted out.
 pub(super) fn consent(row: &subscriber::Model, has_opted_out: bool) -> Result<Consent> {
     let status = code::<SubscriberStatus>("subscriber", &row.status)?;
-    Ok(Consent::of(Some(status), has_opted_out, false))
+    Ok(Consent::of(Some(status), has_opted_out, row.suspected_opt_out_at.is_some()))
 }
 
 /// The texts of all steps for one prospect.

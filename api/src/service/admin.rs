@@ -321,6 +321,7 @@ fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
         smart_sending: SmartSending { is_enabled: true, window_s: SMART_SENDING_WINDOW_S },
         countries: Countries::default(),
         frame: Frame::default(),
+        help_reply: None,
         created_at: now,
         updated_at: now,
     }

@@ -228,6 +228,7 @@ pub(super) fn changed(change: &SiteChange) -> Result<SiteSettings, Error> {
         text_prefix: change.text_prefix.clone(),
         text_footer: change.text_footer.clone(),
         countries: change.countries.as_ref().map(|codes| countries(codes)).transpose()?,
+        help_reply: change.help_reply.clone(),
         ..Default::default()
     })
 }

@@ -238,8 +238,7 @@ async fn other_schedules_know_no_policy() {
 /// Goal: a dashboard hears of pauses and of moved times without polling, and each raises the revision.
 #[tokio::test]
 async fn pauses_and_moved_times_are_events() {
-    const NEW_YORK: &str =
-        "subscribers: [{ count: 1, area: 212, time_zone: America/New_York }]\n";
+    const NEW_YORK: &str = "subscribers: [{ count: 1, area: 212, time_zone: America/New_York }]\n";
     let world = world(NEW_YORK).await;
     let id = activated(&world, at_each("2026-11-24T11:00:00", "SKIP")).await;
     let moved = json!({ "id": id, "input": at_each("2026-11-24T12:00:00", "SKIP") });

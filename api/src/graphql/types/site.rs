@@ -99,6 +99,12 @@ impl Site {
         aggregator.await.transpose()
     }
 
+    /// What a text that asks for `HELP` is answered with: the site's own words, or, where it has
+    /// none, what must be told.
+    fn help_reply(&self) -> String {
+        self.0.answer_to_help()
+    }
+
     /// Everything that would make a campaign fail if it were activated now. Empty when the site can
     /// send.
     async fn sending_blockers(&self, ctx: &Context<'_>) -> Result<Vec<SendingBlocker>> {

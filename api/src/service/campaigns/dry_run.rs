@@ -116,7 +116,9 @@ impl Service {
         let places = Places { site: site.zone, recipients: &zones };
         let schedule = match Schedule::resolve(request, places, send_by, now) {
             Ok(schedule) => schedule,
-            Err(problem) => return Ok(Some(Err(vec![activate::schedule_refusal(problem, request)]))),
+            Err(problem) => {
+                return Ok(Some(Err(vec![activate::schedule_refusal(problem, request)])));
+            }
         };
         let last_change_at = schedule.launches_at;
         let scheduled = Campaign { schedule: Some(schedule), ..campaign.clone() };

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused, lives::probe};
 use crate::common::{
-    CANCEL, PAUSE, RESUME, Rows, activated, at, done, draft, now, post, problems, status, step_until,
-    text, world,
+    CANCEL, PAUSE, RESUME, Rows, activated, at, done, draft, now, post, problems, status,
+    step_until, text, world,
 };
 
 /// What the answer says first.
