@@ -22,6 +22,10 @@ pub const TAG_CHARS_MAX: usize = 64;
 pub const URL_CHARS_MAX: usize = 2_048;
 /// Subscribers in one upsert.
 pub const UPSERT_MAX: usize = 1_000;
+/// Attributes of one subscriber.
+pub const ATTRIBUTES_MAX: usize = 30;
+/// Characters of an attribute's value.
+pub const ATTRIBUTE_CHARS_MAX: usize = 200;
 /// Characters of a postal code.
 pub const POSTAL_CODE_CHARS_MAX: usize = 12;
 /// Characters of an idempotency key.

@@ -1,8 +1,8 @@
 //! A site: the owner of subscribers, audiences and campaigns, and what keeps it from sending.
 
 use crate::{
-    Instant, consent, id::SiteId, reason::StatusReason, rule_pack::RulePacks, text::Frame,
-    zone::Zone,
+    Instant, consent, id::SiteId, place::Countries, reason::StatusReason, rule_pack::RulePacks,
+    text::Frame, zone::Zone,
 };
 use chrono::NaiveTime;
 
@@ -143,6 +143,8 @@ pub struct Site {
     pub rule_packs: RulePacks,
     /// How often one subscriber may be texted.
     pub smart_sending: SmartSending,
+    /// The countries whose numbers are texted.
+    pub countries: Countries,
     /// What stands around every text.
     pub frame: Frame,
     /// The site's own answer to HELP.

@@ -4,8 +4,10 @@ use crate::{
     Instant,
     id::{SiteId, SubscriberId},
     phone::PhoneNumber,
+    place::{Clues, Place, locate},
     zone::Zone,
 };
+use std::collections::BTreeMap;
 
 crate::codes! {
     /// Whether a subscriber consents.
@@ -16,16 +18,6 @@ crate::codes! {
         Unsubscribed = "unsubscribed",
         /// Cannot be reached, by verdict of a carrier.
         Unreachable = "unreachable",
-    }
-}
-
-crate::codes! {
-    /// How a subscriber's time zone is known.
-    pub enum TimeZoneSource {
-        /// It was given.
-        Explicit = "explicit",
-        /// It is the site's own, for want of a better one.
-        SiteDefault = "site_default",
     }
 }
 
@@ -40,8 +32,14 @@ pub struct Subscriber {
     pub phone: PhoneNumber,
     /// Whether the subscriber consents.
     pub status: SubscriberStatus,
-    /// The time zone given; none where the site's own is used.
+    /// The time zone given.
     pub zone: Option<Zone>,
+    /// The time zone last seen, such as by a browser.
+    pub observed_zone: Option<Zone>,
+    /// The postal code given, as it was written.
+    pub postal_code: Option<String>,
+    /// Values for the variables of texts, by name.
+    pub attributes: BTreeMap<String, String>,
     /// When consent was given.
     pub subscribed_at: Instant,
     /// When consent was withdrawn.
@@ -50,4 +48,17 @@ pub struct Subscriber {
     pub last_messaged_at: Option<Instant>,
     /// When they wrote what may be a wish to opt out, while nobody has cleared it.
     pub suspected_opt_out_at: Option<Instant>,
+}
+
+impl Subscriber {
+    /// Where the subscriber is taken to be; `site` is the zone of the site, used when nothing tells.
+    pub fn place(&self, site: Zone) -> Place {
+        let clues = Clues {
+            explicit: self.zone,
+            observed: self.observed_zone,
+            postal_code: self.postal_code.as_deref(),
+            phone: self.phone.as_str(),
+        };
+        locate(&clues, site)
+    }
 }

@@ -3,10 +3,15 @@
 use super::{
     Result, Txn,
     page::{self, Cursor, Page, PageRequest, Sort},
+    revisions,
 };
 use domain::{
     audience::{Audience, AudienceRules},
+    campaign::Campaign,
     id::{AudienceId, SiteId},
+    place::TimeZoneSource,
+    subscriber::SubscriberStatus,
+    zone::Zone,
 };
 use entity::{
     audience,
@@ -15,9 +20,10 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr},
 };
+use std::collections::HashMap;
 
 /// Saves an audience, unless its name is taken on the site; answers whether it was saved.
 pub async fn insert(txn: &Txn, audience: &Audience) -> Result<bool> {
@@ -68,6 +74,61 @@ pub async fn page(
 pub async fn count(connection: &impl ConnectionTrait, site_id: SiteId) -> Result<i64> {
     let select = audience::Entity::find().filter(audience::Column::SiteId.eq(site_id.0));
     Ok(i64::try_from(select.count(connection).await?).unwrap_or(i64::MAX))
+}
+
+/// Places told apart when the zones of a campaign's recipients are collected. The world has fewer, counted
+/// by zones as well as by sets of them.
+const ZONES_DISTINCT_MAX: u64 = 2_000;
+
+/// The zones in which a campaign that is not frozen yet finds its recipients, each the likeliest of theirs
+/// and named once; `site` is that of recipients of whom nothing is known. It looks through all members of
+/// the audiences.
+pub async fn zones(
+    connection: &impl ConnectionTrait,
+    campaign: &Campaign,
+    site: Zone,
+) -> Result<Vec<Zone>> {
+    let targeting = revisions::targeting(connection, campaign.revision_id).await?;
+    let ids: Vec<AudienceId> =
+        targeting.included.iter().chain(&targeting.excluded).copied().collect();
+    let found = find_many(connection, &[campaign.site_id], &ids).await?;
+    let rules: HashMap<AudienceId, AudienceRules> =
+        found.into_iter().map(|audience| (audience.id, audience.rules)).collect();
+    let any = |ids: &[AudienceId]| {
+        let rules = ids.iter().filter_map(|id| rules.get(id));
+        rules.fold(Condition::any(), |any, rules| any.add(members(rules)))
+    };
+    if targeting.included.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select = subscriber::Entity::find()
+        .select_only()
+        .column(subscriber::Column::TimeZone)
+        .column(subscriber::Column::Zones)
+        .column(subscriber::Column::ZoneSource)
+        .distinct()
+        .filter(subscriber::Column::SiteId.eq(campaign.site_id.0))
+        .filter(subscriber::Column::Status.eq(SubscriberStatus::Subscribed.as_str()))
+        .filter(any(&targeting.included));
+    if !targeting.excluded.is_empty() {
+        select = select.filter(any(&targeting.excluded).not());
+    }
+    let places: Vec<(Option<String>, Option<String>, Option<String>)> =
+        select.limit(ZONES_DISTINCT_MAX).into_tuple().all(connection).await?;
+    let mut zones = Vec::new();
+    for (given, located, source) in places {
+        let source: Option<TimeZoneSource> = convert::code_opt("subscriber", source.as_deref())?;
+        let located = located.filter(|_| source != Some(TimeZoneSource::Site));
+        let located = located.as_deref().and_then(|text| text.split(' ').next());
+        let zone = match given.as_deref().or(located) {
+            Some(name) => convert::zone("subscriber", name)?,
+            None => site,
+        };
+        if !zones.contains(&zone) {
+            zones.push(zone);
+        }
+    }
+    Ok(zones)
 }
 
 /// The condition, on the table of subscribers, that holds for whoever `rules` select.

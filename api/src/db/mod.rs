@@ -20,6 +20,8 @@ pub mod direct_texts;
 pub mod events;
 mod follow_ups;
 pub mod gate;
+pub mod health;
+pub mod history;
 pub mod idempotency;
 pub mod keys;
 pub mod messages;
@@ -28,12 +30,16 @@ pub mod page;
 pub mod plans;
 pub mod prospects;
 pub mod receipts;
+pub mod resumption;
 pub mod revisions;
 pub mod runs;
+pub mod silence;
 pub mod sites;
+pub mod status_pages;
 pub mod subscribers;
 mod touches;
 mod trials;
+pub mod waiting;
 
 pub use connect::{Options, Pending};
 

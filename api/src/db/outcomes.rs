@@ -265,6 +265,11 @@ fn change(
                 change.segments = Set(*segments);
             }
         }
+        Outcome::Rejected { .. } | Outcome::GivenUp { .. }
+            if after.state == MessageState::Undelivered =>
+        {
+            change.stopped_at = Set(Some(row.stopped_at.unwrap_or(ms(now))));
+        }
         Outcome::NotSent { retry_at, .. } if after.state == MessageState::Deferred => {
             change.due_at = Set(ms(*retry_at));
             change.deferred_from = Set(Some(row.deferred_from.unwrap_or(row.due_at)));

@@ -63,7 +63,7 @@ pub struct NewReceipt {
 
 /// Where a receipt is.
 const PENDING: &str = "pending";
-const APPLIED: &str = "applied";
+pub(super) const APPLIED: &str = "applied";
 const PARKED: &str = "parked";
 const IGNORED: &str = "ignored";
 /// What an inbound text is reported as.
@@ -222,7 +222,7 @@ pub async fn apply(
             receipt.code.as_deref(),
             (receipt.id, receipt.occurred_at),
         ));
-        merge(row, receipt, after, now);
+        merge(row, receipt, *evidence, after, now);
         write(txn, row).await?;
         settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
     }
@@ -328,7 +328,20 @@ async fn by_provider_id(
     Ok(found)
 }
 
-fn merge(row: &mut message::Model, receipt: &Waiting, after: Standing, now: Instant) {
+fn merge(
+    row: &mut message::Model,
+    receipt: &Waiting,
+    evidence: Standing,
+    after: Standing,
+    now: Instant,
+) {
+    let earliest = |known: Option<i64>| known.into_iter().chain([ms(receipt.occurred_at)]).min();
+    match evidence.state {
+        // A receipt that proves no more than this says that the aggregator passed it on.
+        MessageState::Accepted => row.passed_on_at = earliest(row.passed_on_at),
+        MessageState::Undelivered => row.stopped_at = earliest(row.stopped_at),
+        _ => {}
+    }
     after.state.as_str().clone_into(&mut row.state);
     row.reason = after.reason.map(|reason| reason.as_str().to_owned());
     row.updated_at = ms(now);
@@ -356,6 +369,8 @@ async fn write(txn: &Txn, row: &message::Model) -> Result<()> {
         reserved: Set(row.reserved),
         provider_id: Set(row.provider_id.clone()),
         delivered_at: Set(row.delivered_at),
+        passed_on_at: Set(row.passed_on_at),
+        stopped_at: Set(row.stopped_at),
         aggregator_code: Set(row.aggregator_code.clone()),
         ..Default::default()
     };

@@ -1,5 +1,9 @@
 //! Subscribers, their tags, and opt-outs by phone.
 
+mod places;
+
+pub use places::{InZones, locate_old, zones_of};
+
 use super::{
     Result, Txn, audiences,
     page::{self, Cursor, Page, PageRequest, Sort},
@@ -12,13 +16,14 @@ use domain::{
     subscriber::{Subscriber, SubscriberStatus},
 };
 use entity::{
-    convert::{self, ms},
+    convert::{self, ms, values_json},
     opt_out, subscriber, subscriber_tag,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select,
+    prelude::Json,
     sea_query::{Expr, OnConflict},
 };
 use std::collections::{BTreeMap, HashSet};
@@ -36,6 +41,8 @@ pub struct Filter {
     pub is_suspected: Option<bool>,
     /// Selected by these rules.
     pub rules: Option<AudienceRules>,
+    /// Taken to be in one of these zones.
+    pub zones: Option<InZones>,
 }
 
 fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
@@ -57,6 +64,9 @@ fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
     }
     if let Some(rules) = &filter.rules {
         select = select.filter(audiences::members(rules));
+    }
+    if let Some(zones) = &filter.zones {
+        select = select.filter(places::is_in(zones));
     }
     select
 }
@@ -136,12 +146,19 @@ pub async fn tags(
 
 /// Adds a subscriber, unless the site has its number already; answers whether it was added.
 pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
+    let place = places::stored(new);
     let row = subscriber::ActiveModel {
         id: Set(new.id.0),
         site_id: Set(new.site_id.0),
         phone: Set(new.phone.as_str().to_owned()),
         status: Set(new.status.as_str().to_owned()),
         time_zone: Set(new.zone.map(|zone| zone.name().to_owned())),
+        observed_time_zone: Set(new.observed_zone.map(|zone| zone.name().to_owned())),
+        postal_code: Set(new.postal_code.clone()),
+        attributes: Set(attributes(new)),
+        zones: Set(place.zones),
+        zone_source: Set(place.source),
+        region: Set(place.region),
         subscribed_at: Set(ms(new.subscribed_at)),
         unsubscribed_at: Set(new.unsubscribed_at.map(ms)),
         last_messaged_at: Set(new.last_messaged_at.map(ms)),
@@ -157,11 +174,24 @@ pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
     Ok(added == 1)
 }
 
-/// Writes back what an upsert may change: the zone and the time of consent.
+/// The attributes as the row holds them: none for none.
+fn attributes(subscriber: &Subscriber) -> Option<Json> {
+    let attributes = &subscriber.attributes;
+    (!attributes.is_empty()).then(|| values_json(attributes))
+}
+
+/// Writes back what an upsert may change: where the subscriber is, the attributes, the time of consent.
 pub async fn update(txn: &Txn, changed: &Subscriber, now: Instant) -> Result<()> {
+    let place = places::stored(changed);
     subscriber::ActiveModel {
         id: Set(changed.id.0),
         time_zone: Set(changed.zone.map(|zone| zone.name().to_owned())),
+        observed_time_zone: Set(changed.observed_zone.map(|zone| zone.name().to_owned())),
+        postal_code: Set(changed.postal_code.clone()),
+        attributes: Set(attributes(changed)),
+        zones: Set(place.zones),
+        zone_source: Set(place.source),
+        region: Set(place.region),
         subscribed_at: Set(ms(changed.subscribed_at)),
         updated_at: Set(ms(now)),
         ..Default::default()

@@ -121,14 +121,32 @@ pub(crate) enum ConsentSource {
     Aggregator,
 }
 
-/// How a subscriber's time zone is known.
+/// How a subscriber's time zones are known, the best source first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "domain::subscriber::TimeZoneSource")]
+#[graphql(remote = "domain::place::TimeZoneSource")]
 pub(crate) enum TimeZoneSource {
-    /// It was given.
+    /// The time zone was given.
     Explicit,
-    /// It is the site's own, for want of a better one.
-    SiteDefault,
+    /// It was seen, such as by a browser.
+    Observed,
+    /// The postal code tells them, of the United States or Canada.
+    PostalCode,
+    /// The area code or the country of the phone number tells them.
+    PhonePrefix,
+    /// Nothing does, so the site's own is used.
+    Site,
+}
+
+/// How sure a subscriber's time zone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::place::Confidence")]
+pub(crate) enum TimeZoneConfidence {
+    /// It was given, or the postal code lies in a single zone.
+    High,
+    /// It was seen, or the area of the phone number lies in a single zone.
+    Medium,
+    /// It is one of several, or the site's own.
+    Low,
 }
 
 /// Statuses of a campaign.
@@ -194,6 +212,10 @@ pub(crate) enum CampaignAction {
     Activate,
     /// Move its scheduled time.
     Reschedule,
+    /// Hold what is left to hand over.
+    Pause,
+    /// Let it go on.
+    Resume,
     /// Stop it.
     Cancel,
     /// Copy it to a new draft.
@@ -400,6 +422,12 @@ pub(crate) enum CampaignEventKind {
     Created,
     /// It was edited.
     Edited,
+    /// Its scheduled time was moved.
+    Rescheduled,
+    /// It was paused.
+    Paused,
+    /// It was resumed.
+    Resumed,
     /// Its status changed.
     StatusChanged,
     /// It was removed.

@@ -84,6 +84,7 @@ fn check_sizes(scenario: &Scenario) -> Checked {
         ("receipt_faults.forged", scenario.receipt_faults.forged.len()),
         ("receipt_faults.unknown_message", scenario.receipt_faults.unknown_message.len()),
         ("inbound", scenario.inbound.len()),
+        ("status_page", scenario.status_page.len()),
         ("steps", scenario.steps.len()),
     ];
     for (field, size) in sizes {

@@ -20,7 +20,11 @@ mod live;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod pausing;
+#[cfg(test)]
 mod place_tables;
+#[cfg(test)]
+mod places;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
@@ -31,3 +35,11 @@ mod restart;
 mod scenarios;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod source_rules;
+#[cfg(test)]
+mod status_pages;
+#[cfg(test)]
+mod test_sends;
+#[cfg(test)]
+mod texts;
