@@ -354,8 +354,7 @@ pub async fn reschedule(
     revision_id: RevisionId,
     at: Instant,
 ) -> Result<bool> {
-    let update =
-        bump(campaign, at).col_expr(campaign::Column::RevisionId, revision_id.0.into());
+    let update = bump(campaign, at).col_expr(campaign::Column::RevisionId, revision_id.0.into());
     let event = event(campaign, CampaignEventKind::Rescheduled, at);
     change(txn, ids, cause, update, event).await
 }

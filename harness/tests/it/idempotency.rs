@@ -9,8 +9,8 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DUPLICATE, PAUSE, RESUME, Rows, activated, at, caller, done, draft,
-    draft_input, now, patched, post, problems, step_until, text, world,
+    ACTIVATE, AUDIENCE, CANCEL, CREATE, DUPLICATE, PAUSE, RESUME, Rows, activated, at, caller,
+    done, draft, draft_input, now, patched, post, problems, step_until, text, world,
 };
 
 /// The key that everything is done under.

@@ -72,7 +72,8 @@ async fn what_is_in_flight_lands_and_nothing_else_leaves() {
 /// try was due meanwhile. Method: the aggregator refuses the two that were in flight for the moment.
 #[tokio::test]
 async fn what_was_not_taken_waits_for_the_resumption() {
-    let yaml = format!("{SLOW}rules: [{{ when: {{ attempt: 1 }}, respond: {{ error: RateLimited }} }}]\n");
+    let yaml =
+        format!("{SLOW}rules: [{{ when: {{ attempt: 1 }}, respond: {{ error: RateLimited }} }}]\n");
     let world = world(&yaml).await;
     let id = activated(&world, now()).await;
     world.activate(Task::Planner).await.unwrap();
@@ -238,8 +239,7 @@ async fn other_schedules_know_no_policy() {
 /// Goal: a dashboard hears of pauses and of moved times without polling, and each raises the revision.
 #[tokio::test]
 async fn pauses_and_moved_times_are_events() {
-    const NEW_YORK: &str =
-        "subscribers: [{ count: 1, area: 212, time_zone: America/New_York }]\n";
+    const NEW_YORK: &str = "subscribers: [{ count: 1, area: 212, time_zone: America/New_York }]\n";
     let world = world(NEW_YORK).await;
     let id = activated(&world, at_each("2026-11-24T11:00:00", "SKIP")).await;
     let moved = json!({ "id": id, "input": at_each("2026-11-24T12:00:00", "SKIP") });

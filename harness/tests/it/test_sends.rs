@@ -233,7 +233,10 @@ async fn a_trial_pays_for_tests() {
          - { when: { to: '+12125550103' }, accepts: true, transport: close_after_read }\n",
     )
     .await;
-    let limited = SiteChange { plan: Some(SmsPlan::Trial(Trial { limit: 5, used: 0 })), ..SiteChange::default() };
+    let limited = SiteChange {
+        plan: Some(SmsPlan::Trial(Trial { limit: 5, used: 0 })),
+        ..SiteChange::default()
+    };
     world.change_site(&limited).await.unwrap();
     let (id, step) = draft_of(&world, &"a".repeat(160)).await;
     let three = to(&id, &step, &["+12125550100", "+12125550101", "+12125550102"]);

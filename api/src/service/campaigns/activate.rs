@@ -222,7 +222,7 @@ pub(super) fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
     Refusal::new(code, reason.message())
 }
 
-fn schedule_refusal(
+pub(super) fn schedule_refusal(
     problem: ScheduleProblem,
     request: ScheduleRequest,
 ) -> Refusal<CampaignError> {

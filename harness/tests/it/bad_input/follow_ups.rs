@@ -35,7 +35,11 @@ fn bad_steps() -> Vec<(&'static str, Value, &'static [&'static str])> {
         ("a month, whose length varies", delay("P1M"), UNREADABLE),
         ("words", delay("an hour"), UNREADABLE),
         ("no text", delay(""), UNREADABLE),
-        ("a delay on the first", first(json!({ "delay": "PT1H" })), &["INVALID input.steps.0.delay"]),
+        (
+            "a delay on the first",
+            first(json!({ "delay": "PT1H" })),
+            &["INVALID input.steps.0.delay"],
+        ),
         (
             "a condition on the first",
             first(json!({ "condition": "NO_REPLY" })),

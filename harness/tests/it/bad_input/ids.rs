@@ -8,9 +8,8 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
-    SEND_TEST, UPDATE,
-    UPSERT, activated, done, now, payload, post, text, wire, world,
+    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
+    SEND_TEST, UNSUBSCRIBE, UPDATE, UPSERT, activated, done, now, payload, post, text, wire, world,
 };
 
 const NODE: &str = "query($id: ID!) { node(id: $id) { __typename id } }";
@@ -81,6 +80,8 @@ const PLACES: &[Place] = &[
     place("Mutation.campaignUpdate(input.excludedAudienceIds)", &["aud"], UPDATE, r#"{"id": "MINE", "input": {"excludedAudienceIds": ["@"]}}"#),
     place("Mutation.audienceCreate(input.siteId)", &["site"], AUDIENCE, r#"{"input": {"siteId": "@", "name": "New", "rules": {}}}"#),
     place("Mutation.subscribersUpsert(input.siteId)", &["site"], UPSERT, r#"{"input": {"siteId": "@", "subscribers": [{"phoneNumber": "+12125550142"}]}}"#),
+    place("Mutation.subscriberUnsubscribe(id)", &["sub"], UNSUBSCRIBE, ID),
+    place("Mutation.subscriberClearPossibleOptOut(id)", &["sub"], CLEAR, ID),
 ];
 
 /// Goal: nobody can find out what another site has. Method: at every place that takes an id, ask for

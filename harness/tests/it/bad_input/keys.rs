@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused};
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
-    SEND_TEST, UPDATE,
-    UPSERT, at, caller, done, draft, draft_input, key, now, payload, post, problems, sites, world,
+    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
+    SEND_TEST, UNSUBSCRIBE, UPDATE, UPSERT, at, caller, done, draft, draft_input, key, now,
+    payload, post, problems, sites, world,
 };
 
 /// Changes the row of the key that `token` opens with.
@@ -79,6 +79,7 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
     let rules = json!({ "input": { "name": "New", "rules": {} } });
     let rows = json!({ "input": { "subscribers": [{ "phoneNumber": "+14155550100" }] } });
     let test = json!({ "stepId": "none", "phoneNumbers": ["+14155550100"] });
+    let nobody = json!({ "id": "sub_0190a5b20000700080000000000000ff" });
     vec![
         ("campaignCreate", CREATE, json!({ "input": draft })),
         ("campaignUpdate", UPDATE, with(json!({ "name": "Other" }))),
@@ -92,6 +93,8 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
         ("campaignSendTest", SEND_TEST, with(test)),
         ("audienceCreate", AUDIENCE, rules),
         ("subscribersUpsert", UPSERT, rows),
+        ("subscriberUnsubscribe", UNSUBSCRIBE, nobody.clone()),
+        ("subscriberClearPossibleOptOut", CLEAR, nobody),
     ]
 }
 

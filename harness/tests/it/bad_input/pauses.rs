@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused, lives::probe};
 use crate::common::{
-    CANCEL, PAUSE, RESUME, Rows, activated, at, done, draft, now, post, problems, status, step_until,
-    text, world,
+    CANCEL, PAUSE, RESUME, Rows, activated, at, done, draft, now, post, problems, status,
+    step_until, text, world,
 };
 
 /// What the answer says first.
@@ -70,7 +70,9 @@ async fn a_pause_needs_a_campaign_that_runs_and_a_resumption_one_that_is_paused(
         ("paused", &paused),
     ] {
         for (mutation, query) in [("campaignPause", PAUSE), ("campaignResume", RESUME)] {
-            if [("running", "campaignPause"), ("paused", "campaignResume")].contains(&(what, mutation)) {
+            if [("running", "campaignPause"), ("paused", "campaignResume")]
+                .contains(&(what, mutation))
+            {
                 continue;
             }
             let before = Rows::of(&world).await;

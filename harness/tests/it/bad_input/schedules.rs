@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused};
 use crate::common::{
-    ACTIVATE, CREATE, RESCHEDULE, Rows, activated, at, at_each, done, draft, draft_input, now, patched,
-    post, problems, text, world,
+    ACTIVATE, CREATE, RESCHEDULE, Rows, activated, at, at_each, done, draft, draft_input, now,
+    patched, post, problems, text, world,
 };
 
 async fn made(world: &World, patch: Value) -> String {
@@ -200,7 +200,10 @@ audiences:
         let answer = post(world.client(), query, json!({ "id": id })).await;
         let schedule = &answer["data"]["campaign"]["schedule"];
         assert_eq!(schedule["mode"], "SUBSCRIBER_TIME");
-        assert_eq!((&schedule["timeZone"], &schedule["ifPassed"]), (&Value::Null, &json!("NEXT_DAY")));
+        assert_eq!(
+            (&schedule["timeZone"], &schedule["ifPassed"]),
+            (&Value::Null, &json!("NEXT_DAY"))
+        );
         let times = ["lastChangeAt", "startsAt", "endsAt"].map(|name| text(&schedule[name]));
         told.push(format!("{what}: {}", times.join(" ")));
     }
@@ -267,8 +270,7 @@ async fn a_gap_or_a_fold_is_each_zones_own() {
         let query =
             "query($id: ID!) { campaign(id: $id) { schedule { startsAt endsAt localDateTime } } }";
         let answer = post(world.client(), query, json!({ "id": id })).await;
-        let wanted =
-            json!({ "startsAt": starts_at, "endsAt": ends_at, "localDateTime": local });
+        let wanted = json!({ "startsAt": starts_at, "endsAt": ends_at, "localDateTime": local });
         assert_eq!(answer["data"]["campaign"]["schedule"], wanted);
     }
     world.stop().await.unwrap();
