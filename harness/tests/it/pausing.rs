@@ -141,12 +141,12 @@ async fn of_chicago(world: &World) -> Vec<String> {
 async fn decisions(world: &World) -> Vec<String> {
     let rows = message_decision::Entity::find().all(world.db().read()).await.unwrap();
     let start = world.now().timestamp_millis();
-    let word = |row: &message_decision::Model| {
+    let told = |row: &message_decision::Model| {
         let reason = row.reason.as_deref().unwrap_or("-");
         let (at, due) = ((row.at - start) / 60_000, (row.due_at - start) / 60_000);
         format!("{} {reason} at {at} due {due} by a caller: {}", row.state, row.is_by_caller)
     };
-    rows.iter().map(word).collect()
+    rows.iter().map(told).collect()
 }
 
 async fn reserved(world: &World) -> i64 {
