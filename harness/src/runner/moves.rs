@@ -101,6 +101,9 @@ impl Story<'_> {
             refused: step.refused.as_ref(),
         };
         let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
+        for phone in &step.to {
+            *self.direct.entry(phone.clone()).or_default() += 1;
+        }
         let accepted = payload.get("acceptedCount").cloned().unwrap_or_default();
         self.note(format!("→ {}: {accepted} accepted", call.words));
         Ok(())

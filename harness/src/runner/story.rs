@@ -52,6 +52,8 @@ pub(super) struct Story<'a> {
     pub(super) refusals: Vec<Refusal>,
     /// The cancels that were done.
     pub(super) cancels: Vec<CancelDone>,
+    /// How many texts outside any campaign may have left, by phone: tests, and answers to calls for help.
+    pub(super) direct: BTreeMap<String, u64>,
     /// What the service told.
     pub(super) changes: Changes,
     journaled: u64,
@@ -70,6 +72,7 @@ impl<'a> Story<'a> {
             problems: Vec::new(),
             refusals: Vec::new(),
             cancels: Vec::new(),
+            direct: answers(scenario),
             changes,
             journaled: 0,
         })
@@ -213,6 +216,17 @@ impl<'a> Story<'a> {
             Driven::Idle => Err(Error::Never { step, what: goal.words() }),
         }
     }
+}
+
+/// Who may be answered for a text of their own, and how often: anybody, where the site answers at all.
+fn answers(scenario: &Scenario) -> BTreeMap<String, u64> {
+    let mut answers: BTreeMap<String, u64> = BTreeMap::new();
+    if scenario.site.help_reply.is_some() {
+        for text in &scenario.inbound {
+            *answers.entry(text.from.clone()).or_default() += 1;
+        }
+    }
+    answers
 }
 
 /// What a step waits for.

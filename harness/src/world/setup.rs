@@ -222,6 +222,8 @@ pub(super) fn changed(change: &SiteChange) -> Result<SiteSettings, Error> {
         quiet_hours: change.quiet_hours.as_ref().map(quiet_hours).transpose()?,
         rule_packs: change.rule_packs.as_ref().map(|packs| rule_packs(packs)).transpose()?,
         smart_sending,
+        text_prefix: change.text_prefix.clone(),
+        text_footer: change.text_footer.clone(),
         ..Default::default()
     })
 }
