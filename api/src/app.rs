@@ -7,7 +7,7 @@ use crate::{
     config::{Config, ConfigError},
     db::{self, Db},
     direct::{self, Direct},
-    engine::{self, Driver, Engine},
+    engine::{self, Driver, Engine, Outside},
     graphql, hex,
     http::{
         self,
@@ -15,6 +15,7 @@ use crate::{
     },
     ports::{Aggregator, Bells, Clock, Hints, Ids},
     service::{Fault, Service},
+    status_pages::{self, Statuspage},
 };
 use poem::{
     EndpointExt as _, IntoEndpoint as _, Server, endpoint::BoxEndpoint, listener::TcpAcceptor,
@@ -92,6 +93,9 @@ pub enum StartError {
     /// The HTTP client cannot be set up.
     #[error(transparent)]
     Client(#[from] Unusable),
+    /// The HTTP client of the status pages cannot be set up.
+    #[error(transparent)]
+    StatusPages(#[from] status_pages::Unusable),
     /// The database was asked and did not answer.
     #[error(transparent)]
     Service(#[from] Fault),
@@ -133,6 +137,8 @@ impl Settings {
                 max_lateness: engine.max_lateness,
                 dispatch_grace: engine.dispatch_grace,
                 validity_pad: engine.validity_pad,
+                unconfirmed_after: engine.unconfirmed_after,
+                status_page_period: engine.status_page_period,
                 public_url,
                 node: node(),
             },
@@ -187,7 +193,8 @@ impl App {
             hints.clone(),
             direct.clone(),
         );
-        let engine = Engine::new(db, clock, ids, bells, hints, direct, settings.engine.clone());
+        let outside = Outside { direct, status_pages: Arc::new(Statuspage::new()?) };
+        let engine = Engine::new(db, clock, ids, bells, hints, outside, settings.engine.clone());
         let shutdown = watch::Sender::new(false);
         let options =
             Options { allowed_origins: settings.allowed_origins.clone(), ..Options::default() };

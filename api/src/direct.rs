@@ -165,7 +165,11 @@ impl Direct {
     async fn submit(&self, handover: &mut Handover) -> Submitted {
         let age = self.clock.lease_now() - handover.claimed_at;
         if age > span(self.settings.dispatch_grace) {
-            return Submitted::NotSent { retry_after: Some(Duration::ZERO), code: None };
+            return Submitted::NotSent {
+                retry_after: Some(Duration::ZERO),
+                pushback: None,
+                code: None,
+            };
         }
         let request = std::mem::take(&mut handover.request);
         let timeout = self.settings.submit_timeout;
@@ -186,7 +190,7 @@ impl Direct {
                 Outcome::Rejected { reason, code }
             }
             Submitted::NotSent { code, .. } if is_last => Outcome::GivenUp { code },
-            Submitted::NotSent { retry_after, code } => {
+            Submitted::NotSent { retry_after, code, .. } => {
                 let asked = retry_after.map(span);
                 Outcome::NotSent { retry_at: self.clock.now() + pause(attempts, asked), code }
             }

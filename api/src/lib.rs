@@ -16,4 +16,5 @@ mod hex;
 pub mod http;
 pub mod ports;
 pub mod service;
+pub mod status_pages;
 pub mod wall_clock;

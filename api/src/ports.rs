@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 use domain::{
     Instant,
+    health::{PageReport, Pushback},
     id::{AttemptId, ConnectionId, SiteId},
     receipt::RefusalScope,
 };
@@ -76,6 +77,8 @@ pub struct Connection {
     pub key_window_s: i64,
     /// Whether messages can be looked up by our reference.
     pub has_lookup: bool,
+    /// The aggregator's status page, without a slash at the end.
+    pub status_page_url: Option<String>,
 }
 
 /// One message to hand over.
@@ -120,6 +123,8 @@ pub enum Submitted {
     NotSent {
         /// How long the aggregator asks to be left alone.
         retry_after: Option<Duration>,
+        /// Why the aggregator did not take it; none when it was not asked.
+        pushback: Option<Pushback>,
         /// The aggregator's code, if it gave one.
         code: Option<String>,
     },
@@ -192,6 +197,49 @@ pub trait Aggregator: Send + Sync + Debug + 'static {
     ) -> Result<ReadReceipt, ReceiptRefusal>;
 }
 
+/// What reading a status page came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// It says what it said before.
+    Unchanged,
+    /// It says this.
+    Page {
+        /// What it says about texts.
+        report: PageReport,
+        /// What this answer is told by, to be sent along next time.
+        etag: Option<String>,
+    },
+    /// It cannot be read.
+    Failed(PageFailure),
+}
+
+/// Why a status page cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PageFailure {
+    /// Its address is no http or https URL.
+    #[error("the address is no http or https URL")]
+    Address,
+    /// Nobody answered in time.
+    #[error("the page did not answer in time")]
+    Unreachable,
+    /// The answer was no page: an error, or a redirect to another host.
+    #[error("the page answered {0}")]
+    Status(u16),
+    /// The answer had no end within reason.
+    #[error("the page is too long")]
+    TooLong,
+    /// The answer is in no form that is known.
+    #[error("the page is no summary")]
+    Unreadable,
+}
+
+/// Readers of the pages on which aggregators say how they are.
+#[async_trait]
+pub trait StatusPages: Send + Sync + Debug + 'static {
+    /// Reads the page at `url`; `etag` is what its last answer was told by.
+    async fn fetch(&self, url: &str, etag: Option<&str>) -> Fetched;
+}
+
 /// The reconcilers that can be rung, one bell each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -209,11 +257,15 @@ pub enum Task {
     Completer,
     /// Settles what a crash left behind.
     Recovery,
+    /// Settles what nobody has spoken of for too long.
+    Silence,
+    /// Asks status pages how aggregators are.
+    StatusPages,
 }
 
 impl Task {
     /// Every task, in the order a campaign meets them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Scheduler,
         Self::Planner,
         Self::Dispatcher,
@@ -221,6 +273,8 @@ impl Task {
         Self::Receipts,
         Self::Completer,
         Self::Recovery,
+        Self::Silence,
+        Self::StatusPages,
     ];
 
     /// Its name in logs and as an actor of events.
@@ -233,6 +287,8 @@ impl Task {
             Self::Receipts => "receipts",
             Self::Completer => "completer",
             Self::Recovery => "recovery",
+            Self::Silence => "silence",
+            Self::StatusPages => "status pages",
         }
     }
 }
@@ -243,8 +299,17 @@ pub struct Bells(Arc<[Notify; Task::ALL.len()]>);
 
 impl Bells {
     fn of(&self, task: Task) -> &Notify {
-        let [scheduler, planner, dispatcher, direct_texts, receipts, completer, recovery] =
-            &*self.0;
+        let [
+            scheduler,
+            planner,
+            dispatcher,
+            direct_texts,
+            receipts,
+            completer,
+            recovery,
+            silence,
+            status_pages,
+        ] = &*self.0;
         match task {
             Task::Scheduler => scheduler,
             Task::Planner => planner,
@@ -253,6 +318,8 @@ impl Bells {
             Task::Receipts => receipts,
             Task::Completer => completer,
             Task::Recovery => recovery,
+            Task::Silence => silence,
+            Task::StatusPages => status_pages,
         }
     }
 

@@ -52,6 +52,10 @@ pub struct Model {
     pub accepted_at: Option<i64>,
     /// Delivered at, in ms.
     pub delivered_at: Option<i64>,
+    /// When the aggregator passed it on, by its receipt, in ms.
+    pub passed_on_at: Option<i64>,
+    /// When it ended short of the handset, in ms.
+    pub stopped_at: Option<i64>,
     /// When the row last changed, in ms.
     pub updated_at: i64,
     /// The zones the recipient may be in, where they are more than one.

@@ -20,6 +20,7 @@ mod ledger;
 mod memory;
 mod outbox;
 mod plan;
+mod status_page;
 mod wire;
 
 #[cfg(test)]

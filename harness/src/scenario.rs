@@ -12,6 +12,7 @@ mod cast;
 mod expect;
 mod forms;
 mod script;
+mod status_page;
 mod story;
 mod validate;
 mod values;
@@ -37,9 +38,11 @@ pub use script::{
     PercentOnly, ReceiptFaults, ReceiptStatus, ReceiptStep, Reorder, Respond, Rule, Script,
     Transport, UnknownMessage, When, Window, WindowReceipts,
 };
+pub use status_page::{ComponentStatus, PageIndicator, StatusNotice};
 pub use story::{
-    Activate, CampaignStatusName, Cancel, Command, Create, Details, Duplicated, Estimate, Explain,
-    Query, Reschedule, SendTest, Step, Unsubscribe, Until, Update, WhenReached,
+    Activate, CampaignStatusName, Cancel, ClearPossibleOptOut, Command, Create, Details,
+    Duplicated, Estimate, Explain, Query, Reschedule, SendTest, Step, Unsubscribe, Until, Update,
+    WhenReached,
 };
 pub use validate::{Problem, is_phone};
 pub(crate) use values::text;
@@ -89,6 +92,8 @@ pub struct Scenario {
     pub receipt_faults: ReceiptFaults,
     /// Texts that phones send.
     pub inbound: Vec<Inbound>,
+    /// What the aggregator's status page says; without it, there is none.
+    pub status_page: Vec<StatusNotice>,
     /// What callers do, in order.
     pub steps: Vec<Step>,
     /// What must be so when it has ended.
@@ -115,6 +120,7 @@ impl Default for Scenario {
             windows: Vec::new(),
             receipt_faults: ReceiptFaults::default(),
             inbound: Vec::new(),
+            status_page: Vec::new(),
             steps: vec![
                 Step::Create(Create::default()),
                 Step::Activate(Activate::default()),
@@ -213,6 +219,7 @@ impl Scenario {
             windows: self.windows.clone(),
             receipt_faults: self.receipt_faults.clone(),
             inbound: self.inbound.clone(),
+            status_page: self.status_page.clone(),
         }
     }
 

@@ -111,7 +111,9 @@ impl World {
         let agreed = setup::agreed(&url, site.connection_id);
         let aggregator = Aggregator::new(agreed, scenario.script(), now)?;
         let front = WiremockFront::start(aggregator.clone()).await;
-        plan.connection(site.id, &front.base_url()).await?;
+        let base_url = front.base_url();
+        let status_page = (!scenario.status_page.is_empty()).then_some(base_url.as_str());
+        plan.connection(site.id, &base_url, status_page).await?;
         let audiences = plan.people(&site, scenario).await?;
         let world =
             Self { app, db, database, clock, aggregator, front, url, site, audiences, server };
@@ -149,7 +151,7 @@ impl World {
     pub async fn other_site_key(&self, scenario: &Scenario) -> Result<String, Error> {
         let plan = setup::Plan { app: &self.app, url: &self.url };
         let site = plan.site(setup::OTHER_SITE, scenario).await?;
-        plan.connection(site.id, &self.front.base_url()).await?;
+        plan.connection(site.id, &self.front.base_url(), None).await?;
         Ok(site.key)
     }
 

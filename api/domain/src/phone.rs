@@ -63,6 +63,11 @@ impl PhoneNumber {
         &self.0
     }
 
+    /// Whether it is a North American toll-free number: its texts go through an exclusive aggregator.
+    pub fn is_toll_free(&self) -> bool {
+        self.0.get(..5).is_some_and(|start| TOLL_FREE.contains(&start))
+    }
+
     /// The number with all but its country code and last two digits hidden: `+1••••••••00`.
     pub fn masked(&self) -> String {
         let digits = self.0.get(1..).unwrap_or_default();
@@ -87,6 +92,10 @@ fn country_code_len(digits: &str) -> usize {
         _ => 3,
     }
 }
+
+/// What toll-free numbers of North America begin with: the codes assigned, and 822, which is reserved.
+const TOLL_FREE: [&str; 8] =
+    ["+1800", "+1822", "+1833", "+1844", "+1855", "+1866", "+1877", "+1888"];
 
 const TWO_DIGIT_CODES: [&str; 43] = [
     "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47",
@@ -148,6 +157,17 @@ mod tests {
         }
         for text in ["4155550142", "", "shop", "+1415"] {
             assert_eq!(PhoneNumber::normalize(text), Err(InvalidPhoneNumber), "{text}");
+        }
+    }
+
+    #[test]
+    fn toll_free_numbers_are_told_apart() {
+        let is_toll_free = |text| PhoneNumber::parse(text).unwrap().is_toll_free();
+        for free in ["+18005550100", "+18335550100", "+18885550100"] {
+            assert!(is_toll_free(free), "{free}");
+        }
+        for not in ["+14155550100", "+18995550100", "+18015550100", "+8005550100"] {
+            assert!(!is_toll_free(not), "{not}");
         }
     }
 

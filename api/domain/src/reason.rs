@@ -203,11 +203,13 @@ impl MessageReason {
             Self::AggregatorUnavailable => "The aggregator stayed away until the engine gave up.",
             Self::HandsetUnreachable => "The handset could not be reached in time.",
             Self::CarrierRejected => "The carrier refused it.",
-            Self::CarrierFiltered => "A carrier's spam filter stopped it.",
+            Self::CarrierFiltered => {
+                "A carrier's spam filter stopped it: it took the text, its links or the sender for spam."
+            }
             Self::BlockedByRecipient => "The recipient blocks the sender.",
             Self::InvalidDestination => "The number does not exist or takes no texts.",
             Self::NoReceipt => {
-                "No receipt came in time: most likely a spam filter stopped it without a word."
+                "No receipt came in time: most likely a carrier's spam filter stopped it without a word."
             }
             Self::AnswerLost => {
                 "The aggregator's answer was lost, so whether it took the message is not certain."
@@ -219,7 +221,20 @@ impl MessageReason {
             Self::CampaignFailed => "The campaign failed before it was handed over.",
         }
     }
+
+    /// What to do about it, if anything can be done.
+    pub const fn remedy(self) -> Option<&'static str> {
+        match self {
+            Self::CarrierFiltered | Self::NoReceipt => Some(FILTERED_REMEDY),
+            _ => None,
+        }
+    }
 }
+
+/// The page on keeping out of spam filters, in this repository.
+pub const COMPLIANCE_PAGE: &str = "docs/compliance.md";
+/// What to do about texts that spam filters stop.
+const FILTERED_REMEDY: &str = "See docs/compliance.md: what spam filters look at, opt-out language and sender registration. Sending the same text again only makes it worse.";
 
 #[cfg(test)]
 mod tests {
@@ -236,6 +251,16 @@ mod tests {
         }
         for reason in MessageReason::ALL {
             assert!(reason.message().ends_with('.'), "{reason}");
+            assert!(reason.remedy().is_none_or(|remedy| remedy.ends_with('.')), "{reason}");
+        }
+    }
+
+    /// A message that a filter stopped, with a word or without, says so and names the page.
+    #[test]
+    fn filtered_messages_name_the_filter_and_the_page() {
+        for reason in [MessageReason::CarrierFiltered, MessageReason::NoReceipt] {
+            assert!(reason.message().contains("spam filter"), "{reason}");
+            assert!(reason.remedy().is_some_and(|text| text.contains(COMPLIANCE_PAGE)), "{reason}");
         }
     }
 }

@@ -14,9 +14,11 @@ use crate::{
 use clap::{Args, Subcommand};
 use domain::{
     access::Role,
+    consent,
     id::{ConnectionId, SiteId},
     limits::NAME_CHARS_MAX,
     phone::PhoneNumber,
+    place::Countries,
     rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
     text::Frame,
@@ -114,6 +116,12 @@ pub(super) struct SiteFlags {
     /// What stands below every text, such as how to opt out; empty takes it away.
     #[arg(long, value_parser = footer)]
     text_footer: Option<String>,
+    /// The countries whose numbers are texted, such as US,CA; empty for every one.
+    #[arg(long)]
+    countries: Option<Countries>,
+    /// The answer to a text that says HELP; empty takes the site's own away.
+    #[arg(long, value_parser = help_reply)]
+    help_reply: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -145,6 +153,9 @@ pub(super) enum ConnectionCommand {
         /// Whether messages can be looked up by our reference; true for a new connection.
         #[arg(long)]
         look_up: Option<bool>,
+        /// The URL of its status page, in the Statuspage format; empty takes it away.
+        #[arg(long)]
+        status_page_url: Option<String>,
     },
 }
 
@@ -204,6 +215,8 @@ pub(super) enum AdminError {
     Name,
     #[error("the base URL must be an http or https URL without a user name, a query or a fragment")]
     BaseUrl,
+    #[error("the status page is an http or https URL without a user name, a query or a fragment")]
+    StatusPage,
     #[error("a token is blank, or holds what no header can carry")]
     Token,
     #[error("a webhook secret is {WEBHOOK_SECRET}")]
@@ -294,12 +307,16 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         webhook_secret_next,
         key_window_hours,
         look_up,
+        status_page_url,
     } = command;
     check_site(service, site).await?;
     check_name(&name)?;
     // Checked here and not by the command line's parser, which repeats what it refuses.
     if base_url.as_deref().is_some_and(|url| !is_url(url)) {
         return Err(AdminError::BaseUrl);
+    }
+    if status_page_url.as_deref().is_some_and(|url| !url.is_empty() && !is_url(url)) {
+        return Err(AdminError::StatusPage);
     }
     if token.as_ref().is_some_and(|token| !is_token(token.expose_secret())) {
         return Err(AdminError::Token);
@@ -320,6 +337,7 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         webhook_secret_next,
         key_window_s: key_window_hours.map(|hours| hours * HOUR_S),
         has_lookup: look_up,
+        status_page_url,
     };
     Ok(service.admin_connection(new).await?.to_string())
 }
@@ -365,6 +383,8 @@ impl SiteFlags {
                 .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
             text_prefix: self.text_prefix,
             text_footer: self.text_footer,
+            countries: self.countries,
+            help_reply: self.help_reply,
         }
     }
 }
@@ -386,6 +406,10 @@ fn prefix(text: &str) -> Result<String, String> {
 
 fn footer(text: &str) -> Result<String, String> {
     Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn help_reply(text: &str) -> Result<String, String> {
+    consent::problem_in_help_reply(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

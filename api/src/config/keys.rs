@@ -208,6 +208,26 @@ pub(super) const KEYS: &[Key] = &[
         about: &["How much earlier than the allowed window's end the aggregator must give up."],
     },
     Key {
+        section: "engine",
+        name: "unconfirmed_after",
+        kind: Kind::Span(mins(60)..=mins(30 * 24 * 60)),
+        plain_variable: None,
+        default: Ok(r#""72h""#),
+        about: &[
+            "How long an accepted message waits for a final receipt before it is UNCONFIRMED.",
+            "A receipt that comes later still settles it.",
+        ],
+    },
+    Key {
+        section: "engine",
+        name: "status_page_period",
+        // What a page said ten minutes ago is no longer told: see PAGE_CURRENT_FOR in the domain.
+        kind: Kind::Span(ms(10_000)..=mins(5)),
+        plain_variable: None,
+        default: Ok(r#""60s""#),
+        about: &["How often an aggregator's status page is asked while messages are under way."],
+    },
+    Key {
         section: "log",
         name: "format",
         kind: Kind::Text("`text` or `json`", |text| matches!(text, "text" | "json")),

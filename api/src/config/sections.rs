@@ -160,6 +160,10 @@ pub struct EngineConfig {
     pub dispatch_grace: Duration,
     /// How much earlier than the end of the allowed window the aggregator is told to give up.
     pub validity_pad: Duration,
+    /// How long an accepted message waits for a final receipt before it is unconfirmed.
+    pub unconfirmed_after: Duration,
+    /// How often an aggregator's status page is asked while messages are under way.
+    pub status_page_period: Duration,
 }
 
 impl Default for EngineConfig {
@@ -175,6 +179,8 @@ impl Default for EngineConfig {
             receipt_batch_max: 500,
             dispatch_grace: Duration::from_secs(2),
             validity_pad: Duration::from_secs(30),
+            unconfirmed_after: Duration::from_hours(72),
+            status_page_period: Duration::from_mins(1),
         }
     }
 }
@@ -227,6 +233,12 @@ pub struct EngineLayer {
     /// See [`EngineConfig::validity_pad`].
     #[serde(deserialize_with = "duration::deserialize")]
     pub validity_pad: Option<Duration>,
+    /// See [`EngineConfig::unconfirmed_after`].
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub unconfirmed_after: Option<Duration>,
+    /// See [`EngineConfig::status_page_period`].
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub status_page_period: Option<Duration>,
 }
 
 impl EngineLayer {
@@ -244,6 +256,8 @@ impl EngineLayer {
             receipt_batch_max: self.receipt_batch_max.unwrap_or(base.receipt_batch_max),
             dispatch_grace: self.dispatch_grace.unwrap_or(base.dispatch_grace),
             validity_pad: self.validity_pad.unwrap_or(base.validity_pad),
+            unconfirmed_after: self.unconfirmed_after.unwrap_or(base.unconfirmed_after),
+            status_page_period: self.status_page_period.unwrap_or(base.status_page_period),
         }
     }
 }

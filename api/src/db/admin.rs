@@ -52,6 +52,7 @@ fn connection(row: aggregator_connection::Model) -> Connection {
         webhook_secret_next: row.webhook_secret_next.map(|next| next.0.into()),
         key_window_s: row.key_window_s,
         has_lookup: row.has_lookup,
+        status_page_url: row.status_page_url,
     }
 }
 
@@ -89,6 +90,23 @@ pub async fn find_connection_by_name(
     Ok(row.map(connection))
 }
 
+/// The connection that carries a site's messages: that of the sender they leave from, or else the one made
+/// first.
+pub async fn site_connection(
+    db: &impl ConnectionTrait,
+    site_id: SiteId,
+) -> Result<Option<Connection>> {
+    if let Some(sender) = ready_sender(db, site_id).await? {
+        return find_connection(db, sender.connection_id).await;
+    }
+    let row = aggregator_connection::Entity::find()
+        .filter(aggregator_connection::Column::SiteId.eq(site_id.0))
+        .order_by_asc(aggregator_connection::Column::Id)
+        .one(db)
+        .await?;
+    Ok(row.map(connection))
+}
+
 /// How many connections there are in all.
 pub async fn count_connections(db: &impl ConnectionTrait) -> Result<u64> {
     Ok(aggregator_connection::Entity::find().count(db).await?)
@@ -109,7 +127,7 @@ pub async fn save_connection(txn: &Txn, new: &Connection, now: Instant) -> Resul
         webhook_secret_next: Set(next.map(secret)),
         key_window_s: Set(new.key_window_s),
         has_lookup: Set(new.has_lookup),
-        status_page_url: Set(None),
+        status_page_url: Set(new.status_page_url.clone()),
         created_at: Set(ms(now)),
         updated_at: Set(ms(now)),
     };
@@ -121,6 +139,7 @@ pub async fn save_connection(txn: &Txn, new: &Connection, now: Instant) -> Resul
         Column::WebhookSecretNext,
         Column::KeyWindowS,
         Column::HasLookup,
+        Column::StatusPageUrl,
         Column::UpdatedAt,
     ];
     aggregator_connection::Entity::insert(row)

@@ -6,13 +6,15 @@ use super::{
 };
 use domain::{
     Instant,
+    curfew::HeldBy,
     id::{CampaignId, MessageId, SiteId, StepId, SubscriberId},
     message::{MessageState, Standing},
+    place::ZoneSet,
     reason::MessageReason,
     zone::Zone,
 };
 use entity::{
-    convert::{code, code_opt, instant, zone},
+    convert::{self, code, code_opt, instant, zone},
     message,
 };
 use sea_orm::{
@@ -39,6 +41,14 @@ pub struct Message {
     pub aggregator_code: Option<String>,
     /// The zone its due time was worked out in.
     pub zone: Zone,
+    /// Every zone the recipient may be in, that one first.
+    pub zones: ZoneSet,
+    /// The rule that holds or stopped it.
+    pub rule: Option<HeldBy>,
+    /// The message for whose sake it was skipped, where that is known.
+    pub blocked_by: Option<MessageId>,
+    /// When that one was accepted, or its hand-over began.
+    pub blocked_at: Option<Instant>,
     /// When it is or was due.
     pub due_at: Instant,
     /// When it was due before it was deferred.
@@ -47,6 +57,10 @@ pub struct Message {
     pub accepted_at: Option<Instant>,
     /// When it reached the handset, by the carrier's account.
     pub delivered_at: Option<Instant>,
+    /// When the aggregator passed it on, by its receipt.
+    pub passed_on_at: Option<Instant>,
+    /// When it ended short of the handset.
+    pub stopped_at: Option<Instant>,
     /// The aggregator's id for it.
     pub aggregator_message_id: Option<String>,
     /// Attempts to hand it over.
@@ -82,12 +96,18 @@ fn read(row: message::Model) -> Result<Message> {
             state: code(TABLE, &row.state)?,
             reason: code_opt(TABLE, row.reason.as_deref())?,
         },
+        zones: convert::rules::zones(&row)?,
+        rule: row.rule.as_deref().and_then(|rule| rule.parse().ok()),
+        blocked_by: row.blocked_by.map(Into::into),
+        blocked_at: row.blocked_at.map(instant),
         aggregator_code: row.aggregator_code,
         zone: zone(TABLE, &row.time_zone)?,
         due_at: instant(row.due_at),
         deferred_from: row.deferred_from.map(instant),
         accepted_at: row.accepted_at.map(instant),
         delivered_at: row.delivered_at.map(instant),
+        passed_on_at: row.passed_on_at.map(instant),
+        stopped_at: row.stopped_at.map(instant),
         aggregator_message_id: row.provider_id,
         attempt_count: row.attempt_count,
         segment_count: row.segments,

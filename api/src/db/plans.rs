@@ -10,13 +10,13 @@ use super::{
     decisions,
     prospects::{self, Bench, Planned, Prospect, Search, TooLong, outset},
     revisions::FrozenRules,
-    runs, subscribers, touches, trials,
+    runs, touches, trials,
 };
 use crate::ports::Ids;
 use domain::{
     Instant,
     campaign::Step,
-    id::{CampaignId, MessageId, SiteId},
+    id::{CampaignId, MessageId},
     message::{MessageState, Standing},
     reason::{MessageReason, StatusReason},
 };
@@ -127,6 +127,8 @@ fn row(
         provider_id: None,
         accepted_at: None,
         delivered_at: None,
+        passed_on_at: None,
+        stopped_at: None,
         zones: is_one_of_several.then(|| zones.to_string()),
         region: planned.place.region.map(|region| region.as_str().to_owned()),
         rule: why.rule,
@@ -168,6 +170,8 @@ pub(super) fn active(row: message::Model) -> message::ActiveModel {
         provider_id: Set(row.provider_id),
         accepted_at: Set(row.accepted_at),
         delivered_at: Set(row.delivered_at),
+        passed_on_at: Set(row.passed_on_at),
+        stopped_at: Set(row.stopped_at),
         zones: Set(row.zones),
         region: Set(row.region),
         rule: Set(row.rule),
@@ -227,26 +231,6 @@ pub async fn stop(
     let (stopped, deltas) = put_away(txn, of_campaign, to, now).await?;
     deltas.apply(txn).await?;
     Ok(stopped)
-}
-
-/// Records that a phone opted out of a site's texts, and skips everything to it that waits for its
-/// hand-over, in every campaign of the site.
-pub async fn opt_out(
-    txn: &Txn,
-    site: SiteId,
-    phone: &str,
-    source: &'static str,
-    now: Instant,
-) -> Result<i64> {
-    let to_phone = Condition::all()
-        .add(message::Column::SiteId.eq(site.0))
-        .add(message::Column::Phone.eq(phone))
-        .add(in_states(&MessageState::PENDING));
-    let to = Standing::because(MessageState::Skipped, MessageReason::Unsubscribed);
-    let (skipped, deltas) = put_away(txn, to_phone, to, now).await?;
-    subscribers::opt_out(txn, site, phone, source, now).await?;
-    deltas.apply(txn).await?;
-    Ok(skipped)
 }
 
 /// Moves rows that were read and locked to one standing, out of any lease, and notes it in `deltas`.

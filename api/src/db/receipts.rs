@@ -6,6 +6,7 @@
 use super::{
     Result, Txn,
     attempts::lock_messages,
+    consent::{self, Verdict},
     counts::Deltas,
     direct_texts, follow_ups,
     plans::{key, standing_of},
@@ -62,7 +63,7 @@ pub struct NewReceipt {
 
 /// Where a receipt is.
 const PENDING: &str = "pending";
-const APPLIED: &str = "applied";
+pub(super) const APPLIED: &str = "applied";
 const PARKED: &str = "parked";
 const IGNORED: &str = "ignored";
 /// What an inbound text is reported as.
@@ -215,7 +216,13 @@ pub async fn apply(
             deltas.moved(key(row, before), after);
         }
         news.note(row, receipt, now);
-        merge(row, receipt, after, now);
+        news.verdicts.extend(Verdict::of_receipt(
+            row,
+            (before, *evidence, after),
+            receipt.code.as_deref(),
+            (receipt.id, receipt.occurred_at),
+        ));
+        merge(row, receipt, *evidence, after, now);
         write(txn, row).await?;
         settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
     }
@@ -223,9 +230,11 @@ pub async fn apply(
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
     let messaged: Vec<Pair> = news.taken.iter().map(Pair::from).collect();
-    touches::lock(txn, messaged.iter().map(|pair| pair.subscriber)).await?;
+    let touched = messaged.iter().map(|pair| pair.subscriber);
+    touches::lock(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
     touches::accepted(txn, &messaged, now).await?;
     follow_ups::begin(txn, ids, &news.taken, &mut deltas, now).await?;
+    consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     for campaign in &news.campaigns {
         runs::note(txn, *campaign, None, Some(now)).await?;
@@ -246,6 +255,8 @@ struct News {
     taken: Vec<message::Model>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
+    /// What was said of numbers themselves.
+    verdicts: Vec<Verdict>,
     /// Ids of the aggregator's that became known, by connection: receipts may be parked for them.
     named: BTreeMap<Uuid, Vec<String>>,
 }
@@ -317,7 +328,20 @@ async fn by_provider_id(
     Ok(found)
 }
 
-fn merge(row: &mut message::Model, receipt: &Waiting, after: Standing, now: Instant) {
+fn merge(
+    row: &mut message::Model,
+    receipt: &Waiting,
+    evidence: Standing,
+    after: Standing,
+    now: Instant,
+) {
+    let earliest = |known: Option<i64>| known.into_iter().chain([ms(receipt.occurred_at)]).min();
+    match evidence.state {
+        // A receipt that proves no more than this says that the aggregator passed it on.
+        MessageState::Accepted => row.passed_on_at = earliest(row.passed_on_at),
+        MessageState::Undelivered => row.stopped_at = earliest(row.stopped_at),
+        _ => {}
+    }
     after.state.as_str().clone_into(&mut row.state);
     row.reason = after.reason.map(|reason| reason.as_str().to_owned());
     row.updated_at = ms(now);
@@ -345,6 +369,8 @@ async fn write(txn: &Txn, row: &message::Model) -> Result<()> {
         reserved: Set(row.reserved),
         provider_id: Set(row.provider_id.clone()),
         delivered_at: Set(row.delivered_at),
+        passed_on_at: Set(row.passed_on_at),
+        stopped_at: Set(row.stopped_at),
         aggregator_code: Set(row.aggregator_code.clone()),
         ..Default::default()
     };

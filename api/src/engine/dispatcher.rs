@@ -8,6 +8,7 @@
 
 mod handover;
 mod holds;
+mod notes;
 mod pacer;
 
 use super::{Activity, Engine, Fault, Tally, span};
@@ -22,6 +23,7 @@ use crate::{
 use domain::{Instant, id::CampaignId, reason::StatusReason, site, text};
 use handover::Window;
 use holds::Holds;
+use notes::Notes;
 use pacer::Pacer;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -31,6 +33,7 @@ pub(super) struct Dispatcher {
     turn: AtomicUsize,
     pacer: Pacer,
     holds: Holds,
+    notes: Notes,
 }
 
 /// A campaign with something due, and what its messages are made of.

@@ -13,17 +13,20 @@ mod direct_texts;
 mod dispatcher;
 mod driver;
 mod failing;
+mod inbound;
 mod planner;
 mod receipts;
 mod recovery;
 mod scheduler;
+mod silence;
+mod status_pages;
 
 pub use driver::Driver;
 
 use crate::{
     db::{Db, events::Cause, runs},
     direct::Direct,
-    ports::{Aggregator, Bells, Clock, Hints, Ids, Task},
+    ports::{Aggregator, Bells, Clock, Hints, Ids, StatusPages, Task},
 };
 use dispatcher::Dispatcher;
 use domain::{Instant, event::ActorKind, id::CampaignId};
@@ -93,10 +96,23 @@ pub struct Settings {
     pub dispatch_grace: Duration,
     /// How long before a message's last moment the aggregator must give up.
     pub validity_pad: Duration,
+    /// How long an accepted message waits for a final receipt before it is unconfirmed.
+    pub unconfirmed_after: Duration,
+    /// How often a status page is asked.
+    pub status_page_period: Duration,
     /// Where receipts come in, without a slash at the end.
     pub public_url: String,
     /// The node, and its incarnation.
     pub node: String,
+}
+
+/// What the engine reaches the outside through.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// Texts one by one, and the contract that messages are handed over in.
+    pub direct: Direct,
+    /// The reader of status pages.
+    pub status_pages: Arc<dyn StatusPages>,
 }
 
 /// The engine. One a process.
@@ -108,6 +124,7 @@ pub struct Engine {
     bells: Bells,
     hints: Hints,
     aggregator: Arc<dyn Aggregator>,
+    status_pages: Arc<dyn StatusPages>,
     settings: Settings,
     dispatcher: Dispatcher,
     direct: Direct,
@@ -121,11 +138,23 @@ impl Engine {
         ids: Arc<Ids>,
         bells: Bells,
         hints: Hints,
-        direct: Direct,
+        outside: Outside,
         settings: Settings,
     ) -> Self {
+        let Outside { direct, status_pages } = outside;
         let (dispatcher, aggregator) = (Dispatcher::default(), direct.aggregator());
-        Self { db, clock, ids, bells, hints, aggregator, settings, dispatcher, direct }
+        Self {
+            db,
+            clock,
+            ids,
+            bells,
+            hints,
+            aggregator,
+            status_pages,
+            settings,
+            dispatcher,
+            direct,
+        }
     }
 
     /// Lets one reconciler look once.
@@ -138,6 +167,8 @@ impl Engine {
             Task::Receipts => self.activate_receipts().await,
             Task::Completer => self.activate_completer().await,
             Task::Recovery => self.activate_recovery().await,
+            Task::Silence => self.activate_silence().await,
+            Task::StatusPages => self.activate_status_pages().await,
         }
     }
 

@@ -52,6 +52,10 @@ struct Asked<I> {
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct StepsOf(CampaignId);
 
+/// Whether a site's messages leave from a toll-free number.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct IsTollFree(SiteId);
+
 impl<I: PartialEq> PartialEq for Asked<I> {
     fn eq(&self, other: &Self) -> bool {
         let (mine, theirs) = (&self.caller.actor, &other.caller.actor);
@@ -117,6 +121,15 @@ impl Load for StepsOf {
     }
 }
 
+impl Load for IsTollFree {
+    type Value = bool;
+    const KIND: &'static str = "site";
+
+    async fn load(self, caller: &Caller) -> Result<Option<bool>> {
+        caller.service.is_toll_free(self.0).await.or_internal(caller).map(Some)
+    }
+}
+
 impl<I: Load> Loader<Asked<I>> for ById {
     type Value = I::Value;
     type Error = Error;
@@ -162,6 +175,11 @@ pub(super) async fn campaign_if_any(ctx: &Context<'_>, id: CampaignId) -> Result
 /// The subscriber, who is there because a message to them is.
 pub(super) async fn subscriber(ctx: &Context<'_>, id: SubscriberId) -> Result<SubscriberView> {
     get(ctx, id).await
+}
+
+/// Whether the messages of a site, of which one is there, leave from a toll-free number.
+pub(super) async fn is_toll_free(ctx: &Context<'_>, id: SiteId) -> Result<bool> {
+    get(ctx, IsTollFree(id)).await
 }
 
 /// The steps of a campaign, which is there because a message of it is.

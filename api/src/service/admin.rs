@@ -4,13 +4,14 @@
 
 use super::{Fault, Service, secrets};
 use crate::{
-    db::{Error, Txn, admin, keys, sites},
+    db::{Error, Txn, admin, keys, sites, status_pages},
     ports::Connection,
 };
 use domain::{
     access::Role,
     id::{ApiKeyId, ConnectionId, SenderId, SiteId},
     phone::PhoneNumber,
+    place::Countries,
     rule_pack::RulePacks,
     site::{QuietHours, Site, SiteStatus, SmartSending, SmsPlanStatus, TrialAllowance},
     text::Frame,
@@ -65,6 +66,8 @@ pub struct ConnectionSettings {
     pub key_window_s: Option<i64>,
     /// Whether messages can be looked up by our reference; a new connection's can.
     pub has_lookup: Option<bool>,
+    /// The aggregator's status page, in the Statuspage format; empty takes it away.
+    pub status_page_url: Option<String>,
 }
 
 /// A sender to make or change, told apart by its number on the site. What is left out stays as it is;
@@ -138,10 +141,14 @@ impl Service {
     ) -> Result<ConnectionId, SetUpError> {
         let txn = self.db.begin_write().await?;
         let known = admin::find_connection_by_name(&txn, new.site_id, &new.name).await?;
+        let former_page = known.as_ref().and_then(|known| known.status_page_url.clone());
         let connection = match known {
             Some(known) => changed(known, new),
             None => made(self.ids.next(), new)?,
         };
+        if connection.status_page_url != former_page {
+            status_pages::forget(&txn, connection.id).await?;
+        }
         admin::save_connection(&txn, &connection, self.clock.now()).await?;
         txn.commit().await.map_err(Error::from)?;
         Ok(connection.id)
@@ -271,6 +278,7 @@ fn made(id: ConnectionId, new: ConnectionSettings) -> Result<Connection, SetUpEr
         webhook_secret_next: None,
         key_window_s: KEY_WINDOW_S,
         has_lookup: true,
+        status_page_url: None,
     };
     Ok(changed(connection, new))
 }
@@ -282,7 +290,12 @@ fn changed(known: Connection, new: ConnectionSettings) -> Connection {
         None => known.webhook_secret_next,
         Some(next) => Some(next).filter(|next| !next.expose_secret().is_empty()),
     };
+    let status_page_url = match new.status_page_url {
+        None => known.status_page_url,
+        Some(url) => Some(url.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
+    };
     Connection {
+        status_page_url,
         base_url: base_url.trim_end_matches('/').to_owned(),
         token: new.token.unwrap_or(known.token),
         webhook_secret: new.webhook_secret.unwrap_or(known.webhook_secret),
@@ -306,7 +319,9 @@ fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
         quiet_hours: QuietHours::DEFAULT,
         rule_packs: RulePacks::ALL,
         smart_sending: SmartSending { is_enabled: true, window_s: SMART_SENDING_WINDOW_S },
+        countries: Countries::default(),
         frame: Frame::default(),
+        help_reply: None,
         created_at: now,
         updated_at: now,
     }

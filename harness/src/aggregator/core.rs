@@ -20,7 +20,7 @@ use super::ledger::{KeyState, Ledger, LedgerSummary, Taken};
 use super::memory::{Memory, Remembered};
 use super::outbox::Outbox;
 use super::wire::{BODY_BYTES_MAX, Reply, WireRequest};
-use super::{Callbacks, Settings, plan};
+use super::{Callbacks, Settings, plan, status_page};
 use crate::clock::Now;
 use crate::contract::problem::{self, Code};
 use crate::contract::signing::{SecretError, WebhookSecret};
@@ -56,6 +56,8 @@ struct State {
     nth: u32,
     callback_url: Option<String>,
     sender: Option<String>,
+    /// What the status page last said to anybody.
+    told: Option<String>,
 }
 
 /// A request that is against the contract: the code it is refused with, and why.
@@ -149,6 +151,7 @@ impl Core {
         let answered = match (request.path.as_str(), request.method.as_str()) {
             (MESSAGES_PATH, "POST") => self.submit(request),
             (MESSAGES_PATH, "GET") => self.look_up(request),
+            (status_page::SUMMARY_PATH, "GET") => Ok(self.tell_status(request)),
             (MESSAGES_PATH, _) => Err((&problem::METHOD_NOT_ALLOWED, "POST and GET are")),
             _ => Err((&problem::NOT_FOUND, "the contract has one path: /messages")),
         };
@@ -356,6 +359,18 @@ impl Core {
         let answer = answer(&reply);
         self.write(&mut state, now, Seen::LookUp { reference, found, answer });
         Ok(reply)
+    }
+
+    /// Shows the status page. What it says is journaled when it is another than before.
+    fn tell_status(&self, request: &WireRequest) -> Reply {
+        let now = self.now();
+        let words = status_page::words(&self.script, now);
+        let mut state = self.state();
+        if state.told.as_ref() != Some(&words) {
+            state.told = Some(words.clone());
+            self.write(&mut state, now, Seen::StatusPage { words });
+        }
+        status_page::answer(&self.script, request, now)
     }
 
     /// Lets a window answer in place of `reply`, or delay it, if one does now.

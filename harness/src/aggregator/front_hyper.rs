@@ -133,6 +133,7 @@ async fn wire(request: Request<Incoming>) -> Result<WireRequest, Reply> {
         query: head.uri.query().unwrap_or_default().to_owned(),
         authorization: text(&head.headers, header::AUTHORIZATION.as_str()),
         idempotency_key: text(&head.headers, IDEMPOTENCY_KEY),
+        if_none_match: text(&head.headers, header::IF_NONE_MATCH.as_str()),
         // Copied: hyper's bytes would keep its whole read buffer alive.
         body: body.to_bytes().to_vec(),
     })

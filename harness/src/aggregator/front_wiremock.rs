@@ -127,6 +127,7 @@ fn wire(request: &Request) -> WireRequest {
         query: request.url.query().unwrap_or_default().to_owned(),
         authorization: text(header::AUTHORIZATION.as_str()),
         idempotency_key: text(IDEMPOTENCY_KEY),
+        if_none_match: text(header::IF_NONE_MATCH.as_str()),
         body: request.body.clone(),
     }
 }

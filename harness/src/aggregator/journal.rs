@@ -77,6 +77,11 @@ pub enum Seen {
         /// What the caller saw.
         answer: Answer,
     },
+    /// The status page was read, and said something else than before.
+    StatusPage {
+        /// What it said.
+        words: String,
+    },
     /// A receipt that was posted.
     Receipt {
         /// What it said, for instance `delivered`.
@@ -173,6 +178,7 @@ impl Seen {
                 let found = if found.is_empty() { "nothing".to_owned() } else { found.join(", ") };
                 format!("← GET /messages reference {reference}: found {found}, {answer}")
             }
+            Self::StatusPage { words } => format!("← GET status page: {words}"),
             Self::Receipt { .. } => self.receipt_words(show),
             Self::Inbound { from, tries, outcome } => {
                 format!("→ text from {}{}: {outcome}", show(from), ordinal("try", *tries))

@@ -47,6 +47,7 @@ fn post(key: &str, body: &Value) -> WireRequest {
         query: String::new(),
         authorization: Some("Bearer t".to_owned()),
         idempotency_key: Some(key.to_owned()),
+        if_none_match: None,
         body: serde_json::to_vec(body).unwrap(),
     }
 }

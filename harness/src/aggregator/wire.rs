@@ -23,6 +23,8 @@ pub struct WireRequest {
     pub authorization: Option<String>,
     /// The value of `idempotency-key`.
     pub idempotency_key: Option<String>,
+    /// The value of `if-none-match`.
+    pub if_none_match: Option<String>,
     /// The body.
     pub body: Vec<u8>,
 }

@@ -108,6 +108,7 @@ async fn connect(
         webhook_secret_next: None,
         key_window_s: Some(KEY_WINDOW_S),
         has_lookup: Some(true),
+        status_page_url: None,
     };
     let connection_id = service.admin_connection(connection).await?;
     let phone = PhoneNumber::parse(demo.sender)
@@ -151,9 +152,9 @@ fn subscribers() -> Vec<NewSubscriber> {
             }
             NewSubscriber {
                 phone_number: format!("+1{area}55501{number:02}"),
-                zone: zone.parse::<Zone>().ok(),
+                zone: zone.parse::<Zone>().ok().map(Some),
                 tags: Some(tags),
-                subscribed_at: None,
+                ..NewSubscriber::default()
             }
         })
     };

@@ -52,8 +52,6 @@ pub(super) struct Story<'a> {
     pub(super) refusals: Vec<Refusal>,
     /// The cancels that were done.
     pub(super) cancels: Vec<CancelDone>,
-    /// How many texts outside any campaign may have left, by phone: tests, and answers to calls for help.
-    pub(super) direct: BTreeMap<String, u64>,
     /// What the service told.
     pub(super) changes: Changes,
     journaled: u64,
@@ -72,7 +70,6 @@ impl<'a> Story<'a> {
             problems: Vec::new(),
             refusals: Vec::new(),
             cancels: Vec::new(),
-            direct: answers(scenario),
             changes,
             journaled: 0,
         })
@@ -103,6 +100,7 @@ impl<'a> Story<'a> {
             Step::Explain(step) => self.explain(step).await,
             Step::Details(step) => self.details(step).await,
             Step::Unsubscribe(step) => self.unsubscribe(step).await,
+            Step::ClearPossibleOptOut(step) => self.clear_possible_opt_out(step).await,
             Step::Site(change) => {
                 self.world.change_site(change).await?;
                 self.timeline.push(self.world.now(), Phase::Call, "operator", site_words(change));
@@ -216,17 +214,6 @@ impl<'a> Story<'a> {
             Driven::Idle => Err(Error::Never { step, what: goal.words() }),
         }
     }
-}
-
-/// Who may be answered for a text of their own, and how often: anybody, where the site answers at all.
-fn answers(scenario: &Scenario) -> BTreeMap<String, u64> {
-    let mut answers: BTreeMap<String, u64> = BTreeMap::new();
-    if scenario.site.help_reply.is_some() {
-        for text in &scenario.inbound {
-            *answers.entry(text.from.clone()).or_default() += 1;
-        }
-    }
-    answers
 }
 
 /// What a step waits for.

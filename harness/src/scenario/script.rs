@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
+use super::StatusNotice;
 use super::values::{Percent, Span};
 use crate::contract::EventType;
 use crate::contract::problem::ScriptedCode;
@@ -30,6 +31,8 @@ pub struct Script {
     pub receipt_faults: ReceiptFaults,
     /// Texts that phones send.
     pub inbound: Vec<Inbound>,
+    /// What the status page says.
+    pub status_page: Vec<StatusNotice>,
 }
 
 impl Script {
@@ -48,6 +51,7 @@ impl Script {
             windows: Vec::new(),
             receipt_faults: ReceiptFaults::default(),
             inbound: Vec::new(),
+            status_page: Vec::new(),
         }
     }
 }
@@ -436,6 +440,8 @@ pub struct UnknownMessage {
 pub struct Inbound {
     /// When, as an offset.
     pub at: Span,
+    /// When the aggregator posts it; at once, if not said.
+    pub arrives: Option<Span>,
     /// From which phone.
     pub from: String,
     /// The text.

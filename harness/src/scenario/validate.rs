@@ -66,6 +66,11 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
     check_faults(scenario)?;
     for (index, text) in scenario.inbound.iter().enumerate() {
         check_phone(&format!("inbound[{index}].from"), &text.from)?;
+        require(
+            text.arrives.is_none_or(|arrives| arrives >= text.at),
+            format!("inbound[{index}].arrives"),
+            "a text cannot arrive before it was sent".to_owned(),
+        )?;
     }
     told::check_steps(scenario)?;
     told::check_proofs(scenario)
@@ -79,6 +84,7 @@ fn check_sizes(scenario: &Scenario) -> Checked {
         ("receipt_faults.forged", scenario.receipt_faults.forged.len()),
         ("receipt_faults.unknown_message", scenario.receipt_faults.unknown_message.len()),
         ("inbound", scenario.inbound.len()),
+        ("status_page", scenario.status_page.len()),
         ("steps", scenario.steps.len()),
     ];
     for (field, size) in sizes {

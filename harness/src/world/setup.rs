@@ -11,6 +11,7 @@ use chrono::NaiveTime;
 use domain::access::Role;
 use domain::id::{ConnectionId, SiteId};
 use domain::phone::PhoneNumber;
+use domain::place::Countries;
 use domain::rule_pack::RulePacks;
 use domain::site::{self as rules, SmartSending, SmsPlanStatus};
 use domain::zone::Zone;
@@ -77,7 +78,7 @@ impl Plan<'_> {
             settings.subdomain = subdomain.map(|text| format!("{text}-2"));
         }
         let id = service.admin_site(name, settings).await.map_err(SetUpError::from)?;
-        let connection_id = self.connection(id, NOWHERE).await?;
+        let connection_id = self.connection(id, NOWHERE, None).await?;
         let sender = SenderSettings {
             site_id: id,
             phone: phone(SENDER)?,
@@ -98,11 +99,12 @@ impl Plan<'_> {
         Ok(Site { id, connection_id, key, client })
     }
 
-    /// Makes the site's connection, or points it at `base_url`.
+    /// Makes the site's connection, or points it at `base_url`, with the status page there is.
     pub(super) async fn connection(
         &self,
         site_id: SiteId,
         base_url: &str,
+        status_page_url: Option<&str>,
     ) -> Result<ConnectionId, Error> {
         let agreed = aggregator::Settings::default();
         let settings = ConnectionSettings {
@@ -114,6 +116,7 @@ impl Plan<'_> {
             webhook_secret_next: None,
             key_window_s: Some(KEY_WINDOW_HOURS * 60 * 60),
             has_lookup: Some(true),
+            status_page_url: status_page_url.map(str::to_owned),
         };
         Ok(self.app.service().admin_connection(settings).await?)
     }
@@ -224,6 +227,8 @@ pub(super) fn changed(change: &SiteChange) -> Result<SiteSettings, Error> {
         smart_sending,
         text_prefix: change.text_prefix.clone(),
         text_footer: change.text_footer.clone(),
+        countries: change.countries.as_ref().map(|codes| countries(codes)).transpose()?,
+        help_reply: change.help_reply.clone(),
         ..Default::default()
     })
 }
@@ -235,6 +240,11 @@ fn quiet_hours(hours: &Switch<scenario::QuietHours>) -> Result<rules::QuietHours
     let quiet = rules::QuietHours::new(time(&written.start)?, time(&written.end)?);
     let quiet = quiet.map_err(|error| wrong("quiet hours", error))?;
     Ok(quiet.switched(hours.as_option().is_some()))
+}
+
+fn countries(codes: &[String]) -> Result<Countries, Error> {
+    let text = codes.join(" ");
+    text.parse().map_err(|error| wrong(&text, error))
 }
 
 fn rule_packs(codes: &[String]) -> Result<RulePacks, Error> {

@@ -31,6 +31,7 @@ const ALL: &[&str] = &[
     "http",
     "ports",
     "service",
+    "status_pages",
 ];
 /// Crates that belong to one place: the database's, the schema's, the server's and the client's.
 const OUTSIDE: &[&str] = &["sea_orm", "entity", "async_graphql", "poem", "reqwest"];
@@ -78,6 +79,11 @@ const MODULES: &[Module] = &[
     },
     Module {
         name: "aggregators",
+        may_name: &["config", "ports"],
+        never: &["sea_orm", "entity", "async_graphql", "poem"],
+    },
+    Module {
+        name: "status_pages",
         may_name: &["config", "ports"],
         never: &["sea_orm", "entity", "async_graphql", "poem"],
     },

@@ -222,11 +222,11 @@ async fn a_stop_ends_what_is_pending_and_outlives_the_subscriber() {
     world.run_until_idle().await.unwrap();
     assert_eq!(status(&world, &id).await, "SENT");
     assert_eq!(world.aggregator().core().summary().accepted, 1);
-    let query = "query($id: ID!) { campaign(id: $id) { progress { counts { accepted skipped } \
+    let query = "query($id: ID!) { campaign(id: $id) { progress { counts { unconfirmed skipped } \
         skipped { reason count } } } }";
     let answer = post(world.client(), query, json!({ "id": id })).await;
     let wanted = json!({
-        "counts": { "accepted": 1, "skipped": 1 },
+        "counts": { "unconfirmed": 1, "skipped": 1 },
         "skipped": [{ "reason": "UNSUBSCRIBED", "count": 1 }],
     });
     assert_eq!(answer["data"]["campaign"]["progress"], wanted);

@@ -5,7 +5,7 @@
 
 use super::wire::{Accepted, Problem};
 use crate::ports::Submitted;
-use domain::receipt::RefusalScope;
+use domain::{health::Pushback, receipt::RefusalScope};
 use std::time::Duration;
 
 /// The code of a repeat whose bytes differ from the first request's.
@@ -27,7 +27,7 @@ pub(super) fn classify(status: u16, retry_after: Option<Duration>, body: &[u8]) 
             _ => Submitted::Unknown,
         },
         // The contract says of these three: not taken.
-        425 | 429 | 503 => Submitted::NotSent { retry_after, code: problem().code },
+        425 | 429 | 503 => not_sent(status, retry_after, problem().code),
         // Never followed: whoever set the base URL must look.
         300..=399 => Submitted::Rejected { scope: RefusalScope::Account, code: None },
         408 | 409 => Submitted::Unknown,
@@ -37,12 +37,23 @@ pub(super) fn classify(status: u16, retry_after: Option<Duration>, body: &[u8]) 
                 return Submitted::Unknown;
             }
             match scope.and_then(|scope| scope.parse().ok()).unwrap_or(by_status(status)) {
-                RefusalScope::Service => Submitted::NotSent { retry_after, code },
+                RefusalScope::Service => not_sent(status, retry_after, code),
                 scope => Submitted::Rejected { scope, code },
             }
         }
         _ => Submitted::Unknown,
     }
+}
+
+/// Codes that ask for a slower pace, under whatever status they come.
+const SLOWER: [&str; 2] = ["RateLimited", "QueueFull"];
+
+/// A refusal that proves that nothing was taken, and may end by itself.
+fn not_sent(status: u16, retry_after: Option<Duration>, code: Option<String>) -> Submitted {
+    let is_slower = code.as_deref().is_some_and(|code| SLOWER.contains(&code));
+    let is_throttled = is_slower || matches!(status, 425 | 429);
+    let pushback = if is_throttled { Pushback::Throttled } else { Pushback::Unavailable };
+    Submitted::NotSent { retry_after, pushback: Some(pushback), code }
 }
 
 /// How far a refusal reaches that does not say so.
@@ -82,7 +93,9 @@ mod tests {
     fn only_the_named_statuses_prove_that_nothing_was_taken() {
         let wait = Some(Duration::from_secs(7));
         for status in [425, 429, 503] {
-            let expected = Submitted::NotSent { retry_after: wait, code: None };
+            let pushback = if status == 503 { Pushback::Unavailable } else { Pushback::Throttled };
+            let expected =
+                Submitted::NotSent { retry_after: wait, pushback: Some(pushback), code: None };
             assert_eq!(classify(status, wait, b""), expected);
         }
         for status in [408, 409, 500, 502, 504, 599, 100] {
@@ -109,7 +122,11 @@ mod tests {
         let body = br#"{"code":"IdempotencyMismatch","scope":"message"}"#;
         assert_eq!(classify(422, None, body), Submitted::Unknown);
         let body = br#"{"code":"QueueFull","scope":"service"}"#;
-        let expected = Submitted::NotSent { retry_after: None, code: Some("QueueFull".to_owned()) };
+        let expected = Submitted::NotSent {
+            retry_after: None,
+            pushback: Some(Pushback::Throttled),
+            code: Some("QueueFull".to_owned()),
+        };
         assert_eq!(classify(422, None, body), expected);
     }
 }

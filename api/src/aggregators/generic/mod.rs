@@ -9,7 +9,7 @@ use crate::ports::{
     Aggregator, Connection, Outbound, RawReceipt, ReadReceipt, ReceiptRefusal, Submitted,
 };
 use async_trait::async_trait;
-use domain::{Instant, id::AttemptId};
+use domain::{Instant, health::Pushback, id::AttemptId};
 use reqwest::{Client, header, redirect::Policy};
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -73,7 +73,8 @@ impl Aggregator for Generic {
             Ok(answer) => read(answer).await,
             // Nothing was written before a connection stood.
             Err(error) if error.is_connect() || error.is_builder() => {
-                Submitted::NotSent { retry_after: None, code: None }
+                let pushback = Some(Pushback::Unavailable);
+                Submitted::NotSent { retry_after: None, pushback, code: None }
             }
             Err(_) => Submitted::Unknown,
         }

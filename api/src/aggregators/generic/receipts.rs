@@ -103,6 +103,7 @@ mod tests {
             webhook_secret_next: next.map(Into::into),
             key_window_s: 0,
             has_lookup: false,
+            status_page_url: None,
         }
     }
 

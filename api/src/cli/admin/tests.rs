@@ -134,6 +134,33 @@ async fn a_connection_changes_only_in_what_is_named() {
     }
 }
 
+/// Goal: a status page is set, kept, changed and taken away like the rest, and is a page on the web.
+#[tokio::test]
+async fn a_connection_may_have_a_status_page() {
+    let shop = Shop::new().await;
+    let site = shop.site("here").await;
+    let id = shop.connection(&site).await;
+    let set = ["connection", "set", "--site", &site, "--name", "main"];
+    let steps: [(&[&str], Option<&str>); 5] = [
+        (&[], None),
+        (&["--status-page-url", "https://status.example/"], Some("https://status.example")),
+        (&["--look-up", "false"], Some("https://status.example")),
+        (&["--status-page-url", "http://a.example/b"], Some("http://a.example/b")),
+        (&["--status-page-url", ""], None),
+    ];
+    for (words, expected) in steps {
+        assert_eq!(shop.answer(&[&set[..], words].concat()).await, id);
+        let found = db::admin::find_connection(shop.db.read(), id.parse().unwrap());
+        assert_eq!(found.await.unwrap().unwrap().status_page_url.as_deref(), expected, "{words:?}");
+    }
+    for bad in
+        ["status.example", "ftp://status.example", "https://u:p@status.example", "https://x?y"]
+    {
+        let refusal = shop.refusal(&[&set[..], &["--status-page-url", bad]].concat()).await;
+        assert!(refusal.starts_with("the status page is an http or https URL"), "{refusal}");
+    }
+}
+
 /// Goal: making a key again makes none, and tells which there is. Method: repeat it as it was, then with
 /// another name, role and reach.
 #[tokio::test]

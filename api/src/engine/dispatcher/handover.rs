@@ -1,6 +1,6 @@
 //! One window of hand-overs: claimed, looked at a last time, sent, and recorded.
 
-use super::{Lane, span};
+use super::{Lane, notes::Seen, span};
 use crate::{
     db::{
         attempts::{self, Claim, Claimer},
@@ -73,9 +73,9 @@ impl Window {
 }
 
 /// How one hand-over ended.
-struct End {
+pub(super) struct End {
     handover: Handover,
-    submitted: Submitted,
+    pub(super) submitted: Submitted,
 }
 
 impl Engine {
@@ -172,7 +172,7 @@ impl Engine {
     async fn submit(&self, lane: &Lane, mut handover: Handover) -> End {
         let age = self.clock.lease_now() - handover.claimed_at;
         let submitted = if age > span(self.settings.dispatch_grace) {
-            Submitted::NotSent { retry_after: Some(Duration::ZERO), code: None }
+            Submitted::NotSent { retry_after: Some(Duration::ZERO), pushback: None, code: None }
         } else {
             let request = std::mem::take(&mut handover.request);
             let timeout = self.settings.submit_timeout;
@@ -187,8 +187,10 @@ impl Engine {
         if ends.iter().any(|end| matches!(end.submitted, Submitted::Accepted { .. })) {
             self.dispatcher.holds.release(lane.connection.id);
         }
+        let seen = Seen::of(&ends);
         let ended: Vec<Ended> = ends.into_iter().map(|end| self.ended(lane, end, now)).collect();
         self.record_surely(lane, &ended, now).await?;
+        self.note(&lane.connection, seen, now).await;
         if let Some(reason) = failure {
             self.fail(lane.binding.campaign.site_id, lane.id(), reason, Task::Dispatcher).await?;
         }
@@ -236,7 +238,7 @@ impl Engine {
             Submitted::NotSent { code, .. } if end.handover.attempts_before + 1 >= ATTEMPTS_MAX => {
                 Outcome::GivenUp { code }
             }
-            Submitted::NotSent { retry_after, code } => {
+            Submitted::NotSent { retry_after, code, .. } => {
                 let asked =
                     retry_after.map(|asked| TimeDelta::from_std(asked).unwrap_or(TimeDelta::MAX));
                 let retry_at = self.dispatcher.holds.hold(lane.connection.id, asked, now);

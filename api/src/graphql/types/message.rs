@@ -1,10 +1,12 @@
 //! The message ledger.
 
-use super::{Campaign, MessageStep, Subscriber};
+use super::{
+    Campaign, MessageBlocker, MessageEvent, MessageHop, MessageRule, MessageStep, Subscriber,
+};
 use crate::{
     graphql::{
         connection::int,
-        context::Caller,
+        context::{Answered as _, Caller},
         directive::requires_scope,
         enums::{MessageReasonCode, MessageStatus, Scope},
         error::Missing,
@@ -14,6 +16,7 @@ use crate::{
     service,
 };
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use domain::journey::{self, Evidence};
 
 /// One message to one recipient.
 pub(crate) struct Message(service::Message);
@@ -61,12 +64,28 @@ impl Message {
     /// Why, for a status that has a reason.
     fn reason(&self) -> Option<MessageReason> {
         let code = || self.0.aggregator_code.clone();
-        self.0.standing.reason.map(|reason| MessageReason::new(reason, code()))
+        let rule = self.0.rule;
+        let reason = self.0.standing.reason;
+        reason.map(|reason| MessageReason::new(reason, code()).ruled_by(rule))
     }
 
     /// The time zone its due time was worked out in.
     fn time_zone(&self) -> TimeZone {
         TimeZone(self.0.zone)
+    }
+
+    /// Every time zone the recipient may be in, that one first: quiet hours must be over in all.
+    fn time_zones(&self) -> Vec<TimeZone> {
+        self.0.zones.zones().iter().copied().map(TimeZone).collect()
+    }
+
+    /// The earlier message for whose sake Smart Sending or a legal cap skipped it. Null for any other
+    /// message.
+    fn blocked_by(&self) -> Option<MessageBlocker> {
+        use domain::reason::MessageReason::{FrequencyCap, SmartSending};
+        let is_blocked = matches!(self.0.standing.reason, Some(SmartSending | FrequencyCap));
+        let at = self.0.blocked_at.filter(|_| is_blocked)?;
+        Some(MessageBlocker { id: self.0.blocked_by, at })
     }
 
     /// When it is or was due.
@@ -89,6 +108,20 @@ impl Message {
         self.0.delivered_at.map(DateTime)
     }
 
+    /// Its way to the handset, hop by hop, as far as receipts prove it: why handed over is not
+    /// delivered.
+    async fn journey(&self, ctx: &Context<'_>) -> Result<Vec<MessageHop>> {
+        let evidence = Evidence {
+            standing: self.0.standing,
+            accepted_at: self.0.accepted_at,
+            passed_on_at: self.0.passed_on_at,
+            delivered_at: self.0.delivered_at,
+            stopped_at: self.0.stopped_at,
+            is_toll_free: loaders::is_toll_free(ctx, self.0.site_id).await?,
+        };
+        Ok(journey::journey(&evidence).into_iter().map(MessageHop::from).collect())
+    }
+
     /// Whether its status can no longer change.
     fn is_final(&self) -> bool {
         self.0.standing.state.is_final()
@@ -108,6 +141,13 @@ impl Message {
     fn segment_count(&self) -> Option<i32> {
         self.0.segment_count.map(int)
     }
+
+    /// Everything that happened to it, oldest first.
+    async fn events(&self, ctx: &Context<'_>) -> Result<Vec<MessageEvent>> {
+        let caller = Caller::of(ctx)?;
+        let events = caller.service.message_events(self.0.id).await.or_internal(&caller)?;
+        Ok(events.into_iter().map(MessageEvent::from).collect())
+    }
 }
 
 /// Why a message is in its state.
@@ -117,8 +157,12 @@ pub(crate) struct MessageReason {
     code: MessageReasonCode,
     /// A sentence for people.
     message: &'static str,
+    /// What to do about it, if anything can be done.
+    remedy: Option<&'static str>,
     /// The aggregator's own code, if it gave one.
     aggregator_code: Option<String>,
+    /// The rule behind it: the quiet hours or the legal rule pack that holds or stopped the message.
+    rule: Option<MessageRule>,
 }
 
 impl MessageReason {
@@ -127,6 +171,18 @@ impl MessageReason {
         reason: domain::reason::MessageReason,
         aggregator_code: Option<String>,
     ) -> Self {
-        Self { code: reason.into(), message: reason.message(), aggregator_code }
+        Self {
+            code: reason.into(),
+            message: reason.message(),
+            remedy: reason.remedy(),
+            aggregator_code,
+            rule: None,
+        }
+    }
+    /// The same reason, with the rule behind it where one stands behind such a reason.
+    pub(super) fn ruled_by(self, rule: Option<domain::curfew::HeldBy>) -> Self {
+        let reason = domain::reason::MessageReason::from(self.code);
+        let rule = rule.filter(|_| domain::explanation::is_ruled(reason));
+        Self { rule: rule.map(|rule| MessageRule::new(rule, reason)), ..self }
     }
 }
