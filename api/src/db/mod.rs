@@ -13,6 +13,7 @@ pub mod audiences;
 pub mod binding;
 pub mod campaigns;
 mod connect;
+pub mod consent;
 pub mod counts;
 pub mod decisions;
 pub mod direct_texts;
@@ -20,6 +21,7 @@ pub mod events;
 mod follow_ups;
 pub mod gate;
 pub mod health;
+pub mod history;
 pub mod idempotency;
 pub mod keys;
 pub mod messages;
@@ -37,6 +39,7 @@ pub mod status_pages;
 pub mod subscribers;
 mod touches;
 pub mod trials;
+pub mod waiting;
 
 pub use connect::{Options, Pending};
 

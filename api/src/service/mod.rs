@@ -11,6 +11,7 @@ mod aggregators;
 mod audiences;
 mod campaigns;
 mod check;
+mod consent;
 mod events;
 mod messages;
 mod receipts;
@@ -32,9 +33,9 @@ pub use actor::Actor;
 pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
-    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Duplication,
-    NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling, Resumed, Suspension,
-    TestSending, TestSent,
+    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
+    Estimate, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
+    Resumed, SendingDetails, Suspension, TestSending, TestSent, Whom,
 };
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};

@@ -13,8 +13,8 @@ pub(super) use self::{
     audience::AudienceCreateInput,
     campaign::{
         CampaignActivateInput, CampaignCancelInput, CampaignCreateInput, CampaignDeleteInput,
-        CampaignDuplicateInput, CampaignRescheduleInput, CampaignSendTestInput,
-        CampaignUpdateInput, NotNow,
+        CampaignDuplicateInput, CampaignRescheduleInput, CampaignScheduleInput,
+        CampaignSendTestInput, CampaignUpdateInput, NotNow,
     },
     filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
     pause::{CampaignPauseInput, CampaignResumeInput},

@@ -222,7 +222,10 @@ pub(super) fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
     Refusal::new(code, reason.message())
 }
 
-fn schedule_refusal(problem: ScheduleProblem, request: ScheduleRequest) -> Refusal<CampaignError> {
+pub(super) fn schedule_refusal(
+    problem: ScheduleProblem,
+    request: ScheduleRequest,
+) -> Refusal<CampaignError> {
     let (local, passed) = match request {
         ScheduleRequest::Now => ("input.schedule.now", "The time named has passed."),
         ScheduleRequest::AtStoreTime(_) => {

@@ -4,6 +4,7 @@ mod activate;
 mod cancel;
 mod compose;
 mod content;
+mod dry_run;
 mod duplicate;
 mod input;
 mod once;
@@ -11,14 +12,17 @@ mod pause;
 mod places;
 mod read;
 mod send_test;
+mod waiting;
 
 pub use content::Preview;
+pub use dry_run::{Estimate, Explanation, Whom};
 pub use input::{
     Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling,
 };
 pub use pause::{Paused, Resumed, Suspension};
 pub use read::{CampaignView, CancelPreview, Progress};
 pub use send_test::{TestSending, TestSent};
+pub use waiting::{Delays, SendingDetails};
 
 use super::{Actor, Fault, Service};
 use crate::db::{Txn, campaigns, events::Cause, gate};
