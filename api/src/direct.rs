@@ -167,8 +167,8 @@ impl Direct {
         if age > span(self.settings.dispatch_grace) {
             return Submitted::NotSent {
                 retry_after: Some(Duration::ZERO),
-                code: None,
                 pushback: None,
+                code: None,
             };
         }
         let request = std::mem::take(&mut handover.request);

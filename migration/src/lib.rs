@@ -22,6 +22,7 @@ mod m0004_campaigns;
 mod m0005_events;
 mod m0006_ledger;
 mod m0007_rules;
+mod m0008_consent;
 mod m0009_status_pages;
 mod m0010_direct_texts;
 mod m0011_history;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_events::Migration),
             Box::new(m0006_ledger::Migration),
             Box::new(m0007_rules::Migration),
+            Box::new(m0008_consent::Migration),
             Box::new(m0009_status_pages::Migration),
             Box::new(m0010_direct_texts::Migration),
             Box::new(m0011_history::Migration),

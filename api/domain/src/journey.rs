@@ -103,11 +103,10 @@ fn state(evidence: &Evidence, at: usize) -> HopState {
             _ => HopState::NotReached,
         },
         MessageState::Skipped | MessageState::Canceled => HopState::NotReached,
-        MessageState::Unknown => HopState::Unknown,
         MessageState::Delivered => HopState::Passed,
         MessageState::Accepted | MessageState::Unconfirmed if at < proven => HopState::Passed,
         MessageState::Accepted => HopState::Waiting,
-        MessageState::Unconfirmed => HopState::Unknown,
+        MessageState::Unconfirmed | MessageState::Unknown => HopState::Unknown,
         MessageState::Undelivered => undelivered(evidence, at),
     }
 }

@@ -17,6 +17,7 @@ pub mod access;
 pub mod audience;
 pub mod campaign;
 pub mod code;
+pub mod consent;
 pub mod curfew;
 pub mod delay;
 pub mod details;

@@ -42,5 +42,7 @@ pub const FALLBACK_CHARS_MAX: usize = 100;
 pub const TEXT_PREFIX_CHARS_MAX: usize = 40;
 /// Characters of what a site puts after its texts.
 pub const TEXT_FOOTER_CHARS_MAX: usize = 160;
+/// Billable segments of a site's answer to HELP.
+pub const HELP_REPLY_SEGMENTS_MAX: u32 = 2;
 /// Numbers that one test goes to.
 pub const TEST_NUMBERS_MAX: usize = 5;

@@ -46,6 +46,8 @@ pub struct Subscriber {
     pub unsubscribed_at: Option<Instant>,
     /// When a campaign message was last accepted for this subscriber.
     pub last_messaged_at: Option<Instant>,
+    /// When they wrote what may be a wish to opt out, while nobody has cleared it.
+    pub suspected_opt_out_at: Option<Instant>,
 }
 
 impl Subscriber {
@@ -58,42 +60,5 @@ impl Subscriber {
             phone: self.phone.as_str(),
         };
         locate(&clues, site)
-    }
-}
-
-/// Words that opt out when a text consists of one or begins with one.
-const OPT_OUT_WORDS: [&str; 10] = [
-    "STOP",
-    "STOPALL",
-    "UNSUBSCRIBE",
-    "CANCEL",
-    "END",
-    "QUIT",
-    "REVOKE",
-    "OPTOUT",
-    "OPT-OUT",
-    "UNSUB",
-];
-
-/// Whether an inbound text opts out: its first word, in any letter case and without punctuation around it,
-/// is one that opts out.
-pub fn opts_out(text: &str) -> bool {
-    let first = text.split_whitespace().next().unwrap_or_default();
-    let word = first.trim_matches(|c: char| !c.is_alphanumeric()).to_uppercase();
-    OPT_OUT_WORDS.contains(&word.as_str())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_opts_out_by_its_first_word() {
-        for text in ["STOP", " stop. ", "Stop!", "QUIT now", "\"unsubscribe\"", "opt-out please"] {
-            assert!(opts_out(text), "{text}");
-        }
-        for text in ["", "please stop texting me", "STOPPING by at five", "thanks", "?!"] {
-            assert!(!opts_out(text), "{text}");
-        }
     }
 }

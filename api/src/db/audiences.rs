@@ -3,13 +3,12 @@
 use super::{
     Result, Txn,
     page::{self, Cursor, Page, PageRequest, Sort},
-    revisions,
+    revisions, subscribers,
 };
 use domain::{
     audience::{Audience, AudienceRules},
     campaign::Campaign,
     id::{AudienceId, SiteId},
-    place::TimeZoneSource,
     subscriber::SubscriberStatus,
     zone::Zone,
 };
@@ -20,7 +19,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr},
 };
 use std::collections::HashMap;
@@ -76,19 +75,18 @@ pub async fn count(connection: &impl ConnectionTrait, site_id: SiteId) -> Result
     Ok(i64::try_from(select.count(connection).await?).unwrap_or(i64::MAX))
 }
 
-/// Places told apart when the zones of a campaign's recipients are collected. The world has fewer, counted
-/// by zones as well as by sets of them.
-const ZONES_DISTINCT_MAX: u64 = 2_000;
-
 /// The zones in which a campaign that is not frozen yet finds its recipients, each the likeliest of theirs
-/// and named once; `site` is that of recipients of whom nothing is known. It looks through all members of
-/// the audiences.
+/// and named once; `site` is that of recipients of whom nothing tells. All members of the audiences are
+/// looked through, without those who withdrew their consent.
 pub async fn zones(
     connection: &impl ConnectionTrait,
     campaign: &Campaign,
     site: Zone,
 ) -> Result<Vec<Zone>> {
     let targeting = revisions::targeting(connection, campaign.revision_id).await?;
+    if targeting.included.is_empty() {
+        return Ok(Vec::new());
+    }
     let ids: Vec<AudienceId> =
         targeting.included.iter().chain(&targeting.excluded).copied().collect();
     let found = find_many(connection, &[campaign.site_id], &ids).await?;
@@ -98,32 +96,15 @@ pub async fn zones(
         let rules = ids.iter().filter_map(|id| rules.get(id));
         rules.fold(Condition::any(), |any, rules| any.add(members(rules)))
     };
-    if targeting.included.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut select = subscriber::Entity::find()
-        .select_only()
-        .column(subscriber::Column::TimeZone)
-        .column(subscriber::Column::Zones)
-        .column(subscriber::Column::ZoneSource)
-        .distinct()
-        .filter(subscriber::Column::SiteId.eq(campaign.site_id.0))
-        .filter(subscriber::Column::Status.eq(SubscriberStatus::Subscribed.as_str()))
-        .filter(any(&targeting.included));
+    let consenting = subscriber::Column::Status.eq(SubscriberStatus::Subscribed.as_str());
+    let mut recipients = Condition::all().add(consenting).add(any(&targeting.included));
     if !targeting.excluded.is_empty() {
-        select = select.filter(any(&targeting.excluded).not());
+        recipients = recipients.add(any(&targeting.excluded).not());
     }
-    let places: Vec<(Option<String>, Option<String>, Option<String>)> =
-        select.limit(ZONES_DISTINCT_MAX).into_tuple().all(connection).await?;
+    let groups = subscribers::zones_of(connection, campaign.site_id, recipients, site).await?;
     let mut zones = Vec::new();
-    for (given, located, source) in places {
-        let source: Option<TimeZoneSource> = convert::code_opt("subscriber", source.as_deref())?;
-        let located = located.filter(|_| source != Some(TimeZoneSource::Site));
-        let located = located.as_deref().and_then(|text| text.split(' ').next());
-        let zone = match given.as_deref().or(located) {
-            Some(name) => convert::zone("subscriber", name)?,
-            None => site,
-        };
+    for (set, _) in groups {
+        let zone = set.principal();
         if !zones.contains(&zone) {
             zones.push(zone);
         }

@@ -13,6 +13,7 @@ pub mod audiences;
 pub mod binding;
 pub mod campaigns;
 mod connect;
+pub mod consent;
 pub mod counts;
 pub mod decisions;
 pub mod direct_texts;

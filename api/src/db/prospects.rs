@@ -18,7 +18,7 @@ use domain::{
     limits::SEGMENTS_MAX,
     message::MessageState,
     phone::PhoneNumber,
-    place::Place,
+    place::{self, Place},
     reason::MessageReason,
     schedule::Due,
     subscriber::SubscriberStatus,
@@ -257,7 +257,7 @@ impl<'a> Bench<'a> {
         };
         let facts = Facts {
             consent: consent(&prospect.row, prospect.has_opted_out)?,
-            unfit: unfit(prospect, &texts, due),
+            unfit: unfit(binding, prospect, &texts, due),
             previous: None,
             zones: place.zones,
             region: place.region,
@@ -281,13 +281,16 @@ impl<'a> Bench<'a> {
 }
 
 /// What rules a prospect out for good, the first reason that applies.
-fn unfit(prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> {
+fn unfit(binding: &Binding, prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> {
+    let country = place::region_of_phone(&prospect.row.phone);
     if PhoneNumber::parse(&prospect.row.phone).is_err() {
         Some(MessageReason::InvalidPhoneNumber)
     } else if prospect.is_excluded {
         Some(MessageReason::Excluded)
     } else if prospect.was_reached {
         Some(MessageReason::AlreadyReached)
+    } else if !binding.site.countries.serve(country) {
+        Some(MessageReason::CountryNotServed)
     } else if texts.segments.is_none() {
         Some(MessageReason::VariableMissing)
     } else if due == Due::Passed {
@@ -300,7 +303,7 @@ fn unfit(prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> 
 /// Whether a subscriber may be texted at all, from the row and whether the phone opted out.
 pub(super) fn consent(row: &subscriber::Model, has_opted_out: bool) -> Result<Consent> {
     let status = code::<SubscriberStatus>("subscriber", &row.status)?;
-    Ok(Consent::of(Some(status), has_opted_out, false))
+    Ok(Consent::of(Some(status), has_opted_out, row.suspected_opt_out_at.is_some()))
 }
 
 /// The texts of all steps for one prospect.

@@ -37,6 +37,8 @@ pub struct Filter {
     pub tags_any: Option<Vec<String>>,
     /// With exactly this phone number.
     pub phone: Option<PhoneNumber>,
+    /// Whether their words may be a wish to opt out and nobody has cleared them.
+    pub is_suspected: Option<bool>,
     /// Selected by these rules.
     pub rules: Option<AudienceRules>,
     /// Taken to be in one of these zones.
@@ -54,6 +56,11 @@ fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
     }
     if let Some(phone) = &filter.phone {
         select = select.filter(subscriber::Column::Phone.eq(phone.as_str()));
+    }
+    if let Some(is_suspected) = filter.is_suspected {
+        let marked = subscriber::Column::SuspectedOptOutAt;
+        let is_marked = if is_suspected { marked.is_not_null() } else { marked.is_null() };
+        select = select.filter(is_marked);
     }
     if let Some(rules) = &filter.rules {
         select = select.filter(audiences::members(rules));
@@ -155,6 +162,7 @@ pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
         subscribed_at: Set(ms(new.subscribed_at)),
         unsubscribed_at: Set(new.unsubscribed_at.map(ms)),
         last_messaged_at: Set(new.last_messaged_at.map(ms)),
+        suspected_opt_out_at: Set(new.suspected_opt_out_at.map(ms)),
         created_at: Set(ms(now)),
         updated_at: Set(ms(now)),
         ..Default::default()
@@ -223,35 +231,4 @@ pub async fn opted_out(
         .all(connection)
         .await?;
     Ok(rows.into_iter().map(|row| row.phone).collect())
-}
-
-/// Records that a phone opted out of the site's texts, and withdraws its subscriber's consent. Answers
-/// whether it had not opted out before.
-pub async fn opt_out(
-    txn: &Txn,
-    site_id: SiteId,
-    phone: &str,
-    source: &'static str,
-    at: Instant,
-) -> Result<bool> {
-    let row = opt_out::ActiveModel {
-        site_id: Set(site_id.0),
-        phone: Set(phone.to_owned()),
-        source: Set(source.to_owned()),
-        opted_out_at: Set(ms(at)),
-    };
-    let taken = opt_out::Entity::insert(row)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
-    subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::Status, SubscriberStatus::Unsubscribed.as_str().into())
-        .col_expr(subscriber::Column::UnsubscribedAt, ms(at).into())
-        .col_expr(subscriber::Column::UpdatedAt, ms(at).into())
-        .filter(subscriber::Column::SiteId.eq(site_id.0))
-        .filter(subscriber::Column::Phone.eq(phone))
-        .filter(subscriber::Column::Status.ne(SubscriberStatus::Unsubscribed.as_str()))
-        .exec(txn)
-        .await?;
-    Ok(taken == 1)
 }

@@ -38,14 +38,14 @@ impl Engine {
             for text in texts {
                 match &route {
                     Some(route) => {
-                        handovers.push(self.outside.direct.claim(&txn, text, route, now).await?);
+                        handovers.push(self.direct.claim(&txn, text, route, now).await?);
                     }
-                    None => self.outside.direct.put_off(&txn, &text, now).await?,
+                    None => self.direct.put_off(&txn, &text, now).await?,
                 }
             }
         }
         txn.commit().await?;
-        self.outside.direct.hand_over(handovers).await?;
+        self.direct.hand_over(handovers).await?;
         Ok(Activity::done(expired.saturating_add(done)))
     }
 

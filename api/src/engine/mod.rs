@@ -13,6 +13,7 @@ mod direct_texts;
 mod dispatcher;
 mod driver;
 mod failing;
+mod inbound;
 mod planner;
 mod receipts;
 mod recovery;
@@ -108,7 +109,7 @@ pub struct Settings {
 /// What the engine reaches the outside through.
 #[derive(Clone, Debug)]
 pub struct Outside {
-    /// The hand-over of texts outside campaigns, and the contract of all hand-overs.
+    /// Texts one by one, and the contract that messages are handed over in.
     pub direct: Direct,
     /// The reader of status pages.
     pub status_pages: Arc<dyn StatusPages>,
@@ -123,9 +124,10 @@ pub struct Engine {
     bells: Bells,
     hints: Hints,
     aggregator: Arc<dyn Aggregator>,
-    outside: Outside,
+    status_pages: Arc<dyn StatusPages>,
     settings: Settings,
     dispatcher: Dispatcher,
+    direct: Direct,
 }
 
 impl Engine {
@@ -139,8 +141,20 @@ impl Engine {
         outside: Outside,
         settings: Settings,
     ) -> Self {
-        let (dispatcher, aggregator) = (Dispatcher::default(), outside.direct.aggregator());
-        Self { db, clock, ids, bells, hints, aggregator, outside, settings, dispatcher }
+        let Outside { direct, status_pages } = outside;
+        let (dispatcher, aggregator) = (Dispatcher::default(), direct.aggregator());
+        Self {
+            db,
+            clock,
+            ids,
+            bells,
+            hints,
+            aggregator,
+            status_pages,
+            settings,
+            dispatcher,
+            direct,
+        }
     }
 
     /// Lets one reconciler look once.

@@ -55,7 +55,7 @@ impl Engine {
         }
         let id = page.connection_id;
         // Outside of any transaction: a page may take its time.
-        let fetched = self.outside.status_pages.fetch(&page.url, page.etag.as_deref()).await;
+        let fetched = self.status_pages.fetch(&page.url, page.etag.as_deref()).await;
         let txn = self.db.begin_write().await?;
         match fetched {
             Fetched::Unchanged => status_pages::unchanged(&txn, id).await?,

@@ -89,6 +89,38 @@ pub(crate) enum SubscriberStatus {
     Unreachable,
 }
 
+/// Kinds of entry in the log of consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::consent::ConsentKind")]
+pub(crate) enum ConsentEntryKind {
+    /// Consent was given: the person texted `START`, or a caller gave account of it.
+    OptedIn,
+    /// Consent was withdrawn.
+    OptedOut,
+    /// The person wrote what may be a wish to opt out. Nothing is sent until it is cleared.
+    Suspected,
+    /// A caller looked at those words and found no such wish.
+    Cleared,
+    /// The person asked for help and was answered.
+    Help,
+    /// A carrier declared the number unreachable.
+    Unreachable,
+    /// The number turned out to be reachable after all.
+    Reachable,
+}
+
+/// Where an entry in the log of consent comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::consent::ConsentSource")]
+pub(crate) enum ConsentSource {
+    /// A text from the phone itself.
+    InboundText,
+    /// A caller of the API.
+    Api,
+    /// An aggregator's answer or receipt.
+    Aggregator,
+}
+
 /// How a subscriber's time zones are known, the best source first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::place::TimeZoneSource")]

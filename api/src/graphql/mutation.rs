@@ -17,7 +17,8 @@ use super::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
         CampaignPausePayload, CampaignReschedulePayload, CampaignResumePayload,
-        CampaignSendTestPayload, CampaignUpdatePayload, SubscribersUpsertPayload,
+        CampaignSendTestPayload, CampaignUpdatePayload, SubscriberClearPossibleOptOutPayload,
+        SubscriberUnsubscribePayload, SubscribersUpsertPayload,
     },
 };
 use crate::service::{Activation, Rescheduling};
@@ -199,6 +200,31 @@ impl Mutation {
         let caller = Caller::with(ctx, Scope::SubscriberWrite)?;
         let (site, rows) = input.into_rows();
         let done = caller.service.subscribers_upsert(&caller.actor, site, rows).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+    /// Withdraw a subscriber's consent. Stops their messages not yet handed over, in every campaign.
+    /// Only the person can give it again, by texting `START`.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberWrite))]
+    async fn subscriber_unsubscribe(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The subscriber.")] text: ID,
+    ) -> Result<SubscriberUnsubscribePayload> {
+        let caller = Caller::with(ctx, Scope::SubscriberWrite)?;
+        let done = caller.service.subscriber_unsubscribe(&caller.actor, id(&text)).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+
+    /// Find that what a subscriber wrote was no wish to opt out, so that campaigns reach them again.
+    /// Messages that were skipped stay skipped.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberWrite))]
+    async fn subscriber_clear_possible_opt_out(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The subscriber.")] text: ID,
+    ) -> Result<SubscriberClearPossibleOptOutPayload> {
+        let caller = Caller::with(ctx, Scope::SubscriberWrite)?;
+        let done = caller.service.subscriber_clear_possible_opt_out(&caller.actor, id(&text)).await;
         done.or_internal(&caller).map(Into::into)
     }
 }

@@ -11,6 +11,7 @@ mod aggregators;
 mod audiences;
 mod campaigns;
 mod check;
+mod consent;
 mod events;
 mod messages;
 mod receipts;

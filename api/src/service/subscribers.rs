@@ -5,11 +5,12 @@ use super::{
     check::{choose_site, tag_problem},
 };
 use crate::db::{
-    Error, Txn, attributes, audiences, sites,
+    Error, Txn, attributes, audiences, consent, sites,
     subscribers::{self, InZones},
 };
 use domain::{
     Instant,
+    consent::History,
     id::{AudienceId, SiteId, SubscriberId},
     limits::{
         ATTRIBUTE_CHARS_MAX, ATTRIBUTES_MAX, POSTAL_CODE_CHARS_MAX, TAGS_MAX, UPSERT_MAX,
@@ -74,6 +75,8 @@ pub struct SubscriberFilter {
     pub phone: Option<PhoneNumber>,
     /// Taken to be in one of these zones.
     pub zones: Option<Vec<Zone>>,
+    /// Whether their words may be a wish to opt out and nobody has cleared them.
+    pub is_suspected: Option<bool>,
     /// A member of this audience.
     pub audience: Option<AudienceId>,
 }
@@ -106,6 +109,13 @@ struct Row {
     new: NewSubscriber,
 }
 
+/// What is known of a row's number before it is written.
+struct Before {
+    subscriber: Option<Subscriber>,
+    has_opted_out: bool,
+    said: History,
+}
+
 impl Service {
     /// Adds subscribers, or changes those whose number is known. Good rows are kept when others are refused.
     pub async fn subscribers_upsert(
@@ -135,17 +145,25 @@ impl Service {
         let mut written = Vec::with_capacity(rows.len());
         let phones: Vec<_> = rows.iter().map(|row| row.phone.clone()).collect();
         let known = subscribers::find_by_phones(&txn, site_id, &phones).await?;
-        let opted_out =
-            subscribers::opted_out(&txn, site_id, phones.iter().map(PhoneNumber::as_str)).await?;
+        let phones = || phones.iter().map(PhoneNumber::as_str);
+        let opted_out = subscribers::opted_out(&txn, site_id, phones()).await?;
+        let said = consent::histories(&txn, site_id, phones()).await?;
+        let mut consenting = Vec::new();
         for row in rows {
-            let prior = known.get(&row.phone).cloned();
-            let has_opted_out = opted_out.contains(row.phone.as_str());
-            let at = row.at;
-            written.push((at, self.upsert(&txn, site_id, row, prior, has_opted_out, now).await?));
+            let (at, phone) = (row.at, row.phone.as_str());
+            let before = Before {
+                subscriber: known.get(&row.phone).cloned(),
+                has_opted_out: opted_out.contains(phone),
+                said: said.get(phone).copied().unwrap_or_default(),
+            };
+            let (subscriber, consents) = self.upsert(&txn, site_id, row, before, now).await?;
+            consenting.extend(consents.then(|| subscriber.clone()));
+            written.push((at, subscriber));
         }
         let given =
             written.iter().map(|(_, subscriber): &(usize, Subscriber)| &subscriber.attributes);
         attributes::note(&txn, site_id, given).await?;
+        consent::given(&txn, &self.ids, &actor.name, &consenting, now).await?;
         txn.commit().await.map_err(Error::from)?;
         let (places, written): (Vec<usize>, Vec<Subscriber>) = written.into_iter().unzip();
         let views = self.views(site_id, written).await?;
@@ -154,16 +172,23 @@ impl Service {
         Ok(Upserted { subscribers, refusals })
     }
 
+    /// Writes a row; answers also whether it gives account of consent that was not known. Adding a number
+    /// that opted out does not subscribe it again: only the person's own START does.
     async fn upsert(
         &self,
         txn: &Txn,
         site_id: SiteId,
         row: Row,
-        prior: Option<Subscriber>,
-        has_opted_out: bool,
+        before: Before,
         now: Instant,
-    ) -> Result<Subscriber, Fault> {
-        let subscriber = if let Some(mut known) = prior {
+    ) -> Result<(Subscriber, bool), Fault> {
+        let Before { subscriber, has_opted_out, said } = before;
+        let mut consents = false;
+        let subscriber = if let Some(mut known) = subscriber {
+            let given_at = row.new.subscribed_at.unwrap_or(known.subscribed_at);
+            consents = given_at != known.subscribed_at
+                && !has_opted_out
+                && known.status != SubscriberStatus::Unsubscribed;
             row.new.change(&mut known);
             subscribers::update(txn, &known, now).await?;
             known
@@ -183,11 +208,13 @@ impl Service {
                 postal_code: None,
                 attributes: BTreeMap::new(),
                 subscribed_at: now,
-                unsubscribed_at: has_opted_out.then_some(now),
+                unsubscribed_at: has_opted_out.then(|| said.opted_out_at.unwrap_or(now)),
                 last_messaged_at: None,
+                suspected_opt_out_at: said.suspicion().filter(|_| !has_opted_out),
             };
             row.new.change(&mut new);
             if subscribers::insert(txn, &new, now).await? {
+                consents = !has_opted_out;
                 new
             } else {
                 // Another call added the number at this moment: take it as that one made it.
@@ -201,7 +228,7 @@ impl Service {
                 tags.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
             subscribers::set_tags(txn, site_id, subscriber.id, &tags).await?;
         }
-        Ok(subscriber)
+        Ok((subscriber, consents))
     }
 
     /// Subscribers of a site, by id.
@@ -273,6 +300,7 @@ impl Service {
             statuses: filter.statuses.clone(),
             tags_any: filter.tags_any.clone(),
             phone: filter.phone.clone(),
+            is_suspected: filter.is_suspected,
             rules,
             zones,
         }))

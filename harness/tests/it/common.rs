@@ -50,6 +50,11 @@ pub(crate) const UPSERT: &str = "mutation($input: SubscribersUpsertInput!) { \
     subscribersUpsert(input: $input) { subscribers { id status } userErrors { code message field } \
     } }";
 
+pub(crate) const UNSUBSCRIBE: &str = "mutation($id: ID!) { subscriberUnsubscribe(id: $id) { \
+    subscriber { id status } userErrors { code message field } } }";
+pub(crate) const CLEAR: &str = "mutation($id: ID!) { subscriberClearPossibleOptOut(id: $id) { \
+    subscriber { id possibleOptOutAt } userErrors { code message field } } }";
+
 /// How long a campaign may take to enter a status.
 const ROUNDS_MAX: usize = 50;
 
@@ -238,6 +243,7 @@ macro_rules! for_tables {
             campaign_revision,
             campaign_step,
             connection_health,
+            consent_log,
             direct_text,
             event,
             idempotency,

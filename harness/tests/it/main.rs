@@ -8,6 +8,8 @@ mod bad_input;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod consent;
+#[cfg(test)]
 mod contract_page;
 #[cfg(test)]
 mod idempotency;

@@ -6,8 +6,8 @@ fn at(text: &str) -> Instant {
     format!("2026-11-23T{text}Z").parse().unwrap()
 }
 
-fn hold(pushback: Pushback) -> Option<Hold> {
-    Some(Hold { pushback, since: at("15:00:00"), until: at("15:01:00"), code: None })
+fn hold(pushback: Pushback) -> Hold {
+    Hold { pushback, since: at("15:00:00"), until: at("15:01:00"), code: None }
 }
 
 fn incident() -> Incident {
@@ -44,16 +44,16 @@ fn what_the_engine_saw_comes_first() {
     use AggregatorHealth::{Degraded, Healthy, Unavailable};
     let nothing = Observed::default();
     assert_eq!(health(&nothing, "15:00:00"), Healthy);
-    let away = Observed { hold: hold(Pushback::Unavailable), ..Observed::default() };
+    let away = Observed { hold: Some(hold(Pushback::Unavailable)), ..Observed::default() };
     assert_eq!(health(&away, "15:00:30"), Unavailable);
     assert_eq!(health(&away, "15:05:59"), Unavailable, "nothing was taken since");
     assert_eq!(health(&away, "15:06:00"), Healthy, "that was long ago");
-    let throttled = Observed { hold: hold(Pushback::Throttled), ..Observed::default() };
+    let throttled = Observed { hold: Some(hold(Pushback::Throttled)), ..Observed::default() };
     assert_eq!(health(&throttled, "15:00:30"), Degraded);
     let unanswered = Observed { unanswered_at: Some(at("15:00:00")), ..Observed::default() };
     assert_eq!(health(&unanswered, "15:04:59"), Degraded);
     assert_eq!(health(&unanswered, "15:05:00"), Healthy);
-    let both = Observed { hold: hold(Pushback::Unavailable), ..page(None, Some(incident())) };
+    let both = Observed { hold: Some(hold(Pushback::Unavailable)), ..page(None, Some(incident())) };
     let assessment = assess(&both, at("15:00:30"));
     assert_eq!(assessment.health, Unavailable);
     assert_eq!(assessment.incident, Some(incident()), "the page explains it");
@@ -92,10 +92,11 @@ fn codes(observed: &Observed, waiting: &Waiting, now: &str) -> Vec<(&'static str
 #[test]
 fn what_waits_knows_what_for() {
     let both = Waiting { to_hand_over: 3, accepted: 2, oldest_accepted_at: Some(at("14:55:00")) };
-    let away = Observed { hold: hold(Pushback::Unavailable), ..page(None, Some(incident())) };
+    let away = Observed { hold: Some(hold(Pushback::Unavailable)), ..page(None, Some(incident())) };
     let late = ("carrier_congestion", 2);
     assert_eq!(codes(&away, &both, "15:00:01"), [("aggregator_unavailable", 3), late]);
-    let throttled = Observed { hold: hold(Pushback::Throttled), ..page(None, Some(incident())) };
+    let throttled =
+        Observed { hold: Some(hold(Pushback::Throttled)), ..page(None, Some(incident())) };
     let told = [("aggregator_throttled", 3), ("aggregator_incident", 5), late];
     assert_eq!(codes(&throttled, &both, "15:00:01"), told);
     let sent = Waiting { to_hand_over: 0, ..both };

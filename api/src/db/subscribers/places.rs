@@ -29,6 +29,10 @@ use uuid::Uuid;
 /// Rows of an older version that are located in one transaction.
 const LOCATE_BATCH: u64 = 500;
 
+/// Sets of zones read at the most: the tables of area codes and postal codes, and the zones that can be given,
+/// make up fewer.
+const ZONES_DISTINCT_MAX: u64 = 2_000;
+
 /// What a row keeps of a place.
 pub(super) struct Stored {
     pub(super) zones: Option<String>,
@@ -88,6 +92,7 @@ pub async fn zones_of(
         .filter(subscriber::Column::SiteId.eq(site_id.0))
         .filter(members)
         .group_by(subscriber::Column::Zones)
+        .limit(ZONES_DISTINCT_MAX)
         .into_tuple()
         .all(connection)
         .await?;

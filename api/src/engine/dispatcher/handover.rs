@@ -176,8 +176,7 @@ impl Engine {
         } else {
             let request = std::mem::take(&mut handover.request);
             let timeout = self.settings.submit_timeout;
-            let aggregator = &self.aggregator;
-            aggregator.submit(&lane.connection, handover.attempt_id, request, timeout).await
+            self.aggregator.submit(&lane.connection, handover.attempt_id, request, timeout).await
         };
         End { handover, submitted }
     }

@@ -52,6 +52,8 @@ pub(crate) struct SubscriberFilterInput {
     phone_number: Option<PhoneNumber>,
     /// In one of these time zones: the one used, `Subscriber.timeZone`.
     time_zones: Option<Vec<TimeZone>>,
+    /// Whether they wrote what may be a wish to opt out, and nobody has cleared it.
+    possible_opt_out: Option<bool>,
 }
 
 impl From<SubscriberFilterInput> for SubscriberFilter {
@@ -61,6 +63,7 @@ impl From<SubscriberFilterInput> for SubscriberFilter {
             tags_any: input.tags_any,
             phone: input.phone_number.map(|phone| phone.0),
             zones: zones(input.time_zones),
+            is_suspected: input.possible_opt_out,
             audience: None,
         }
     }

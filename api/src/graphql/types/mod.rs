@@ -7,6 +7,7 @@ mod aggregator;
 mod audience;
 mod campaign;
 mod connections;
+mod consent;
 mod estimate;
 mod event;
 mod journey;
@@ -31,9 +32,10 @@ pub(super) use self::{
     audience::Audience,
     campaign::Campaign,
     connections::{
-        AudienceConnection, CampaignConnection, CampaignEventConnection, MessageConnection,
-        SiteConnection, SubscriberConnection,
+        AudienceConnection, CampaignConnection, CampaignEventConnection, ConsentEntryConnection,
+        MessageConnection, SiteConnection, SubscriberConnection,
     },
+    consent::ConsentEntry,
     estimate::{CampaignEstimate, RecipientExplanation},
     event::{CampaignChange, CampaignEvent},
     journey::MessageHop,
@@ -45,6 +47,7 @@ pub(super) use self::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
         CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
+        SubscriberClearPossibleOptOutPayload, SubscriberUnsubscribePayload,
         SubscribersUpsertPayload,
     },
     preview::MessagePreview,

@@ -74,6 +74,11 @@ impl Site {
         SmartSending { is_enabled: cap.is_enabled, window: Duration::of_seconds(cap.window_s) }
     }
 
+    /// The countries whose numbers are texted, by their ISO 3166-1 codes. Empty for every one.
+    fn countries(&self) -> Vec<&str> {
+        self.0.countries.codes().collect()
+    }
+
     /// What stands before every text, followed by a colon. It counts as part of the text.
     fn text_prefix(&self) -> Option<&str> {
         self.0.frame.prefix.as_deref()
@@ -92,6 +97,12 @@ impl Site {
             Ok(found.map(Aggregator::from))
         };
         aggregator.await.transpose()
+    }
+
+    /// What a text that asks for `HELP` is answered with: the site's own words, or, where it has
+    /// none, what must be told.
+    fn help_reply(&self) -> String {
+        self.0.answer_to_help()
     }
 
     /// Everything that would make a campaign fail if it were activated now. Empty when the site can

@@ -1,6 +1,6 @@
 //! Subscribers.
 
-use super::{MessageConnection, Site};
+use super::{ConsentEntryConnection, MessageConnection, Site};
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total},
@@ -127,6 +127,32 @@ impl Subscriber {
     /// at.
     fn last_messaged_at(&self) -> Option<DateTime> {
         self.0.subscriber.last_messaged_at.map(DateTime)
+    }
+
+    /// When they wrote what may be a wish to opt out, while nobody has cleared it. Until then their
+    /// messages are skipped with `SUPPRESSED`. See `subscriberClearPossibleOptOut`.
+    fn possible_opt_out_at(&self) -> Option<DateTime> {
+        self.0.subscriber.suspected_opt_out_at.map(DateTime)
+    }
+
+    /// What was said of their phone and bears on whether it may be texted, newest first, from before
+    /// it was added, too.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberRead))]
+    async fn consent_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most edges to return, from the start. 1 to 100; 25 by default.")]
+        first: Option<i32>,
+        #[graphql(desc = "Return edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most edges to return, from the end. 1 to 100. Not with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
+    ) -> Result<ConsentEntryConnection> {
+        let caller = Caller::with(ctx, Scope::SubscriberRead)?;
+        let id = self.0.subscriber.id;
+        let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
+        let page = caller.service.subscriber_consent_log(&caller.actor, id, &page).await;
+        Ok(ConsentEntryConnection::new(page.or_internal(&caller)?, Sort::Id))
     }
 
     /// Messages to this subscriber, newest first.

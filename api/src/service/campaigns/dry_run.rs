@@ -176,12 +176,7 @@ impl Service {
     }
 
     /// What would keep the campaign from being activated, or leave a gap in its texts.
-    async fn warnings(
-        &self,
-        plan: &Plan,
-        site: &Site,
-        now: Instant,
-    ) -> Result<Vec<String>, Fault> {
+    async fn warnings(&self, plan: &Plan, site: &Site, now: Instant) -> Result<Vec<String>, Fault> {
         let binding = &plan.binding;
         let has_ready_sender = sites::has_ready_sender(self.db.read(), site.id).await?;
         let blockers = site::sending_blockers(site, has_ready_sender, now);

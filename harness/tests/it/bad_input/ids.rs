@@ -8,8 +8,8 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
-    SEND_TEST, UPDATE, UPSERT, activated, done, now, payload, post, text, wire, world,
+    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
+    SEND_TEST, UNSUBSCRIBE, UPDATE, UPSERT, activated, done, now, payload, post, text, wire, world,
 };
 
 const NODE: &str = "query($id: ID!) { node(id: $id) { __typename id } }";
@@ -19,6 +19,8 @@ const OF_STEP: &str = "query($id: ID!) { site { campaigns { nodes { messages(fil
     }) { totalCount nodes { id } } } } } }";
 const OF_SUBSCRIBER: &str = "query($id: ID!) { site { campaigns { nodes { messages(filter: { \
     subscriberId: $id }) { totalCount nodes { id } } } } } }";
+const EXPLAIN: &str = "query($id: ID!) { site { campaigns { nodes { explainRecipient(subscriberId: $id) \
+    { isRecipient } } } } }";
 const PREVIEW: &str =
     "query($id: ID!) { messagePreview(body: \"Hi {{ first_name }}\", siteId: $id) { text } }";
 const STATUS: &str = "subscription($id: ID!) { campaignStatusChanged(campaignId: $id) { cursor } }";
@@ -56,6 +58,7 @@ const ID_AND_TIME: &str = r#"{"id": "@",
 const PLACES: &[Place] = &[
     place("Campaign.messages(filter.stepId)", &["step"], OF_STEP, ID),
     place("Campaign.messages(filter.subscriberId)", &["sub"], OF_SUBSCRIBER, ID),
+    place("Campaign.explainRecipient(subscriberId)", &["sub"], EXPLAIN, ID),
     place("Query.node(id)", &["camp", "aud", "sub", "msg", "evt", "site", "key"], NODE, ID),
     place("Query.site(id)", &["site"], SITE, ID),
     place("Query.campaign(id)", &["camp"], CAMPAIGN, ID),
@@ -80,6 +83,8 @@ const PLACES: &[Place] = &[
     place("Mutation.campaignUpdate(input.excludedAudienceIds)", &["aud"], UPDATE, r#"{"id": "MINE", "input": {"excludedAudienceIds": ["@"]}}"#),
     place("Mutation.audienceCreate(input.siteId)", &["site"], AUDIENCE, r#"{"input": {"siteId": "@", "name": "New", "rules": {}}}"#),
     place("Mutation.subscribersUpsert(input.siteId)", &["site"], UPSERT, r#"{"input": {"siteId": "@", "subscribers": [{"phoneNumber": "+12125550142"}]}}"#),
+    place("Mutation.subscriberUnsubscribe(id)", &["sub"], UNSUBSCRIBE, ID),
+    place("Mutation.subscriberClearPossibleOptOut(id)", &["sub"], CLEAR, ID),
 ];
 
 /// Goal: nobody can find out what another site has. Method: at every place that takes an id, ask for

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused, lives::probe};
 use crate::common::{
-    CANCEL, PAUSE, RESUME, Rows, activated, at, done, draft, now, post, problems, status, text,
-    world,
+    CANCEL, PAUSE, RESUME, Rows, activated, at, done, draft, now, post, problems, status,
+    step_until, text, world,
 };
 
 /// What the answer says first.
@@ -20,7 +20,7 @@ fn said(answer: &Value, mutation: &str) -> String {
 async fn a_paused_campaign_allows_what_the_table_says() {
     let world = world("engine: { max_in_flight: 2 }\n").await;
     let sending = activated(&world, now()).await;
-    crate::common::step_until(&world, &sending, "SENDING").await;
+    step_until(&world, &sending, "SENDING").await;
     let processing = activated(&world, now()).await;
     for id in [&processing, &sending] {
         done(world.client(), PAUSE, json!({ "id": id })).await;
@@ -45,6 +45,7 @@ async fn a_paused_campaign_allows_what_the_table_says() {
         assert_eq!(answer["data"]["campaign"], told, "{wanted}");
     }
     assert_eq!(Rows::of(&world).await.differing(&before), [""; 0]);
+    world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();
 }
 
@@ -77,13 +78,22 @@ async fn a_pause_needs_a_campaign_that_runs_and_a_resumption_one_that_is_paused(
             let before = Rows::of(&world).await;
             let answer = post(world.client(), query, json!({ "id": id })).await;
             assert_eq!(problems(&answer), ["WRONG_STATUS id"], "{mutation} {what}");
-            let nothing = json!({ "campaign": null });
-            assert_eq!(answer["data"][mutation]["campaign"], nothing["campaign"]);
+            assert_eq!(answer["data"][mutation]["campaign"], Value::Null);
             assert_eq!(Rows::of(&world).await.differing(&before), [""; 0], "{mutation} {what}");
             told.push(said(&answer, mutation));
         }
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    A campaign that is draft cannot be paused. Allowed now: edit, activate, duplicate, delete.
+    A campaign that is draft cannot be resumed. Allowed now: edit, activate, duplicate, delete.
+    A campaign that is scheduled cannot be paused. Allowed now: reschedule, cancel, duplicate.
+    A campaign that is scheduled cannot be resumed. Allowed now: reschedule, cancel, duplicate.
+    A campaign that is canceled cannot be paused. Allowed now: duplicate.
+    A campaign that is canceled cannot be resumed. Allowed now: duplicate.
+    A campaign that is processing cannot be resumed. Allowed now: pause, cancel, duplicate.
+    A campaign that is processing and paused cannot be paused. Allowed now: resume, cancel, duplicate.
+    ");
+    world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();
 }
 
@@ -107,5 +117,6 @@ async fn a_stale_view_neither_pauses_nor_resumes() {
     ];
     all_refused(&world, world.client(), RESUME, &others).await;
     done(world.client(), RESUME, with(json!({ "expectedRevision": 3 }))).await;
+    world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();
 }

@@ -207,7 +207,12 @@ audiences:
         let times = ["lastChangeAt", "startsAt", "endsAt"].map(|name| text(&schedule[name]));
         told.push(format!("{what}: {}", times.join(" ")));
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    everyone: 2026-11-24T14:45:00.000Z 2026-11-24T15:00:00.000Z 2026-11-24T20:00:00.000Z
+    without some: 2026-11-24T14:45:00.000Z 2026-11-24T15:00:00.000Z 2026-11-24T15:00:00.000Z
+    some: 2026-11-24T15:45:00.000Z 2026-11-24T16:00:00.000Z 2026-11-24T20:00:00.000Z
+    nobody: 2026-11-24T16:45:00.000Z 2026-11-24T17:00:00.000Z 2026-11-24T17:00:00.000Z
+    ");
     world.stop().await.unwrap();
 }
 
@@ -226,7 +231,11 @@ async fn a_time_that_has_passed_in_some_zones_is_taken() {
         let times = ["startsAt", "endsAt"].map(|name| text(&campaign["schedule"][name]));
         told.push(format!("{policy}: {} {}", text(&campaign["status"]), times.join(" ")));
     }
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r"
+    SEND_NOW: PROCESSING 2026-11-23T15:00:00.000Z 2026-11-23T19:30:00.000Z
+    NEXT_DAY: SCHEDULED 2026-11-23T15:30:00.000Z 2026-11-24T14:30:00.000Z
+    SKIP: SCHEDULED 2026-11-23T15:30:00.000Z 2026-11-23T19:30:00.000Z
+    ");
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();
 }
