@@ -11,8 +11,8 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, CANCEL, CREATE, UPSERT, activated, at, caller, done, draft, draft_input, now,
-    patched, post, problems, status, text, wire, world,
+    ACTIVATE, CANCEL, CREATE, UPSERT, activated, at, caller, done, draft, draft_input, key, now,
+    patched, post, problems, sites, status, text, wire, world,
 };
 
 /// Three for whom it is early morning when the story begins, and two for whom it is not.
@@ -251,6 +251,11 @@ async fn a_foreign_subscriber_is_nobody() {
     for variables in [json!({ "who": random }), json!({ "who": id }), json!({ "phone": phone })] {
         assert_eq!(answer(variables).await, nobody);
     }
+    // Nor is one of another site that the caller reaches too.
+    let both = [world.site_id().parse().unwrap(), sites(&stranger).await[0]];
+    let wide = key(&world, Role::Admin, &both).await;
+    let variables = json!({ "id": id, "who": foreign });
+    assert_eq!(wire(&world, &wide, EXPLAIN, &variables).await, nobody);
     for wrong in [json!({}), json!({ "who": foreign, "phone": phone })] {
         let variables = patched(&json!({ "id": id }), &wrong);
         let refused = post(world.client(), EXPLAIN, variables).await;
