@@ -305,7 +305,9 @@ impl Audit {
         }
         if total > recipients.saturating_mul(self.steps) {
             let steps = self.steps;
-            return wrong(format!("{total} messages for {recipients} recipients and {steps} steps"));
+            return wrong(format!(
+                "{total} messages for {recipients} recipients and {steps} steps"
+            ));
         }
         for ((state, reason), count) in &self.reasons {
             let alike = self.messages.iter().filter(|(standing, _)| {
