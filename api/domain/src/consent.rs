@@ -65,6 +65,7 @@ pub struct ConsentEntry {
 
 /// What the log says of one phone: when each kind of thing happened last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "each is an instant, named for what happened then")]
 pub struct History {
     /// The person last texted START. What a caller said of consent is not counted here: it was never the
     /// person's own answer to an opt-out.

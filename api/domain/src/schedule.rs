@@ -349,6 +349,7 @@ mod tests {
 
     #[test]
     fn a_passed_zone_follows_the_policy() {
+        use PassedTimePolicy::{NextDay, SendNow, Skip};
         let (east, center, west) =
             (zone("America/New_York"), zone("America/Chicago"), zone("America/Los_Angeles"));
         let now = "2026-07-01T15:00:00Z";
@@ -357,7 +358,6 @@ mod tests {
             assert_eq!(schedule.launches_at, at(now));
             schedule.due(zone, at(now))
         };
-        use PassedTimePolicy::{NextDay, SendNow, Skip};
         assert_eq!(due(SendNow, east), Due::At(at(now)));
         assert_eq!(due(NextDay, east), Due::At(at("2026-07-02T14:00:00Z")));
         assert_eq!(due(Skip, east), Due::Passed);

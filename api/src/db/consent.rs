@@ -36,6 +36,7 @@ const PENDING_BATCH: u64 = 1_000;
 
 /// Something that was said of a phone.
 #[derive(Clone)]
+#[expect(clippy::struct_field_names, reason = "of all that was said, the word that was understood")]
 pub struct Word<'a> {
     /// The site.
     pub site_id: SiteId,

@@ -69,7 +69,7 @@ pub async fn extend(txn: &Txn, ids: &Ids, batch: Batch<'_>, now: Instant) -> Res
             Ok(planned) => planned,
             Err(TooLong) => return Ok(Extended::Impossible(StatusReason::ContentInvalid)),
         };
-        let row = row(ids, binding, step, prospect, planned, now);
+        let row = row(ids, binding, step, prospect, &planned, now);
         reserved += row.reserved;
         deltas.add(key(&row, standing_of(&row)?));
         rows.push(active(row));
@@ -96,7 +96,7 @@ fn row(
     binding: &Binding,
     step: &Step,
     prospect: &Prospect,
-    planned: Planned,
+    planned: &Planned,
     now: Instant,
 ) -> message::Model {
     let outset = outset(&planned.verdict, planned.due_at, now);

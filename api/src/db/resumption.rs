@@ -48,7 +48,6 @@ pub struct Pause<'a> {
 }
 
 /// What became of messages whose time came during a pause and that are not simply sent.
-#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Redated {
     /// Messages that wait for the next day.

@@ -114,7 +114,6 @@ pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
         help_reply: Set(site.help_reply.clone()),
         created_at: Set(ms(site.created_at)),
         updated_at: Set(ms(site.updated_at)),
-        ..Default::default()
     }
     .insert(txn)
     .await?;

@@ -180,9 +180,9 @@ async fn rows_of_an_older_version_are_located() {
     let before = rows(&world).await;
     let txn = world.db().begin_write().await.unwrap();
     subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::Zones, Expr::val(None::<String>).into())
-        .col_expr(subscriber::Column::ZoneSource, Expr::val(None::<String>).into())
-        .col_expr(subscriber::Column::Region, Expr::val(None::<String>).into())
+        .col_expr(subscriber::Column::Zones, Expr::val(None::<String>))
+        .col_expr(subscriber::Column::ZoneSource, Expr::val(None::<String>))
+        .col_expr(subscriber::Column::Region, Expr::val(None::<String>))
         .filter(subscriber::Column::Phone.ne("+13125550103"))
         .exec(&txn)
         .await

@@ -149,11 +149,11 @@ fn every_move_and_every_code_is_shown() {
         .iter()
         .map(|(from, _, to)| format!("{} → {}", name(*from), name(*to)))
         .collect();
-    let moved = shown(&lines, moved);
-    let statuses = moved.iter().flat_map(|moved| moved.split(" → ")).map(str::to_owned).collect();
+    let seen = shown(&lines, moved);
+    let statuses = seen.iter().flat_map(|moved| moved.split(" → ")).map(str::to_owned).collect();
     let delays = shown(&lines, |line| code_after(line, "delay ").map(str::to_owned));
-    let mut problems = compare("transitions", &moves, &moved, &gaps.transitions);
-    problems.extend(moved.difference(&moves).map(|moved| format!("{moved} cannot happen")));
+    let mut problems = compare("transitions", &moves, &seen, &gaps.transitions);
+    problems.extend(seen.difference(&moves).map(|moved| format!("{moved} cannot happen")));
     problems.extend(compare("statuses", &names_of("CampaignStatus"), &statuses, &gaps.statuses));
     let all = names_of("CampaignStatusReasonCode");
     let reasons = shown(&lines, status_reason);

@@ -4,103 +4,105 @@ use super::*;
 use Heard::{Help, OptIn, OptOut, PossibleOptOut, Reply};
 use chrono::TimeDelta;
 
+/// Texts, and what each says.
+const TEXTS: &[(Heard, &[&str])] = &[
+    (
+        OptOut("STOP"),
+        &[
+            "STOP",
+            "stop",
+            " Stop. ",
+            "Stop!!!",
+            "“STOP”",
+            "'stop'",
+            "stop?",
+            "STOP messaging",
+            "Stop texting me please",
+            "stop-it",
+            "\u{200b}STOP\u{feff}",
+            "STOP 🛑",
+            "🛑 stop",
+            "... stop ...",
+            "Ｓｔｏｐ！",
+            "𝐒𝐓𝐎𝐏",
+            "𝘴𝘵𝘰𝘱",
+            "ⓢⓣⓞⓟ",
+            "🆂🆃🅾🅿",
+            "S T O P",
+            "S.T.O.P.",
+            "stop\nnow",
+            "ST\u{ad}OP",
+        ],
+    ),
+    (OptOut("STOP ALL"), &["STOP ALL", "stop all!", "Stop-all texts"]),
+    (OptOut("STOPALL"), &["stopall", "STOPALL."]),
+    (OptOut("UNSUBSCRIBE"), &["unsubscribe", "UNSUBSCRIBE ME", "\"unsubscribe\""]),
+    (OptOut("UNSUB"), &["unsub"]),
+    (OptOut("CANCEL"), &["cancel", "Cancel, please"]),
+    (OptOut("END"), &["end", "END"]),
+    (OptOut("QUIT"), &["quit", "QUIT now"]),
+    (OptOut("REVOKE"), &["revoke", "Revoke my consent"]),
+    (OptOut("OPTOUT"), &["optout"]),
+    (OptOut("OPT OUT"), &["opt out", "OPT-OUT", "Opt—out please", "opt out!"]),
+    (OptOut("REMOVE"), &["remove", "Remove me from your list"]),
+    (OptOut("ARRET"), &["arret", "ARRÊT", "Arrêt.", "ARRE\u{302}T"]),
+    (OptOut("TD"), &["TD", "td."]),
+    (OptIn("START"), &["START", "start!", " Start "]),
+    (OptIn("UNSTOP"), &["unstop", "UNSTOP."]),
+    (OptIn("SUBSCRIBE"), &["subscribe"]),
+    (Help("HELP"), &["help", "HELP!", "Help?", "ＨＥＬＰ"]),
+    (Help("INFO"), &["info", "Info."]),
+    (
+        PossibleOptOut("STOP"),
+        &["please stop", "Please do not stop", "when does it STOP?", "START STOP", "help stop"],
+    ),
+    (PossibleOptOut("END"), &["Does the sale end today?"]),
+    (PossibleOptOut("OPT OUT"), &["how do I opt-out"]),
+    (PossibleOptOut("CANCEL"), &["I want to cancel"]),
+    (PossibleOptOut("REMOVE"), &["please remove me"]),
+    (PossibleOptOut("ARRET"), &["svp arrêt"]),
+    (PossibleOptOut("LEAVE ME ALONE"), &["Leave me alone!", "LEAVE ME ALONE"]),
+    (PossibleOptOut("TAKE ME OFF"), &["take me off your list"]),
+    (PossibleOptOut("NO MORE TEXTS"), &["No more texts"]),
+    (PossibleOptOut("WRONG NUMBER"), &["wrong number", "You have the wrong number."]),
+    (PossibleOptOut("DONT TEXT"), &["Don’t text me", "dont text me", "don't text this number"]),
+    (PossibleOptOut("UNSUBSCRIBED"), &["I thought I unsubscribed"]),
+    // What is quoted is not the person's word, but what stands beside it is.
+    (PossibleOptOut("STOP"), &["Liked “20% off” but please stop", "\"Reply STOP\" how?"]),
+    (
+        Reply,
+        &[
+            "",
+            " ",
+            "?!",
+            "👍",
+            "thanks",
+            "YES",
+            "yes",
+            "Y",
+            "no",
+            "START now",
+            "please start",
+            "help me",
+            "more info",
+            "unstoppable",
+            "STOPPING by at five",
+            "weekend plans",
+            "is TD a bank",
+            "ts&cs",
+            "日本語",
+            "Liked “20% off. Reply STOP to opt out.”",
+            "Laughed at \"Reply STOP to opt out\"",
+            "Reacted 😍 to “Reply STOP to opt out”",
+            "Removed a heart from “Reply STOP to opt out”",
+        ],
+    ),
+];
+
 /// Goal: what carriers and people write is understood. Method: a table of texts with what each says.
 #[test]
 fn texts_say_what_they_say() {
-    let table: &[(Heard, &[&str])] = &[
-        (
-            OptOut("STOP"),
-            &[
-                "STOP",
-                "stop",
-                " Stop. ",
-                "Stop!!!",
-                "“STOP”",
-                "'stop'",
-                "stop?",
-                "STOP messaging",
-                "Stop texting me please",
-                "stop-it",
-                "\u{200b}STOP\u{feff}",
-                "STOP 🛑",
-                "🛑 stop",
-                "... stop ...",
-                "Ｓｔｏｐ！",
-                "𝐒𝐓𝐎𝐏",
-                "𝘴𝘵𝘰𝘱",
-                "ⓢⓣⓞⓟ",
-                "🆂🆃🅾🅿",
-                "S T O P",
-                "S.T.O.P.",
-                "stop\nnow",
-                "ST\u{ad}OP",
-            ],
-        ),
-        (OptOut("STOP ALL"), &["STOP ALL", "stop all!", "Stop-all texts"]),
-        (OptOut("STOPALL"), &["stopall", "STOPALL."]),
-        (OptOut("UNSUBSCRIBE"), &["unsubscribe", "UNSUBSCRIBE ME", "\"unsubscribe\""]),
-        (OptOut("UNSUB"), &["unsub"]),
-        (OptOut("CANCEL"), &["cancel", "Cancel, please"]),
-        (OptOut("END"), &["end", "END"]),
-        (OptOut("QUIT"), &["quit", "QUIT now"]),
-        (OptOut("REVOKE"), &["revoke", "Revoke my consent"]),
-        (OptOut("OPTOUT"), &["optout"]),
-        (OptOut("OPT OUT"), &["opt out", "OPT-OUT", "Opt—out please", "opt out!"]),
-        (OptOut("REMOVE"), &["remove", "Remove me from your list"]),
-        (OptOut("ARRET"), &["arret", "ARRÊT", "Arrêt.", "ARRE\u{302}T"]),
-        (OptOut("TD"), &["TD", "td."]),
-        (OptIn("START"), &["START", "start!", " Start "]),
-        (OptIn("UNSTOP"), &["unstop", "UNSTOP."]),
-        (OptIn("SUBSCRIBE"), &["subscribe"]),
-        (Help("HELP"), &["help", "HELP!", "Help?", "ＨＥＬＰ"]),
-        (Help("INFO"), &["info", "Info."]),
-        (
-            PossibleOptOut("STOP"),
-            &["please stop", "Please do not stop", "when does it STOP?", "START STOP", "help stop"],
-        ),
-        (PossibleOptOut("END"), &["Does the sale end today?"]),
-        (PossibleOptOut("OPT OUT"), &["how do I opt-out"]),
-        (PossibleOptOut("CANCEL"), &["I want to cancel"]),
-        (PossibleOptOut("REMOVE"), &["please remove me"]),
-        (PossibleOptOut("ARRET"), &["svp arrêt"]),
-        (PossibleOptOut("LEAVE ME ALONE"), &["Leave me alone!", "LEAVE ME ALONE"]),
-        (PossibleOptOut("TAKE ME OFF"), &["take me off your list"]),
-        (PossibleOptOut("NO MORE TEXTS"), &["No more texts"]),
-        (PossibleOptOut("WRONG NUMBER"), &["wrong number", "You have the wrong number."]),
-        (PossibleOptOut("DONT TEXT"), &["Don’t text me", "dont text me", "don't text this number"]),
-        (PossibleOptOut("UNSUBSCRIBED"), &["I thought I unsubscribed"]),
-        // What is quoted is not the person's word, but what stands beside it is.
-        (PossibleOptOut("STOP"), &["Liked “20% off” but please stop", "\"Reply STOP\" how?"]),
-        (
-            Reply,
-            &[
-                "",
-                " ",
-                "?!",
-                "👍",
-                "thanks",
-                "YES",
-                "yes",
-                "Y",
-                "no",
-                "START now",
-                "please start",
-                "help me",
-                "more info",
-                "unstoppable",
-                "STOPPING by at five",
-                "weekend plans",
-                "is TD a bank",
-                "ts&cs",
-                "日本語",
-                "Liked “20% off. Reply STOP to opt out.”",
-                "Laughed at \"Reply STOP to opt out\"",
-                "Reacted 😍 to “Reply STOP to opt out”",
-                "Removed a heart from “Reply STOP to opt out”",
-            ],
-        ),
-    ];
-    for (heard, texts) in table {
+    for (heard, texts) in TEXTS {
         for text in *texts {
             assert_eq!(hear(text), *heard, "{text}");
         }
@@ -157,6 +159,7 @@ fn only_the_phone_itself_ends_an_opt_out() {
 
 #[test]
 fn suspicion_lasts_until_it_is_answered() {
+    use ConsentKind::{Cleared, OptedIn, Suspected};
     let noted = |entries: &[(ConsentKind, i64)]| {
         let mut history = History::default();
         for (kind, minute) in entries {
@@ -164,7 +167,6 @@ fn suspicion_lasts_until_it_is_answered() {
         }
         history
     };
-    use ConsentKind::{Cleared, OptedIn, Suspected};
     assert_eq!(noted(&[]).suspicion(), None);
     assert_eq!(noted(&[(Suspected, 1), (Suspected, 0)]).suspicion(), Some(at(1)));
     assert_eq!(noted(&[(Suspected, 1), (Cleared, 2)]).suspicion(), None);

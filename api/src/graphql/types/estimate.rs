@@ -104,30 +104,30 @@ impl From<service::Explanation> for RecipientExplanation {
 #[Object]
 impl RecipientExplanation {
     /// The subscriber.
-    async fn subscriber(&self) -> Subscriber {
+    fn subscriber(&self) -> Subscriber {
         self.0.subscriber.clone().into()
     }
 
     /// Whether an audience of the campaign selects the subscriber, or did when its recipients were
     /// worked out.
-    async fn is_recipient(&self) -> bool {
+    fn is_recipient(&self) -> bool {
         self.0.is_recipient
     }
 
     /// The whole of it in a sentence or two.
-    async fn summary(&self) -> &str {
+    fn summary(&self) -> &str {
         &self.0.summary
     }
 
     /// Every check of the initial message, in the order in which they are made. Before recipients are
     /// worked out: what they would come to now.
-    async fn trail(&self) -> Vec<RecipientDecision> {
+    fn trail(&self) -> Vec<RecipientDecision> {
         self.0.trail.iter().cloned().map(RecipientDecision::from).collect()
     }
 
     /// The campaign's messages to the subscriber, the initial one first.
     #[graphql(directive = requires_scope::apply(Scope::MessageRead))]
-    async fn messages(&self, ctx: &Context<'_>) -> Result<Vec<Message>> {
+    fn messages(&self, ctx: &Context<'_>) -> Result<Vec<Message>> {
         Caller::with(ctx, Scope::MessageRead)?;
         Ok(self.0.messages.iter().cloned().map(Message::from).collect())
     }

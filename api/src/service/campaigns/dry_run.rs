@@ -124,7 +124,7 @@ impl Service {
         let scheduled = Campaign { schedule: Some(schedule), ..campaign.clone() };
         let Some(plan) = self.plan(scheduled, now).await? else { return Ok(None) };
         let (tally, is_complete, too_long) = self.tally(&plan).await?;
-        let mut warnings = self.warnings(&plan.binding, &site, now).await?;
+        let mut warnings = self.warnings(&plan, &site, now).await?;
         if too_long {
             warnings.push(
                 "A text comes out longer than carriers take for some recipients, so the campaign would \
@@ -176,18 +176,17 @@ impl Service {
     }
 
     /// What would keep the campaign from being activated, or leave a gap in its texts.
-    async fn warnings(
-        &self,
-        binding: &Binding,
-        site: &Site,
-        now: Instant,
-    ) -> Result<Vec<String>, Fault> {
+    async fn warnings(&self, plan: &Plan, site: &Site, now: Instant) -> Result<Vec<String>, Fault> {
+        let binding = &plan.binding;
         let has_ready_sender = sites::has_ready_sender(self.db.read(), site.id).await?;
         let blockers = site::sending_blockers(site, has_ready_sender, now);
         let mut warnings: Vec<String> =
             blockers.into_iter().map(|reason| reason.message().to_owned()).collect();
         if binding.steps.is_empty() {
             warnings.push("The campaign has no message to send.".to_owned());
+        }
+        if plan.rules.included.is_empty() {
+            warnings.push("The campaign has no audience.".to_owned());
         }
         let mut unknown = BTreeSet::new();
         for (step, _) in &binding.steps {
@@ -265,13 +264,11 @@ impl Service {
         let found = [prospect];
         let mut bench = Bench::of(db, &plan.binding, at, &found, at).await?;
         let [prospect] = &found;
-        Ok(match bench.work_out(prospect)? {
-            Ok(planned) => told(&fate_to_be(&planned, at)),
-            Err(prospects::TooLong) => {
-                let why = "A text comes out longer than carriers take for the subscriber.";
-                (why.to_owned(), explanation::ruled_out(RecipientCheck::Text, why), true)
-            }
-        })
+        if let Ok(planned) = bench.work_out(prospect)? {
+            return Ok(told(&fate_to_be(&planned, at)));
+        }
+        let why = "A text comes out longer than carriers take for the subscriber.";
+        Ok((why.to_owned(), explanation::ruled_out(RecipientCheck::Text, why), true))
     }
 
     async fn prospect(&self, plan: &Plan, id: SubscriberId) -> Result<Option<Prospect>, Fault> {
@@ -318,13 +315,12 @@ fn told(fate: &Fate) -> Told {
 /// Counts what a plan would make of one prospect.
 fn count(tally: &mut Tally, planned: &Planned, at: Instant) {
     let outset = outset(&planned.verdict, planned.due_at, at);
-    match (outset.state, outset.reason) {
-        (MessageState::Skipped, Some(reason)) => tally.skip(reason),
-        _ => {
-            let zone = planned.place.zones.principal();
-            let is_moved = outset.deferred_from.is_some();
-            tally.send(zone, outset.due_at, planned.segments_of_all, is_moved);
-        }
+    if let (MessageState::Skipped, Some(reason)) = (outset.state, outset.reason) {
+        tally.skip(reason);
+    } else {
+        let zone = planned.place.zones.principal();
+        let is_moved = outset.deferred_from.is_some();
+        tally.send(zone, outset.due_at, planned.segments_of_all, is_moved);
     }
 }
 

@@ -33,7 +33,6 @@ pub struct Suspension {
 }
 
 /// What a pause came to. The counts are exact at the instant it was committed.
-#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Debug)]
 pub struct Paused {
     /// The campaign as it now is.
@@ -47,7 +46,6 @@ pub struct Paused {
 }
 
 /// What a resumption came to.
-#[expect(clippy::struct_field_names, reason = "the API's own names")]
 #[derive(Clone, Debug)]
 pub struct Resumed {
     /// The campaign as it now is.

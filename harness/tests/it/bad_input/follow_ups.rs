@@ -9,14 +9,14 @@ use crate::common::{
 };
 
 /// A first step and a second that is `follow_up`, with `body` unless it says otherwise.
-fn followed_by(follow_up: Value) -> Value {
-    json!([{ "body": "a" }, patched(&json!({ "body": "b" }), &follow_up)])
+fn followed_by(follow_up: &Value) -> Value {
+    json!([{ "body": "a" }, patched(&json!({ "body": "b" }), follow_up)])
 }
 
 fn bad_steps() -> Vec<(&'static str, Value, &'static [&'static str])> {
     const DELAY: &[&str] = &["INVALID input.steps.1.delay"];
     const UNREADABLE: &[&str] = &["! BAD_USER_INPUT"];
-    let delay = |delay: &str| followed_by(json!({ "delay": delay }));
+    let delay = |delay: &str| followed_by(&json!({ "delay": delay }));
     let first = |member: Value| json!([patched(&json!({ "body": "a" }), &member)]);
     let many = |count: usize| -> Value {
         let step = |at: usize| match at {
@@ -26,7 +26,7 @@ fn bad_steps() -> Vec<(&'static str, Value, &'static [&'static str])> {
         (0..count).map(step).collect()
     };
     vec![
-        ("no delay", followed_by(json!({})), DELAY),
+        ("no delay", followed_by(&json!({})), DELAY),
         ("no time at all", delay("PT0S"), DELAY),
         ("59 seconds", delay("PT59S"), DELAY),
         ("ninety days and a second", delay("P90DT1S"), DELAY),
@@ -52,7 +52,7 @@ fn bad_steps() -> Vec<(&'static str, Value, &'static [&'static str])> {
         ),
         (
             "no such condition",
-            followed_by(json!({ "delay": "PT1H", "condition": "NO_CLICK" })),
+            followed_by(&json!({ "delay": "PT1H", "condition": "NO_CLICK" })),
             UNREADABLE,
         ),
         ("eleven steps", many(11), &["TOO_LONG input.steps"]),

@@ -19,6 +19,8 @@ const OF_STEP: &str = "query($id: ID!) { site { campaigns { nodes { messages(fil
     }) { totalCount nodes { id } } } } } }";
 const OF_SUBSCRIBER: &str = "query($id: ID!) { site { campaigns { nodes { messages(filter: { \
     subscriberId: $id }) { totalCount nodes { id } } } } } }";
+const EXPLAIN: &str = "query($id: ID!) { site { campaigns { nodes { explainRecipient(subscriberId: $id) \
+    { isRecipient } } } } }";
 const PREVIEW: &str =
     "query($id: ID!) { messagePreview(body: \"Hi {{ first_name }}\", siteId: $id) { text } }";
 const STATUS: &str = "subscription($id: ID!) { campaignStatusChanged(campaignId: $id) { cursor } }";
@@ -56,6 +58,7 @@ const ID_AND_TIME: &str = r#"{"id": "@",
 const PLACES: &[Place] = &[
     place("Campaign.messages(filter.stepId)", &["step"], OF_STEP, ID),
     place("Campaign.messages(filter.subscriberId)", &["sub"], OF_SUBSCRIBER, ID),
+    place("Campaign.explainRecipient(subscriberId)", &["sub"], EXPLAIN, ID),
     place("Query.node(id)", &["camp", "aud", "sub", "msg", "evt", "site", "key"], NODE, ID),
     place("Query.site(id)", &["site"], SITE, ID),
     place("Query.campaign(id)", &["camp"], CAMPAIGN, ID),

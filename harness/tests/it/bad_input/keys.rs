@@ -112,7 +112,7 @@ async fn a_mutation_asks_for_its_role() {
 
     let mut matrix = String::new();
     for (at, (name, query, _)) in all.iter().enumerate() {
-        let mut line = format!("{name:<20}");
+        let mut line = format!("{name:<30} ");
         for role in Role::ALL {
             let client = caller(&world, *role).await;
             let id = draft(&world).await;
@@ -128,24 +128,26 @@ async fn a_mutation_asks_for_its_role() {
                 assert_eq!(answer["data"], Value::Null, "{answer}");
             }
             let told = if told.is_empty() { "done".to_owned() } else { told.join(", ") };
-            line.extend([role.as_str(), ": ", &format!("{told:<17} ")]);
+            line.extend([role.as_str(), ": ", &format!("{told:<29} ")]);
         }
         matrix.push_str(line.trim_end());
         matrix.push('\n');
     }
     insta::assert_snapshot!(matrix, @r"
-    campaignCreate      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    campaignUpdate      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    campaignActivate    viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: done              admin: done
-    campaignReschedule  viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
-    campaignPause       viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
-    campaignResume      viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
-    campaignCancel      viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
-    campaignDuplicate   viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    campaignDelete      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    campaignSendTest    viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: STEP_NOT_FOUND input.stepId admin: STEP_NOT_FOUND input.stepId
-    audienceCreate      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    subscribersUpsert   viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
+    campaignCreate                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    campaignUpdate                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    campaignActivate               viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: done                          admin: done
+    campaignReschedule             viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignPause                  viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignResume                 viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignCancel                 viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignDuplicate              viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    campaignDelete                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    campaignSendTest               viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: STEP_NOT_FOUND input.stepId   admin: STEP_NOT_FOUND input.stepId
+    audienceCreate                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    subscribersUpsert              viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    subscriberUnsubscribe          viewer: ! FORBIDDEN                   editor: NOT_FOUND id                  sender: NOT_FOUND id                  admin: NOT_FOUND id
+    subscriberClearPossibleOptOut  viewer: ! FORBIDDEN                   editor: NOT_FOUND id                  sender: NOT_FOUND id                  admin: NOT_FOUND id
     ");
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();

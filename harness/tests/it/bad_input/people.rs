@@ -234,7 +234,7 @@ fn bad_audiences() -> Vec<(&'static str, Value, &'static [&'static str])> {
             rules(json!({ "tagsAll": ["a", "x".repeat(65)] })),
             &["INVALID input.rules.tagsAll.1"],
         ),
-        ("a NUL", rules(json!({ "tagsNone": ["\u{0}"] })), &["INVALID input.rules.tagsNone.0"]),
+        ("a NUL", rules(json!({ "tagsNone": ["a\u{0}"] })), &["INVALID input.rules.tagsNone.0"]),
         ("51 tags", rules(json!({ "tagsAny": many })), &["TOO_LONG input.rules.tagsAny"]),
         (
             "an empty span",

@@ -150,7 +150,7 @@ fn compare(case: &Case, zones: &[Zone], walks: &[&Walk]) -> u64 {
     for walk in walks {
         case.marks.iter().for_each(|marks| walk.mark(*marks, &mut closed));
     }
-    let (opens, closes) = (next(&closed, false), next(&closed, true));
+    let (opening, closing) = (next(&closed, false), next(&closed, true));
     let horizon = usize::try_from(HORIZON.num_milliseconds() / STEP_MS).unwrap();
     let within = |step: usize, found: Option<usize>| {
         found.filter(|found| found - step <= horizon).map(|found| instants[found])
@@ -159,12 +159,12 @@ fn compare(case: &Case, zones: &[Zone], walks: &[&Walk]) -> u64 {
     for step in (MARGIN_STEPS..instants.len() - MARGIN_STEPS).step_by(ASKED_EVERY) {
         let due = instants[step];
         let who = || format!("{} in {zones:?} at {due}", case.name);
-        let opening = case.curfew.first_open(due, zones);
-        assert_eq!(opening.at, within(step, opens[step]), "opens: {}", who());
-        assert_eq!(opening.held_by.is_some(), closed[step], "held: {}", who());
-        let closing = case.curfew.closes_at(due, zones);
-        assert_eq!(closing, within(step, closes[step]), "closes: {}", who());
-        if let Some(open) = opening.at.filter(|open| closed[step] && last_open != Some(*open)) {
+        let found = case.curfew.first_open(due, zones);
+        assert_eq!(found.at, within(step, opening[step]), "opens: {}", who());
+        assert_eq!(found.held_by.is_some(), closed[step], "held: {}", who());
+        let end = case.curfew.closes_at(due, zones);
+        assert_eq!(end, within(step, closing[step]), "closes: {}", who());
+        if let Some(open) = found.at.filter(|open| closed[step] && last_open != Some(*open)) {
             // Idempotent, and not a moment too late.
             let again = Opening { at: Some(open), held_by: None };
             assert_eq!(case.curfew.first_open(open, zones), again, "again: {}", who());
