@@ -139,7 +139,9 @@ pub fn site(row: site::Model) -> Result<Site, Corrupt> {
             is_enabled: row.smart_sending_enabled,
             window_s: row.smart_sending_window_s,
         },
+        countries: rules::countries(row.countries.as_deref())?,
         frame: Frame { prefix: row.text_prefix, footer: row.text_footer },
+        help_reply: row.help_reply,
         created_at: instant(row.created_at),
         updated_at: instant(row.updated_at),
         name: row.name,
@@ -156,9 +158,13 @@ pub fn subscriber(row: subscriber::Model) -> Result<Subscriber, Corrupt> {
         phone: phone(TABLE, &row.phone)?,
         status: code(TABLE, &row.status)?,
         zone: row.time_zone.map(|text| zone(TABLE, &text)).transpose()?,
+        observed_zone: row.observed_time_zone.map(|text| zone(TABLE, &text)).transpose()?,
+        attributes: values(TABLE, "attributes", row.attributes.as_ref())?,
+        postal_code: row.postal_code,
         subscribed_at: instant(row.subscribed_at),
         unsubscribed_at: row.unsubscribed_at.map(instant),
         last_messaged_at: row.last_messaged_at.map(instant),
+        suspected_opt_out_at: row.suspected_opt_out_at.map(instant),
     })
 }
 

@@ -22,6 +22,7 @@ pub mod campaign_progress;
 pub mod campaign_revision;
 pub mod campaign_step;
 pub mod connection_health;
+pub mod consent_log;
 pub mod convert;
 pub mod direct_text;
 pub mod event;

@@ -44,6 +44,8 @@ pub struct Model {
     pub reserved_at: Option<i64>,
     /// When they last texted, in ms.
     pub last_inbound_at: Option<i64>,
+    /// When they wrote what may be a wish to opt out, in ms.
+    pub suspected_opt_out_at: Option<i64>,
     /// When the row was made, in ms.
     pub created_at: i64,
     /// When the row last changed, in ms.

@@ -22,8 +22,10 @@ mod m0004_campaigns;
 mod m0005_events;
 mod m0006_ledger;
 mod m0007_rules;
+mod m0008_consent;
 mod m0009_status_pages;
 mod m0010_direct_texts;
+mod m0011_history;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -40,8 +42,10 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_events::Migration),
             Box::new(m0006_ledger::Migration),
             Box::new(m0007_rules::Migration),
+            Box::new(m0008_consent::Migration),
             Box::new(m0009_status_pages::Migration),
             Box::new(m0010_direct_texts::Migration),
+            Box::new(m0011_history::Migration),
         ]
     }
 }

@@ -126,6 +126,10 @@ crate::codes! {
         Activate = "activate",
         /// Move its scheduled time.
         Reschedule = "reschedule",
+        /// Hold what is left to hand over.
+        Pause = "pause",
+        /// Let it go on.
+        Resume = "resume",
         /// Stop it.
         Cancel = "cancel",
         /// Copy it to a new draft.
@@ -136,12 +140,15 @@ crate::codes! {
 }
 
 impl CampaignAction {
-    /// Whether the action is allowed in `status`, read from the table.
-    pub fn is_allowed_in(self, status: CampaignStatus) -> bool {
+    /// Whether the action is allowed in `status`, read from the table. A pause is no status of its own: it
+    /// lies beside one in which messages may be handed over, and leaves everything else as it is.
+    pub fn is_allowed_in(self, status: CampaignStatus, is_paused: bool) -> bool {
         let is_draft = status.after(Trigger::Schedule).is_some();
         match self {
             Self::Edit | Self::Activate | Self::Delete => is_draft,
             Self::Reschedule => !is_draft && status.after(Trigger::Start).is_some(),
+            Self::Pause => status.is_running() && !is_paused,
+            Self::Resume => status.is_running() && is_paused,
             Self::Cancel => status.after(Trigger::Cancel).is_some(),
             Self::Duplicate => true,
         }
@@ -193,6 +200,18 @@ pub struct Campaign {
     pub created_at: Instant,
     /// When it last changed.
     pub updated_at: Instant,
+}
+
+impl Campaign {
+    /// Whether the action is allowed now.
+    pub fn allows(&self, action: CampaignAction) -> bool {
+        action.is_allowed_in(self.status, self.is_paused())
+    }
+
+    /// Whether nothing more is handed over until it is resumed.
+    pub const fn is_paused(&self) -> bool {
+        self.paused_at.is_some()
+    }
 }
 
 /// One message of a campaign, as composed.
@@ -310,16 +329,18 @@ mod tests {
 
     #[test]
     fn actions_follow_the_table() {
-        let allowed = |status: CampaignStatus| -> Vec<&str> {
+        let allowed = |status: CampaignStatus, is_paused: bool| -> Vec<&str> {
             let all = CampaignAction::ALL.iter();
-            all.filter(|a| a.is_allowed_in(status)).map(|a| a.as_str()).collect()
+            all.filter(|a| a.is_allowed_in(status, is_paused)).map(|a| a.as_str()).collect()
         };
-        assert_eq!(allowed(Draft), ["edit", "activate", "duplicate", "delete"]);
-        assert_eq!(allowed(Scheduled), ["reschedule", "cancel", "duplicate"]);
-        assert_eq!(allowed(Processing), ["cancel", "duplicate"]);
-        assert_eq!(allowed(Sending), ["cancel", "duplicate"]);
+        assert_eq!(allowed(Draft, false), ["edit", "activate", "duplicate", "delete"]);
+        assert_eq!(allowed(Scheduled, false), ["reschedule", "cancel", "duplicate"]);
+        for status in CampaignStatus::RUNNING {
+            assert_eq!(allowed(status, false), ["pause", "cancel", "duplicate"]);
+            assert_eq!(allowed(status, true), ["resume", "cancel", "duplicate"]);
+        }
         for status in [Sent, Failed, Canceled] {
-            assert_eq!(allowed(status), ["duplicate"]);
+            assert_eq!(allowed(status, false), ["duplicate"]);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     rule_pack::{RulePack, RulePacks},
     site::QuietHours,
     week::{DAYS, Week},
-    zone::Zone,
+    zone::{Clock, Zone},
 };
 use chrono::{DateTime, NaiveTime, TimeDelta, Timelike};
 use std::{array, fmt, str::FromStr};
@@ -60,7 +60,7 @@ pub struct Curfew {
     rules: Vec<Rule>,
 }
 
-/// One rule as closed spans. What a wall clock reads is in milliseconds, see [`Zone::wall_ms`].
+/// One rule as closed spans. What a wall clock reads is in milliseconds, see [`Clock`].
 #[derive(Clone, Debug)]
 struct Rule {
     by: HeldBy,
@@ -107,7 +107,7 @@ impl Curfew {
         };
         // Each round ends where a closed span ends, at most one a day for each rule and zone, so the horizon
         // bounds the rounds too.
-        while open_ms.saturating_sub(at_ms) <= HORIZON.num_milliseconds() {
+        while is_near(open_ms, at_ms) {
             let Some((later_ms, _)) = self.closed_until(open_ms, zones) else {
                 let at = DateTime::from_timestamp_millis(open_ms);
                 return Opening { at, held_by: Some(held_by) };
@@ -124,21 +124,23 @@ impl Curfew {
         if zones.is_empty() || self.closed_until(at_ms, zones).is_some() {
             return Some(at);
         }
-        let closings = zones.iter().flat_map(|zone| {
-            self.rules.iter().filter_map(move |rule| rule.next_start(at_ms, *zone))
+        let clocks = zones.iter().filter_map(|zone| zone.clock_at(at_ms));
+        let closings = clocks.flat_map(|clock| {
+            self.rules.iter().filter_map(move |rule| rule.next_start(at_ms, &clock))
         });
-        DateTime::from_timestamp_millis(closings.min()?)
+        let closes_ms = closings.min().filter(|closes_ms| is_near(*closes_ms, at_ms))?;
+        DateTime::from_timestamp_millis(closes_ms)
     }
 
     /// The end of the closed span that holds `at_ms`, where one does: of several spans the one that ends last.
     fn closed_until(&self, at_ms: i64, zones: &[Zone]) -> Option<(i64, HeldBy)> {
         let mut strictest: Option<(i64, HeldBy)> = None;
         for zone in zones {
-            let wall_ms = zone.wall_ms(at_ms);
+            let clock = zone.clock_at(at_ms);
             for rule in &self.rules {
                 // Outside the years that the zone's table covers nothing is known to be open.
-                let until_ms = match wall_ms {
-                    Some(wall_ms) => rule.closed_until(at_ms, wall_ms, *zone),
+                let until_ms = match &clock {
+                    Some(clock) => rule.closed_until(at_ms, clock),
                     None => Some(i64::MAX),
                 };
                 let Some(until_ms) = until_ms else { continue };
@@ -182,43 +184,53 @@ impl Rule {
         Some(Span { start_ms: midnight_ms + start_ms, end_ms: midnight_ms + end_ms })
     }
 
-    /// The first instant of a span on the wall clock of `zone` and the first after it. None where the clock
-    /// skips it, or where it ends before the rule binds.
-    fn bounds(&self, span: Span, zone: Zone) -> Option<(i64, i64)> {
-        let first_ms = |wall_ms| zone.first_ms(wall_ms).unwrap_or(i64::MIN);
-        let mut start_ms = first_ms(span.start_ms);
-        if let Some(since_ms) = self.since_ms.filter(|since_ms| span.start_ms < *since_ms) {
-            start_ms = start_ms.max(first_ms(since_ms));
+    /// The first instant of a span.
+    fn start_ms(&self, span: Span, clock: &Clock) -> i64 {
+        let first_ms = |wall_ms| clock.first_ms(wall_ms).unwrap_or(i64::MIN);
+        let start_ms = first_ms(span.start_ms);
+        match self.since_ms {
+            Some(since_ms) if span.start_ms < since_ms => start_ms.max(first_ms(since_ms)),
+            _ => start_ms,
         }
-        let end_ms = zone.last_ms(span.end_ms).unwrap_or(i64::MAX);
-        (start_ms < end_ms).then_some((start_ms, end_ms))
     }
 
-    /// The end of the span that holds `at_ms`, when the wall clock of `zone` reads `wall_ms`, where one does.
-    fn closed_until(&self, at_ms: i64, wall_ms: i64, zone: Zone) -> Option<i64> {
+    /// The first instant after a span; not after its start where a clock change skips all of it.
+    fn end_ms(span: Span, clock: &Clock) -> i64 {
+        clock.last_ms(span.end_ms).unwrap_or(i64::MAX)
+    }
+
+    /// The end of the span that holds `at_ms`, the instant of `clock`, where one does.
+    fn closed_until(&self, at_ms: i64, clock: &Clock) -> Option<i64> {
         // A clock that has just gone back may read a time before the span's start, hence tomorrow's too.
-        let tomorrow = wall_ms.div_euclid(DAY_MS) + 1;
+        let tomorrow = clock.wall_ms().div_euclid(DAY_MS) + 1;
         for days_back in 0..=WEEK_DAYS + 1 {
             let Some(span) = self.span_on(tomorrow - days_back) else { continue };
-            if let Some((start_ms, end_ms)) = self.bounds(span, zone)
-                && (start_ms..end_ms).contains(&at_ms)
-            {
-                return Some(end_ms);
+            if self.start_ms(span, clock) <= at_ms {
+                let end_ms = Self::end_ms(span, clock);
+                if at_ms < end_ms {
+                    return Some(end_ms);
+                }
             }
-            if span.start_ms <= wall_ms {
+            if span.start_ms <= clock.wall_ms() {
                 break;
             }
         }
         None
     }
 
-    /// When the next span begins after `at_ms`, which no span holds.
-    fn next_start(&self, at_ms: i64, zone: Zone) -> Option<i64> {
-        let today = zone.wall_ms(at_ms)?.div_euclid(DAY_MS);
+    /// When the next span begins after `at_ms`, the instant of `clock`, which no span holds.
+    fn next_start(&self, at_ms: i64, clock: &Clock) -> Option<i64> {
+        let today = clock.wall_ms().div_euclid(DAY_MS);
         // A span that began earlier may bind only from a later day on.
-        let spans = (-WEEK_DAYS..=WEEK_DAYS + 1).filter_map(|days| self.span_on(today + days));
-        let starts = spans.filter_map(|span| self.bounds(span, zone)).map(|(start_ms, _)| start_ms);
-        starts.filter(|start_ms| at_ms < *start_ms).min()
+        let first = if self.since_ms.is_some() { -WEEK_DAYS } else { 0 };
+        for day in first..=WEEK_DAYS + 1 {
+            let Some(span) = self.span_on(today + day) else { continue };
+            let start_ms = self.start_ms(span, clock);
+            if at_ms < start_ms && start_ms < Self::end_ms(span, clock) {
+                return Some(start_ms);
+            }
+        }
+        None
     }
 }
 
@@ -233,6 +245,11 @@ fn closed_spans(week: &Week) -> [Option<Span>; DAYS] {
         })?;
         Some(Span { start_ms, end_ms })
     })
+}
+
+/// Whether an instant lies within the horizon of another one.
+fn is_near(later_ms: i64, at_ms: i64) -> bool {
+    later_ms.saturating_sub(at_ms) <= HORIZON.num_milliseconds()
 }
 
 fn ms_of(time: NaiveTime) -> i64 {

@@ -12,8 +12,14 @@ crate::codes! {
     pub enum CampaignEventKind {
         /// It was made.
         Created = "created",
-        /// It was edited or rescheduled.
+        /// It was edited.
         Edited = "edited",
+        /// Its scheduled time was moved.
+        Rescheduled = "rescheduled",
+        /// It was paused.
+        Paused = "paused",
+        /// It was resumed.
+        Resumed = "resumed",
         /// Its status changed.
         StatusChanged = "status_changed",
         /// It was removed.

@@ -194,17 +194,26 @@ pub struct Judge<'a> {
     now: Instant,
     curfews: HashMap<Option<Region>, Curfew>,
     openings: HashMap<(Instant, ZoneSet, Option<Region>), Opening>,
+    closings: HashMap<(Instant, ZoneSet, Option<Region>), Option<Instant>>,
 }
 
 impl<'a> Judge<'a> {
     /// A judge at `now`.
     pub fn new(rules: &'a Rules, now: Instant) -> Self {
-        Self { rules, now, curfews: HashMap::new(), openings: HashMap::new() }
+        Self {
+            rules,
+            now,
+            curfews: HashMap::new(),
+            openings: HashMap::new(),
+            closings: HashMap::new(),
+        }
     }
 
     /// Judges one recipient.
     pub fn verdict(&mut self, facts: &Facts<'_>) -> Verdict {
-        let unfit = facts.consent.obstacle().or(facts.unfit);
+        let is_no_number = |reason: &MessageReason| *reason == MessageReason::InvalidPhoneNumber;
+        let unfit = facts.unfit.filter(is_no_number);
+        let unfit = unfit.or(facts.consent.obstacle()).or(facts.unfit);
         let unfit = unfit.or_else(|| facts.previous.and_then(Previous::obstacle));
         if let Some(reason) = unfit {
             return Verdict::Skip(Skip::because(reason));
@@ -236,7 +245,13 @@ impl<'a> Judge<'a> {
         zones: ZoneSet,
         region: Option<Region>,
     ) -> Option<Instant> {
-        self.curfew(region).closes_at(at, zones.zones())
+        let key = (at, zones, region);
+        if let Some(known) = self.closings.get(&key) {
+            return *known;
+        }
+        let closes_at = self.curfew(region).closes_at(at, zones.zones());
+        self.closings.insert(key, closes_at);
+        closes_at
     }
 
     fn opening(&mut self, at: Instant, zones: ZoneSet, region: Option<Region>) -> Opening {

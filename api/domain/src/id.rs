@@ -81,6 +81,8 @@ ids! {
     SenderId = "snd";
     /// A receipt in the inbox.
     ReceiptId = "inb";
+    /// An entry in the log of consent.
+    ConsentEntryId = "con";
 }
 
 /// Lower-case hexadecimal digits of a UUID.

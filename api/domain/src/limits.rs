@@ -22,6 +22,10 @@ pub const TAG_CHARS_MAX: usize = 64;
 pub const URL_CHARS_MAX: usize = 2_048;
 /// Subscribers in one upsert.
 pub const UPSERT_MAX: usize = 1_000;
+/// Attributes of one subscriber.
+pub const ATTRIBUTES_MAX: usize = 30;
+/// Characters of an attribute's value.
+pub const ATTRIBUTE_CHARS_MAX: usize = 200;
 /// Characters of a postal code.
 pub const POSTAL_CODE_CHARS_MAX: usize = 12;
 /// Characters of an idempotency key.
@@ -38,5 +42,7 @@ pub const FALLBACK_CHARS_MAX: usize = 100;
 pub const TEXT_PREFIX_CHARS_MAX: usize = 40;
 /// Characters of what a site puts after its texts.
 pub const TEXT_FOOTER_CHARS_MAX: usize = 160;
+/// Billable segments of a site's answer to HELP.
+pub const HELP_REPLY_SEGMENTS_MAX: u32 = 2;
 /// Numbers that one test goes to.
 pub const TEST_NUMBERS_MAX: usize = 5;

@@ -153,6 +153,56 @@ pub struct Region {
     len: usize,
 }
 
+/// Countries that a site texts, by their ISO 3166-1 codes. None at all means every one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Countries(Vec<Region>);
+
+/// Text that is not a list of countries.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a country's code, such as US")]
+pub struct InvalidCountry(pub String);
+
+impl Countries {
+    /// Whether numbers of this region are texted. Where only some countries are, a number that tells of
+    /// none is not.
+    pub fn serve(&self, region: Option<Region>) -> bool {
+        self.0.is_empty()
+            || region.is_some_and(|region| {
+                self.0.iter().any(|served| served.country() == region.country())
+            })
+    }
+
+    /// The codes, in the order given.
+    pub fn codes(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(Region::as_str)
+    }
+}
+
+impl FromStr for Countries {
+    type Err = InvalidCountry;
+
+    /// Reads codes with spaces or commas between.
+    fn from_str(text: &str) -> Result<Self, InvalidCountry> {
+        let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+        let read = |word: &str| {
+            let region = word.parse::<Region>().ok().filter(|known| known.subdivision().is_none());
+            region.ok_or_else(|| InvalidCountry(word.to_owned()))
+        };
+        words.map(read).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl fmt::Display for Countries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.codes().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// The region that a phone number tells of, whatever else is known of its holder.
+pub fn region_of_phone(phone: &str) -> Option<Region> {
+    lookup::by_phone(phone).known().and_then(|known| known.region)
+}
+
 /// Text that is not the code of a region.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a region's code, such as US-FL")]

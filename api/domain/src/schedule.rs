@@ -97,9 +97,9 @@ pub const AHEAD_MAX: TimeDelta = TimeDelta::days(366);
 /// recipients, so that those in the earliest zone are not late.
 pub const PLANNING_LEAD: TimeDelta = TimeDelta::minutes(15);
 
-/// Days that a passed time is moved on until it lies ahead: a campaign that starts late is at the most as
-/// late as its longest delay at the start.
-const NEXT_DAYS_MAX: u64 = 8;
+/// Days tried for a passed time to lie ahead again: today, where the time of day is still to come, else
+/// tomorrow, and one more for a zone whose clock was set back over midnight.
+const NEXT_DAYS_MAX: u64 = 3;
 
 impl From<OutOfRange> for ScheduleProblem {
     fn from(_: OutOfRange) -> Self {
@@ -131,7 +131,9 @@ fn local_due(
         PassedTimePolicy::SendNow => Ok(Due::At(now)),
         PassedTimePolicy::Skip => Ok(Due::Passed),
         PassedTimePolicy::NextDay => {
-            for days in 1..=NEXT_DAYS_MAX {
+            let since = zone.local_of(now).date() - local.date();
+            let first = u64::try_from(since.num_days()).unwrap_or_default().max(1);
+            for days in first..first.saturating_add(NEXT_DAYS_MAX) {
                 let next = local.checked_add_days(Days::new(days)).ok_or(OutOfRange)?;
                 let at = zone.instant_of(next)?;
                 if at >= now {
@@ -347,6 +349,7 @@ mod tests {
 
     #[test]
     fn a_passed_zone_follows_the_policy() {
+        use PassedTimePolicy::{NextDay, SendNow, Skip};
         let (east, center, west) =
             (zone("America/New_York"), zone("America/Chicago"), zone("America/Los_Angeles"));
         let now = "2026-07-01T15:00:00Z";
@@ -355,7 +358,6 @@ mod tests {
             assert_eq!(schedule.launches_at, at(now));
             schedule.due(zone, at(now))
         };
-        use PassedTimePolicy::{NextDay, SendNow, Skip};
         assert_eq!(due(SendNow, east), Due::At(at(now)));
         assert_eq!(due(NextDay, east), Due::At(at("2026-07-02T14:00:00Z")));
         assert_eq!(due(Skip, east), Due::Passed);
@@ -382,5 +384,14 @@ mod tests {
         let next = Due::At(at("2026-07-02T14:00:00Z"));
         assert_eq!(again(PassedTimePolicy::NextDay), (next, Due::At(now)));
         assert_eq!(again(PassedTimePolicy::Skip), (Due::Passed, Due::At(now)));
+        // The first day on which the time is still to come, however long it stood still, and by the clock
+        // of that day.
+        let schedule =
+            subscriber_time(PassedTimePolicy::NextDay, &[east], "2026-07-01T12:00:00Z").unwrap();
+        let on = |now| schedule.due_again(east, due_at, at(now));
+        assert_eq!(on("2026-07-20T13:59:59Z"), Due::At(at("2026-07-20T14:00:00Z")));
+        assert_eq!(on("2026-07-20T14:00:00Z"), Due::At(at("2026-07-20T14:00:00Z")));
+        assert_eq!(on("2026-07-20T14:00:01Z"), Due::At(at("2026-07-21T14:00:00Z")));
+        assert_eq!(on("2026-12-31T23:00:00Z"), Due::At(at("2027-01-01T15:00:00Z")));
     }
 }

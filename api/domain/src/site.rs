@@ -1,7 +1,8 @@
 //! A site: the owner of subscribers, audiences and campaigns, and what keeps it from sending.
 
 use crate::{
-    Instant, id::SiteId, reason::StatusReason, rule_pack::RulePacks, text::Frame, zone::Zone,
+    Instant, consent, id::SiteId, place::Countries, reason::StatusReason, rule_pack::RulePacks,
+    text::Frame, zone::Zone,
 };
 use chrono::NaiveTime;
 
@@ -142,12 +143,24 @@ pub struct Site {
     pub rule_packs: RulePacks,
     /// How often one subscriber may be texted.
     pub smart_sending: SmartSending,
+    /// The countries whose numbers are texted.
+    pub countries: Countries,
     /// What stands around every text.
     pub frame: Frame,
+    /// The site's own answer to HELP.
+    pub help_reply: Option<String>,
     /// When it was made.
     pub created_at: Instant,
     /// When it last changed.
     pub updated_at: Instant,
+}
+
+impl Site {
+    /// What HELP is answered with: the site's own words, or what tells as much as must be told.
+    pub fn answer_to_help(&self) -> String {
+        let name = self.frame.prefix.as_deref().unwrap_or(&self.name);
+        self.help_reply.clone().unwrap_or_else(|| consent::help_reply(name))
+    }
 }
 
 /// Everything that would make a campaign of `site` fail if it started at `now`, gravest first.

@@ -4,7 +4,7 @@
 //! since autumn 2026, so every rule comes from the tzdb that jiff bundles.
 //!
 //! There are two ways from a wall-clock time to an instant. A *schedule* asks [`Zone::instant_of`]. The edge
-//! of a *window* asks [`Zone::first_ms`] and [`Zone::last_ms`]: in a gap both are the change itself, because a
+//! of a *window* asks a [`Clock`]: in a gap both are the change itself, because a
 //! window waits for nothing that the change has put behind it.
 //!
 //! **Invariant:** no other file of the workspace asks chrono-tz or jiff anything.
@@ -18,6 +18,7 @@ use jiff::{
     Timestamp, civil,
     tz::{TimeZone, TimeZoneDatabase},
 };
+pub use offsets::Clock;
 use offsets::Offsets;
 use std::{
     fmt,
@@ -105,22 +106,10 @@ impl Zone {
         instant.naive_utc() + TimeDelta::seconds(i64::from(offset_s))
     }
 
-    /// What the wall clock shows at an instant: both in milliseconds, of the clock's own 1970 and of UTC's.
-    /// None outside the years from 1970 to 2100.
-    pub fn wall_ms(self, instant_ms: i64) -> Option<i64> {
-        self.rules().offsets.wall_ms(instant_ms)
-    }
-
-    /// The first instant at which the wall clock reads `wall_ms`, or where a clock change skips that time,
-    /// the change. Units and range as in [`Zone::wall_ms`].
-    pub fn first_ms(self, wall_ms: i64) -> Option<i64> {
-        self.rules().offsets.first_ms(wall_ms)
-    }
-
-    /// The last instant at which the wall clock reads `wall_ms`, or where a clock change skips that time, the
-    /// change. Units and range as in [`Zone::wall_ms`].
-    pub fn last_ms(self, wall_ms: i64) -> Option<i64> {
-        self.rules().offsets.last_ms(wall_ms)
+    /// The wall clock around an instant, in milliseconds since 1970 in UTC. None outside the years from 1970 to
+    /// 2100.
+    pub fn clock_at(self, instant_ms: i64) -> Option<Clock> {
+        self.rules().offsets.clock_at(instant_ms)
     }
 }
 

@@ -14,9 +14,11 @@ use crate::{
 use clap::{Args, Subcommand};
 use domain::{
     access::Role,
+    consent,
     id::{ConnectionId, SiteId},
     limits::NAME_CHARS_MAX,
     phone::PhoneNumber,
+    place::Countries,
     rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
     text::Frame,
@@ -114,6 +116,12 @@ pub(super) struct SiteFlags {
     /// What stands below every text, such as how to opt out; empty takes it away.
     #[arg(long, value_parser = footer)]
     text_footer: Option<String>,
+    /// The countries whose numbers are texted, such as US,CA; empty for every one.
+    #[arg(long)]
+    countries: Option<Countries>,
+    /// The answer to a text that says HELP; empty takes the site's own away.
+    #[arg(long, value_parser = help_reply)]
+    help_reply: Option<String>,
 }
 
 #[derive(Subcommand)]
@@ -375,6 +383,8 @@ impl SiteFlags {
                 .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
             text_prefix: self.text_prefix,
             text_footer: self.text_footer,
+            countries: self.countries,
+            help_reply: self.help_reply,
         }
     }
 }
@@ -396,6 +406,10 @@ fn prefix(text: &str) -> Result<String, String> {
 
 fn footer(text: &str) -> Result<String, String> {
     Frame::problem_in_footer(text).map_or_else(|| Ok(text.to_owned()), Err)
+}
+
+fn help_reply(text: &str) -> Result<String, String> {
+    consent::problem_in_help_reply(text).map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn phone(text: &str) -> Result<PhoneNumber, String> {

@@ -3,10 +3,14 @@
 use super::{
     Result, Txn,
     page::{self, Cursor, Page, PageRequest, Sort},
+    revisions, subscribers,
 };
 use domain::{
     audience::{Audience, AudienceRules},
+    campaign::Campaign,
     id::{AudienceId, SiteId},
+    subscriber::SubscriberStatus,
+    zone::Zone,
 };
 use entity::{
     audience,
@@ -18,6 +22,7 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
     sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr},
 };
+use std::collections::HashMap;
 
 /// Saves an audience, unless its name is taken on the site; answers whether it was saved.
 pub async fn insert(txn: &Txn, audience: &Audience) -> Result<bool> {
@@ -68,6 +73,43 @@ pub async fn page(
 pub async fn count(connection: &impl ConnectionTrait, site_id: SiteId) -> Result<i64> {
     let select = audience::Entity::find().filter(audience::Column::SiteId.eq(site_id.0));
     Ok(i64::try_from(select.count(connection).await?).unwrap_or(i64::MAX))
+}
+
+/// The zones in which a campaign that is not frozen yet finds its recipients, each the likeliest of theirs
+/// and named once; `site` is that of recipients of whom nothing tells. All members of the audiences are
+/// looked through, without those who withdrew their consent.
+pub async fn zones(
+    connection: &impl ConnectionTrait,
+    campaign: &Campaign,
+    site: Zone,
+) -> Result<Vec<Zone>> {
+    let targeting = revisions::targeting(connection, campaign.revision_id).await?;
+    if targeting.included.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<AudienceId> =
+        targeting.included.iter().chain(&targeting.excluded).copied().collect();
+    let found = find_many(connection, &[campaign.site_id], &ids).await?;
+    let rules: HashMap<AudienceId, AudienceRules> =
+        found.into_iter().map(|audience| (audience.id, audience.rules)).collect();
+    let any = |ids: &[AudienceId]| {
+        let rules = ids.iter().filter_map(|id| rules.get(id));
+        rules.fold(Condition::any(), |any, rules| any.add(members(rules)))
+    };
+    let consenting = subscriber::Column::Status.eq(SubscriberStatus::Subscribed.as_str());
+    let mut recipients = Condition::all().add(consenting).add(any(&targeting.included));
+    if !targeting.excluded.is_empty() {
+        recipients = recipients.add(any(&targeting.excluded).not());
+    }
+    let groups = subscribers::zones_of(connection, campaign.site_id, recipients, site).await?;
+    let mut zones = Vec::new();
+    for (set, _) in groups {
+        let zone = set.principal();
+        if !zones.contains(&zone) {
+            zones.push(zone);
+        }
+    }
+    Ok(zones)
 }
 
 /// The condition, on the table of subscribers, that holds for whoever `rules` select.

@@ -289,6 +289,9 @@ pub async fn move_on(
         .col_expr(campaign::Column::Status, to.as_str().into())
         .col_expr(campaign::Column::StatusReason, step.reason.map(StatusReason::as_str).into())
         .col_expr(campaign::Column::StatusChangedAt, ms(step.at).into());
+    // Only a campaign that runs can be paused: with the run, the pause ends.
+    let paused_at = campaign.paused_at.filter(|_| to.is_running());
+    let update = update.col_expr(campaign::Column::PausedAt, paused_at.map(ms).into());
     if update.exec(txn).await?.rows_affected == 0 {
         return Ok(None);
     }
@@ -297,6 +300,7 @@ pub async fn move_on(
         status_reason: step.reason,
         status_changed_at: step.at,
         revision: campaign.revision + 1,
+        paused_at,
         updated_at: step.at,
         ..campaign.clone()
     };
@@ -336,18 +340,75 @@ pub async fn edit(
     let update = bump(campaign, at)
         .col_expr(campaign::Column::Name, name.into())
         .col_expr(campaign::Column::RevisionId, revision_id.0.into());
-    if update.exec(txn).await?.rows_affected == 0 {
-        return Ok(false);
-    }
-    let event = NewEvent {
+    let event = event(campaign, CampaignEventKind::Edited, at);
+    change(txn, ids, cause, update, event).await
+}
+
+/// Gives a scheduled campaign a revision in force with another schedule, and logs that it was moved. False
+/// when another writer was first.
+pub async fn reschedule(
+    txn: &Txn,
+    ids: &Ids,
+    cause: &Cause,
+    campaign: &Campaign,
+    revision_id: RevisionId,
+    at: Instant,
+) -> Result<bool> {
+    let update = bump(campaign, at).col_expr(campaign::Column::RevisionId, revision_id.0.into());
+    let event = event(campaign, CampaignEventKind::Rescheduled, at);
+    change(txn, ids, cause, update, event).await
+}
+
+/// Pauses a campaign, and logs it; its gate must be closed. False when another writer was first.
+pub async fn pause(
+    txn: &Txn,
+    ids: &Ids,
+    cause: &Cause,
+    campaign: &Campaign,
+    at: Instant,
+) -> Result<bool> {
+    let update = bump(campaign, at).col_expr(campaign::Column::PausedAt, ms(at).into());
+    let event = event(campaign, CampaignEventKind::Paused, at);
+    change(txn, ids, cause, update, event).await
+}
+
+/// Lets a paused campaign go on, and logs it; its gate must be closed. False when another writer was first.
+pub async fn resume(
+    txn: &Txn,
+    ids: &Ids,
+    cause: &Cause,
+    campaign: &Campaign,
+    at: Instant,
+) -> Result<bool> {
+    let never: Option<i64> = None;
+    let update = bump(campaign, at).col_expr(campaign::Column::PausedAt, never.into());
+    let event = event(campaign, CampaignEventKind::Resumed, at);
+    change(txn, ids, cause, update, event).await
+}
+
+/// The next event of a campaign that leaves its status as it is.
+fn event(campaign: &Campaign, kind: CampaignEventKind, at: Instant) -> NewEvent {
+    NewEvent {
         site_id: campaign.site_id,
         campaign_id: campaign.id,
         sequence: campaign.revision + 1,
-        kind: CampaignEventKind::Edited,
+        kind,
         statuses: None,
         reason: None,
         at,
-    };
+    }
+}
+
+async fn change(
+    txn: &Txn,
+    ids: &Ids,
+    cause: &Cause,
+    update: UpdateMany<campaign::Entity>,
+    event: NewEvent,
+) -> Result<bool> {
+    if update.exec(txn).await?.rows_affected == 0 {
+        return Ok(false);
+    }
     events::append(txn, ids, cause, event).await?;
     Ok(true)
 }

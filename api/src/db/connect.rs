@@ -3,7 +3,7 @@
 //! **Invariant:** SQLite runs in WAL with `synchronous=FULL` and foreign keys, asserted before use: an
 //! attempt that was written ahead must survive a power cut.
 
-use super::{Db, Error, Result};
+use super::{Db, Error, Result, subscribers};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
@@ -46,9 +46,10 @@ impl Db {
         }
     }
 
-    /// Brings the schema to this version.
+    /// Brings the schema to this version, and the rows of older ones with it.
     pub async fn migrate(&self) -> Result<()> {
-        Ok(Migrator::up(&self.writer, None).await?)
+        Migrator::up(&self.writer, None).await?;
+        subscribers::locate_old(self).await
     }
 
     /// Takes every step of the schema back, newest first: for tests of the steps themselves.

@@ -174,6 +174,8 @@ pub async fn count(
 /// One count.
 #[derive(Clone, Debug)]
 pub struct Counted {
+    /// The step.
+    pub step_id: StepId,
     /// The time zone.
     pub time_zone: String,
     /// The state, with its reason.
@@ -201,7 +203,8 @@ pub async fn read(
             state: code("message_count", &row.state)?,
             reason: reason.map(|text| code("message_count", text)).transpose()?,
         };
-        Ok(Counted { time_zone: row.time_zone, standing, count: row.count })
+        let step_id = row.step_id.into();
+        Ok(Counted { step_id, time_zone: row.time_zone, standing, count: row.count })
     };
     rows.into_iter().map(read).collect()
 }

@@ -26,7 +26,7 @@ use entity::{
     message,
 };
 use sea_orm::{EntityTrait, sea_query::OnConflict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use uuid::Uuid;
 
 /// Milliseconds in a second.
@@ -51,8 +51,8 @@ pub(super) async fn begin(
     let mut sequels: BTreeMap<Uuid, Option<Sequel>> = BTreeMap::new();
     let mut rows = Vec::new();
     for row in taken {
-        if !sequels.contains_key(&row.campaign_id) {
-            sequels.insert(row.campaign_id, sequel(txn, row.campaign_id).await?);
+        if let Entry::Vacant(unread) = sequels.entry(row.campaign_id) {
+            unread.insert(sequel(txn, row.campaign_id).await?);
         }
         let sequel = sequels.get(&row.campaign_id).and_then(Option::as_ref);
         let follow_up =

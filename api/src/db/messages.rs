@@ -6,13 +6,15 @@ use super::{
 };
 use domain::{
     Instant,
+    curfew::HeldBy,
     id::{CampaignId, MessageId, SiteId, StepId, SubscriberId},
     message::{MessageState, Standing},
+    place::ZoneSet,
     reason::MessageReason,
     zone::Zone,
 };
 use entity::{
-    convert::{code, code_opt, instant, zone},
+    convert::{self, code, code_opt, instant, zone},
     message,
 };
 use sea_orm::{
@@ -39,6 +41,14 @@ pub struct Message {
     pub aggregator_code: Option<String>,
     /// The zone its due time was worked out in.
     pub zone: Zone,
+    /// Every zone the recipient may be in, that one first.
+    pub zones: ZoneSet,
+    /// The rule that holds or stopped it.
+    pub rule: Option<HeldBy>,
+    /// The message for whose sake it was skipped, where that is known.
+    pub blocked_by: Option<MessageId>,
+    /// When that one was accepted, or its hand-over began.
+    pub blocked_at: Option<Instant>,
     /// When it is or was due.
     pub due_at: Instant,
     /// When it was due before it was deferred.
@@ -86,6 +96,10 @@ fn read(row: message::Model) -> Result<Message> {
             state: code(TABLE, &row.state)?,
             reason: code_opt(TABLE, row.reason.as_deref())?,
         },
+        zones: convert::rules::zones(&row)?,
+        rule: row.rule.as_deref().and_then(|rule| rule.parse().ok()),
+        blocked_by: row.blocked_by.map(Into::into),
+        blocked_at: row.blocked_at.map(instant),
         aggregator_code: row.aggregator_code,
         zone: zone(TABLE, &row.time_zone)?,
         due_at: instant(row.due_at),

@@ -6,6 +6,7 @@
 use super::{
     Result, Txn,
     attempts::lock_messages,
+    consent::{self, Verdict},
     counts::Deltas,
     expect_rows, follow_ups,
     plans::{key, standing_of},
@@ -166,7 +167,7 @@ pub async fn record(
     let fences = open_fences(txn, ended).await?;
     let mut deltas = Deltas::default();
     let (mut taken, mut messaged, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
-    let mut accepted = Vec::new();
+    let (mut accepted, mut verdicts) = (Vec::new(), Vec::new());
     let mut campaign = None;
     for end in ended {
         // An attempt that ended before was recorded by a try whose commit was not heard of.
@@ -181,6 +182,7 @@ pub async fn record(
         if after != before {
             deltas.moved(key(row, before), after);
         }
+        verdicts.extend(Verdict::of_answer(row, &end.outcome, now));
         if let Some(provider_id) = end.outcome.provider_id() {
             messaged.push(Pair::from(row));
             accepted.push(provider_id.to_owned());
@@ -195,10 +197,12 @@ pub async fn record(
             given_up.push(Pair::from(row));
         }
     }
-    touches::lock(txn, messaged.iter().chain(&given_up).map(|pair| pair.subscriber)).await?;
+    let touched = messaged.iter().chain(&given_up).map(|pair| pair.subscriber);
+    touches::lock(txn, touched.chain(verdicts.iter().map(Verdict::subscriber_id))).await?;
     touches::accepted(txn, &messaged, now).await?;
     touches::release(txn, &given_up).await?;
     follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
+    consent::write_back(txn, ids, &verdicts, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
         runs::note(txn, campaign, None, Some(now)).await?;

@@ -10,13 +10,13 @@ use super::{
     decisions,
     prospects::{self, Bench, Planned, Prospect, Search, TooLong, outset},
     revisions::FrozenRules,
-    runs, subscribers, touches, trials,
+    runs, touches, trials,
 };
 use crate::ports::Ids;
 use domain::{
     Instant,
     campaign::Step,
-    id::{CampaignId, MessageId, SiteId},
+    id::{CampaignId, MessageId},
     message::{MessageState, Standing},
     reason::{MessageReason, StatusReason},
 };
@@ -69,7 +69,7 @@ pub async fn extend(txn: &Txn, ids: &Ids, batch: Batch<'_>, now: Instant) -> Res
             Ok(planned) => planned,
             Err(TooLong) => return Ok(Extended::Impossible(StatusReason::ContentInvalid)),
         };
-        let row = row(ids, binding, step, prospect, planned, now);
+        let row = row(ids, binding, step, prospect, &planned, now);
         reserved += row.reserved;
         deltas.add(key(&row, standing_of(&row)?));
         rows.push(active(row));
@@ -96,7 +96,7 @@ fn row(
     binding: &Binding,
     step: &Step,
     prospect: &Prospect,
-    planned: Planned,
+    planned: &Planned,
     now: Instant,
 ) -> message::Model {
     let outset = outset(&planned.verdict, planned.due_at, now);
@@ -231,26 +231,6 @@ pub async fn stop(
     let (stopped, deltas) = put_away(txn, of_campaign, to, now).await?;
     deltas.apply(txn).await?;
     Ok(stopped)
-}
-
-/// Records that a phone opted out of a site's texts, and skips everything to it that waits for its
-/// hand-over, in every campaign of the site.
-pub async fn opt_out(
-    txn: &Txn,
-    site: SiteId,
-    phone: &str,
-    source: &'static str,
-    now: Instant,
-) -> Result<i64> {
-    let to_phone = Condition::all()
-        .add(message::Column::SiteId.eq(site.0))
-        .add(message::Column::Phone.eq(phone))
-        .add(in_states(&MessageState::PENDING));
-    let to = Standing::because(MessageState::Skipped, MessageReason::Unsubscribed);
-    let (skipped, deltas) = put_away(txn, to_phone, to, now).await?;
-    subscribers::opt_out(txn, site, phone, source, now).await?;
-    deltas.apply(txn).await?;
-    Ok(skipped)
 }
 
 /// Moves rows that were read and locked to one standing, out of any lease, and notes it in `deltas`.

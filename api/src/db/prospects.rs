@@ -14,10 +14,11 @@ use domain::{
     Instant,
     campaign::Campaign,
     gate::{Consent, Facts, Judge, Skip, Verdict},
+    id::SubscriberId,
     limits::SEGMENTS_MAX,
     message::MessageState,
     phone::PhoneNumber,
-    place::Place,
+    place::{self, Place},
     reason::MessageReason,
     schedule::Due,
     subscriber::SubscriberStatus,
@@ -30,6 +31,7 @@ use entity::{
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
@@ -87,19 +89,38 @@ pub async fn next(
     campaign: &Campaign,
     search: Search<'_>,
 ) -> Result<Vec<Prospect>> {
-    let selects = |rules: &[_]| {
-        rules.iter().fold(Condition::any(), |any, rules| any.add(audiences::members(rules)))
-    };
-    let mut select = subscriber::Entity::find()
-        .filter(subscriber::Column::SiteId.eq(campaign.site_id.0))
-        .filter(subscriber::Column::CreatedAt.lte(ms(search.joined_by)))
-        .filter(selects(&search.rules.included));
+    let mut select = selected(campaign, search);
     if let Some(after) = search.after {
         select = select.filter(subscriber::Column::Id.gt(after));
     }
     let rows =
         select.order_by_asc(subscriber::Column::Id).limit(search.limit).all(connection).await?;
     of_rows(connection, campaign, search.rules, rows).await
+}
+
+/// One subscriber as a plan would find them; none whom the campaign does not select.
+pub async fn one(
+    connection: &impl ConnectionTrait,
+    campaign: &Campaign,
+    search: Search<'_>,
+    id: SubscriberId,
+) -> Result<Option<Prospect>> {
+    if search.rules.included.is_empty() {
+        return Ok(None);
+    }
+    let select = selected(campaign, search).filter(subscriber::Column::Id.eq(id.0));
+    let rows = select.limit(1).all(connection).await?;
+    Ok(of_rows(connection, campaign, search.rules, rows).await?.pop())
+}
+
+/// The subscribers whom a campaign selects.
+fn selected(campaign: &Campaign, search: Search<'_>) -> Select<subscriber::Entity> {
+    let included = search.rules.included.iter();
+    let any = included.fold(Condition::any(), |any, rules| any.add(audiences::members(rules)));
+    subscriber::Entity::find()
+        .filter(subscriber::Column::SiteId.eq(campaign.site_id.0))
+        .filter(subscriber::Column::CreatedAt.lte(ms(search.joined_by)))
+        .filter(any)
 }
 
 /// Looks up what the rows of subscribers do not tell themselves.
@@ -236,7 +257,7 @@ impl<'a> Bench<'a> {
         };
         let facts = Facts {
             consent: consent(&prospect.row, prospect.has_opted_out)?,
-            unfit: unfit(prospect, &texts, due),
+            unfit: unfit(binding, prospect, &texts, due),
             previous: None,
             zones: place.zones,
             region: place.region,
@@ -260,13 +281,16 @@ impl<'a> Bench<'a> {
 }
 
 /// What rules a prospect out for good, the first reason that applies.
-fn unfit(prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> {
+fn unfit(binding: &Binding, prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> {
+    let country = place::region_of_phone(&prospect.row.phone);
     if PhoneNumber::parse(&prospect.row.phone).is_err() {
         Some(MessageReason::InvalidPhoneNumber)
     } else if prospect.is_excluded {
         Some(MessageReason::Excluded)
     } else if prospect.was_reached {
         Some(MessageReason::AlreadyReached)
+    } else if !binding.site.countries.serve(country) {
+        Some(MessageReason::CountryNotServed)
     } else if texts.segments.is_none() {
         Some(MessageReason::VariableMissing)
     } else if due == Due::Passed {
@@ -279,7 +303,7 @@ fn unfit(prospect: &Prospect, texts: &Texts, due: Due) -> Option<MessageReason> 
 /// Whether a subscriber may be texted at all, from the row and whether the phone opted out.
 pub(super) fn consent(row: &subscriber::Model, has_opted_out: bool) -> Result<Consent> {
     let status = code::<SubscriberStatus>("subscriber", &row.status)?;
-    Ok(Consent::of(Some(status), has_opted_out, false))
+    Ok(Consent::of(Some(status), has_opted_out, row.suspected_opt_out_at.is_some()))
 }
 
 /// The texts of all steps for one prospect.

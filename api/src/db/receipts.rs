@@ -6,6 +6,7 @@
 use super::{
     Result, Txn,
     attempts::lock_messages,
+    consent::{self, Verdict},
     counts::Deltas,
     direct_texts, follow_ups,
     plans::{key, standing_of},
@@ -62,7 +63,7 @@ pub struct NewReceipt {
 
 /// Where a receipt is.
 const PENDING: &str = "pending";
-const APPLIED: &str = "applied";
+pub(super) const APPLIED: &str = "applied";
 const PARKED: &str = "parked";
 const IGNORED: &str = "ignored";
 /// What an inbound text is reported as.
@@ -215,6 +216,12 @@ pub async fn apply(
             deltas.moved(key(row, before), after);
         }
         news.note(row, receipt, now);
+        news.verdicts.extend(Verdict::of_receipt(
+            row,
+            (before, *evidence, after),
+            receipt.code.as_deref(),
+            (receipt.id, receipt.occurred_at),
+        ));
         merge(row, receipt, *evidence, after, now);
         write(txn, row).await?;
         settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
@@ -223,9 +230,11 @@ pub async fn apply(
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
     let messaged: Vec<Pair> = news.taken.iter().map(Pair::from).collect();
-    touches::lock(txn, messaged.iter().map(|pair| pair.subscriber)).await?;
+    let touched = messaged.iter().map(|pair| pair.subscriber);
+    touches::lock(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
     touches::accepted(txn, &messaged, now).await?;
     follow_ups::begin(txn, ids, &news.taken, &mut deltas, now).await?;
+    consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     for campaign in &news.campaigns {
         runs::note(txn, *campaign, None, Some(now)).await?;
@@ -246,6 +255,8 @@ struct News {
     taken: Vec<message::Model>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
+    /// What was said of numbers themselves.
+    verdicts: Vec<Verdict>,
     /// Ids of the aggregator's that became known, by connection: receipts may be parked for them.
     named: BTreeMap<Uuid, Vec<String>>,
 }

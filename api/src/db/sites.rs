@@ -8,6 +8,7 @@ use domain::{
     Instant,
     campaign::CampaignStatus,
     id::SiteId,
+    place::Countries,
     rule_pack::RulePacks,
     site::{QuietHours, SegmentPrice, Site, SiteStatus, SmartSending, SmsPlanStatus},
     zone::Zone,
@@ -52,6 +53,10 @@ pub struct Settings {
     pub text_prefix: Option<String>,
     /// What stands below every text; an empty one takes it away.
     pub text_footer: Option<String>,
+    /// The countries whose numbers are texted.
+    pub countries: Option<Countries>,
+    /// The answer to HELP; an empty one takes the site's own away.
+    pub help_reply: Option<String>,
 }
 
 /// One site of those given.
@@ -105,9 +110,10 @@ pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
         smart_sending_window_s: Set(site.smart_sending.window_s),
         text_prefix: Set(site.frame.prefix.clone()),
         text_footer: Set(site.frame.footer.clone()),
+        countries: Set(Some(site.countries.to_string()).filter(|codes| !codes.is_empty())),
+        help_reply: Set(site.help_reply.clone()),
         created_at: Set(ms(site.created_at)),
         updated_at: Set(ms(site.updated_at)),
-        ..Default::default()
     }
     .insert(txn)
     .await?;
@@ -144,6 +150,8 @@ pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> 
         smart_sending_window_s: set(smart.map(|smart| smart.window_s)),
         text_prefix: set(settings.text_prefix.map(kept)),
         text_footer: set(settings.text_footer.map(kept)),
+        countries: set(settings.countries.map(|countries| kept(countries.to_string()))),
+        help_reply: set(settings.help_reply.map(kept)),
         updated_at: Set(ms(now)),
         ..Default::default()
     }

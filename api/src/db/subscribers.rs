@@ -1,5 +1,9 @@
 //! Subscribers, their tags, and opt-outs by phone.
 
+mod places;
+
+pub use places::{InZones, locate_old, zones_of};
+
 use super::{
     Result, Txn, audiences,
     page::{self, Cursor, Page, PageRequest, Sort},
@@ -12,13 +16,14 @@ use domain::{
     subscriber::{Subscriber, SubscriberStatus},
 };
 use entity::{
-    convert::{self, ms},
+    convert::{self, ms, values_json},
     opt_out, subscriber, subscriber_tag,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select,
+    prelude::Json,
     sea_query::{Expr, OnConflict},
 };
 use std::collections::{BTreeMap, HashSet};
@@ -32,8 +37,12 @@ pub struct Filter {
     pub tags_any: Option<Vec<String>>,
     /// With exactly this phone number.
     pub phone: Option<PhoneNumber>,
+    /// Whether their words may be a wish to opt out and nobody has cleared them.
+    pub is_suspected: Option<bool>,
     /// Selected by these rules.
     pub rules: Option<AudienceRules>,
+    /// Taken to be in one of these zones.
+    pub zones: Option<InZones>,
 }
 
 fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
@@ -48,8 +57,16 @@ fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
     if let Some(phone) = &filter.phone {
         select = select.filter(subscriber::Column::Phone.eq(phone.as_str()));
     }
+    if let Some(is_suspected) = filter.is_suspected {
+        let marked = subscriber::Column::SuspectedOptOutAt;
+        let is_marked = if is_suspected { marked.is_not_null() } else { marked.is_null() };
+        select = select.filter(is_marked);
+    }
     if let Some(rules) = &filter.rules {
         select = select.filter(audiences::members(rules));
+    }
+    if let Some(zones) = &filter.zones {
+        select = select.filter(places::is_in(zones));
     }
     select
 }
@@ -129,15 +146,23 @@ pub async fn tags(
 
 /// Adds a subscriber, unless the site has its number already; answers whether it was added.
 pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
+    let place = places::stored(new);
     let row = subscriber::ActiveModel {
         id: Set(new.id.0),
         site_id: Set(new.site_id.0),
         phone: Set(new.phone.as_str().to_owned()),
         status: Set(new.status.as_str().to_owned()),
         time_zone: Set(new.zone.map(|zone| zone.name().to_owned())),
+        observed_time_zone: Set(new.observed_zone.map(|zone| zone.name().to_owned())),
+        postal_code: Set(new.postal_code.clone()),
+        attributes: Set(attributes(new)),
+        zones: Set(place.zones),
+        zone_source: Set(place.source),
+        region: Set(place.region),
         subscribed_at: Set(ms(new.subscribed_at)),
         unsubscribed_at: Set(new.unsubscribed_at.map(ms)),
         last_messaged_at: Set(new.last_messaged_at.map(ms)),
+        suspected_opt_out_at: Set(new.suspected_opt_out_at.map(ms)),
         created_at: Set(ms(now)),
         updated_at: Set(ms(now)),
         ..Default::default()
@@ -149,11 +174,24 @@ pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
     Ok(added == 1)
 }
 
-/// Writes back what an upsert may change: the zone and the time of consent.
+/// The attributes as the row holds them: none for none.
+fn attributes(subscriber: &Subscriber) -> Option<Json> {
+    let attributes = &subscriber.attributes;
+    (!attributes.is_empty()).then(|| values_json(attributes))
+}
+
+/// Writes back what an upsert may change: where the subscriber is, the attributes, the time of consent.
 pub async fn update(txn: &Txn, changed: &Subscriber, now: Instant) -> Result<()> {
+    let place = places::stored(changed);
     subscriber::ActiveModel {
         id: Set(changed.id.0),
         time_zone: Set(changed.zone.map(|zone| zone.name().to_owned())),
+        observed_time_zone: Set(changed.observed_zone.map(|zone| zone.name().to_owned())),
+        postal_code: Set(changed.postal_code.clone()),
+        attributes: Set(attributes(changed)),
+        zones: Set(place.zones),
+        zone_source: Set(place.source),
+        region: Set(place.region),
         subscribed_at: Set(ms(changed.subscribed_at)),
         updated_at: Set(ms(now)),
         ..Default::default()
@@ -193,35 +231,4 @@ pub async fn opted_out(
         .all(connection)
         .await?;
     Ok(rows.into_iter().map(|row| row.phone).collect())
-}
-
-/// Records that a phone opted out of the site's texts, and withdraws its subscriber's consent. Answers
-/// whether it had not opted out before.
-pub async fn opt_out(
-    txn: &Txn,
-    site_id: SiteId,
-    phone: &str,
-    source: &'static str,
-    at: Instant,
-) -> Result<bool> {
-    let row = opt_out::ActiveModel {
-        site_id: Set(site_id.0),
-        phone: Set(phone.to_owned()),
-        source: Set(source.to_owned()),
-        opted_out_at: Set(ms(at)),
-    };
-    let taken = opt_out::Entity::insert(row)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
-    subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::Status, SubscriberStatus::Unsubscribed.as_str().into())
-        .col_expr(subscriber::Column::UnsubscribedAt, ms(at).into())
-        .col_expr(subscriber::Column::UpdatedAt, ms(at).into())
-        .filter(subscriber::Column::SiteId.eq(site_id.0))
-        .filter(subscriber::Column::Phone.eq(phone))
-        .filter(subscriber::Column::Status.ne(SubscriberStatus::Unsubscribed.as_str()))
-        .exec(txn)
-        .await?;
-    Ok(taken == 1)
 }

@@ -13,6 +13,7 @@ mod direct_texts;
 mod dispatcher;
 mod driver;
 mod failing;
+mod inbound;
 mod planner;
 mod receipts;
 mod recovery;

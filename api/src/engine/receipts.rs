@@ -1,16 +1,11 @@
-//! Receipts: applies what came in, and acts on texts that opt out.
+//! Receipts: applies what came in.
 
 use super::{Activity, Engine, Fault};
 use crate::{
-    db::{
-        plans,
-        receipts::{self, Waiting},
-    },
+    db::receipts::{self, Waiting},
     ports::Task,
 };
-use domain::{
-    id::ReceiptId, message::Standing, phone::PhoneNumber, receipt::ReceiptKind, subscriber,
-};
+use domain::{message::Standing, receipt::ReceiptKind};
 
 impl Engine {
     pub(super) async fn activate_receipts(&self) -> Result<Activity, Fault> {
@@ -57,32 +52,5 @@ impl Engine {
         receipts::apply(&txn, &self.ids, &evidence, now).await?;
         txn.commit().await?;
         Ok(Activity::done(done))
-    }
-
-    /// Acts on an inbound text: one that opts out stops everything to that phone that has not left, in the
-    /// transaction that records it.
-    async fn hear(&self, text: Waiting) -> Result<Activity, Fault> {
-        let now = self.clock.now();
-        let said = text.text.as_deref().unwrap_or_default();
-        let txn = self.db.begin_write().await?;
-        if !receipts::still_waits(&txn, text.id).await? {
-            return Ok(Activity::default());
-        }
-        let phone = text.phone.as_deref().map(PhoneNumber::normalize);
-        match phone {
-            Some(Ok(phone)) if subscriber::opts_out(said) => {
-                let site = text.site_id.into();
-                plans::opt_out(&txn, site, phone.as_str(), "inbound_text", now).await?;
-                receipts::done(&txn, text.id, now).await?;
-            }
-            Some(Ok(_)) => receipts::ignore(&txn, text.id, now).await?,
-            Some(Err(_)) | None => {
-                let receipt = ReceiptId(text.id);
-                tracing::warn!(receipt.id = %receipt, "a text came from no number that can be read");
-                receipts::ignore(&txn, text.id, now).await?;
-            }
-        }
-        txn.commit().await?;
-        Ok(Activity::done(1))
     }
 }

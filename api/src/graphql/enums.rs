@@ -89,14 +89,64 @@ pub(crate) enum SubscriberStatus {
     Unreachable,
 }
 
-/// How a subscriber's time zone is known.
+/// Kinds of entry in the log of consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "domain::subscriber::TimeZoneSource")]
+#[graphql(remote = "domain::consent::ConsentKind")]
+pub(crate) enum ConsentEntryKind {
+    /// Consent was given: the person texted `START`, or a caller gave account of it.
+    OptedIn,
+    /// Consent was withdrawn.
+    OptedOut,
+    /// The person wrote what may be a wish to opt out. Nothing is sent until it is cleared.
+    Suspected,
+    /// A caller looked at those words and found no such wish.
+    Cleared,
+    /// The person asked for help and was answered.
+    Help,
+    /// A carrier declared the number unreachable.
+    Unreachable,
+    /// The number turned out to be reachable after all.
+    Reachable,
+}
+
+/// Where an entry in the log of consent comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::consent::ConsentSource")]
+pub(crate) enum ConsentSource {
+    /// A text from the phone itself.
+    InboundText,
+    /// A caller of the API.
+    Api,
+    /// An aggregator's answer or receipt.
+    Aggregator,
+}
+
+/// How a subscriber's time zones are known, the best source first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::place::TimeZoneSource")]
 pub(crate) enum TimeZoneSource {
-    /// It was given.
+    /// The time zone was given.
     Explicit,
-    /// It is the site's own, for want of a better one.
-    SiteDefault,
+    /// It was seen, such as by a browser.
+    Observed,
+    /// The postal code tells them, of the United States or Canada.
+    PostalCode,
+    /// The area code or the country of the phone number tells them.
+    PhonePrefix,
+    /// Nothing does, so the site's own is used.
+    Site,
+}
+
+/// How sure a subscriber's time zone is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::place::Confidence")]
+pub(crate) enum TimeZoneConfidence {
+    /// It was given, or the postal code lies in a single zone.
+    High,
+    /// It was seen, or the area of the phone number lies in a single zone.
+    Medium,
+    /// It is one of several, or the site's own.
+    Low,
 }
 
 /// Statuses of a campaign.
@@ -162,6 +212,10 @@ pub(crate) enum CampaignAction {
     Activate,
     /// Move its scheduled time.
     Reschedule,
+    /// Hold what is left to hand over.
+    Pause,
+    /// Let it go on.
+    Resume,
     /// Stop it.
     Cancel,
     /// Copy it to a new draft.
@@ -368,6 +422,12 @@ pub(crate) enum CampaignEventKind {
     Created,
     /// It was edited.
     Edited,
+    /// Its scheduled time was moved.
+    Rescheduled,
+    /// It was paused.
+    Paused,
+    /// It was resumed.
+    Resumed,
     /// Its status changed.
     StatusChanged,
     /// It was removed.

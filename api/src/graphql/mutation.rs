@@ -9,14 +9,16 @@ use super::{
     enums::Scope,
     inputs::{
         AudienceCreateInput, CampaignActivateInput, CampaignCancelInput, CampaignCreateInput,
-        CampaignDeleteInput, CampaignDuplicateInput, CampaignRescheduleInput,
-        CampaignSendTestInput, CampaignUpdateInput, NotNow, SubscribersUpsertInput,
+        CampaignDeleteInput, CampaignDuplicateInput, CampaignPauseInput, CampaignRescheduleInput,
+        CampaignResumeInput, CampaignSendTestInput, CampaignUpdateInput, NotNow,
+        SubscribersUpsertInput,
     },
     types::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
-        CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
-        SubscribersUpsertPayload,
+        CampaignPausePayload, CampaignReschedulePayload, CampaignResumePayload,
+        CampaignSendTestPayload, CampaignUpdatePayload, SubscriberClearPossibleOptOutPayload,
+        SubscriberUnsubscribePayload, SubscribersUpsertPayload,
     },
 };
 use crate::service::{Activation, Rescheduling};
@@ -86,6 +88,36 @@ impl Mutation {
             Err(not_now @ NotNow) => return Ok(Err(vec![not_now.into()]).into()),
         };
         let done = caller.service.campaign_reschedule(&caller.actor, id(&text), rescheduling).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+
+    /// Hold what is left to hand over of a campaign in `PROCESSING` or `SENDING`, whose status stays
+    /// as it is. Messages already handed over go out.
+    #[graphql(directive = requires_scope::apply(Scope::CampaignSend))]
+    async fn campaign_pause(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The campaign.")] text: ID,
+        #[graphql(desc = "Conditions, if any.")] input: Option<CampaignPauseInput>,
+    ) -> Result<CampaignPausePayload> {
+        let caller = Caller::with(ctx, Scope::CampaignSend)?;
+        let pausing = input.unwrap_or_default().into();
+        let done = caller.service.campaign_pause(&caller.actor, id(&text), pausing).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+
+    /// Let a paused campaign go on. Where the chosen local time came during the pause, `ifPassed`
+    /// says what is done; everything else that is due goes out at once, quiet hours permitting.
+    #[graphql(directive = requires_scope::apply(Scope::CampaignSend))]
+    async fn campaign_resume(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The campaign.")] text: ID,
+        #[graphql(desc = "Conditions, if any.")] input: Option<CampaignResumeInput>,
+    ) -> Result<CampaignResumePayload> {
+        let caller = Caller::with(ctx, Scope::CampaignSend)?;
+        let resuming = input.unwrap_or_default().into();
+        let done = caller.service.campaign_resume(&caller.actor, id(&text), resuming).await;
         done.or_internal(&caller).map(Into::into)
     }
 
@@ -168,6 +200,31 @@ impl Mutation {
         let caller = Caller::with(ctx, Scope::SubscriberWrite)?;
         let (site, rows) = input.into_rows();
         let done = caller.service.subscribers_upsert(&caller.actor, site, rows).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+    /// Withdraw a subscriber's consent. Stops their messages not yet handed over, in every campaign.
+    /// Only the person can give it again, by texting `START`.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberWrite))]
+    async fn subscriber_unsubscribe(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The subscriber.")] text: ID,
+    ) -> Result<SubscriberUnsubscribePayload> {
+        let caller = Caller::with(ctx, Scope::SubscriberWrite)?;
+        let done = caller.service.subscriber_unsubscribe(&caller.actor, id(&text)).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+
+    /// Find that what a subscriber wrote was no wish to opt out, so that campaigns reach them again.
+    /// Messages that were skipped stay skipped.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberWrite))]
+    async fn subscriber_clear_possible_opt_out(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The subscriber.")] text: ID,
+    ) -> Result<SubscriberClearPossibleOptOutPayload> {
+        let caller = Caller::with(ctx, Scope::SubscriberWrite)?;
+        let done = caller.service.subscriber_clear_possible_opt_out(&caller.actor, id(&text)).await;
         done.or_internal(&caller).map(Into::into)
     }
 }

@@ -73,7 +73,7 @@ impl Query {
     async fn message_preview(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The text, with `{{variables}}`.")] body: String,
+        #[graphql(desc = "The text, with variables: `{{ first_name | there }}`.")] body: String,
         #[graphql(desc = "A picture, which makes it an MMS.")] media_url: Option<Url>,
         #[graphql(
             desc = "The site that would send it, whose prefix, footer and subscribers' attributes \

@@ -1,7 +1,8 @@
 //! Whether the process lives, and whether it can serve.
 
 use crate::service::Service;
-use poem::{Response, handler, http::StatusCode, web::Data};
+use domain::zone::TZDB_VERSION;
+use poem::{Body, Response, handler, http::StatusCode, web::Data};
 use tokio::sync::watch;
 
 /// True once the process is shutting down: a balancer must send nothing more.
@@ -22,7 +23,11 @@ pub(super) async fn readyz(service: Data<&Service>, stopping: Data<&ShuttingDown
         return answer(StatusCode::SERVICE_UNAVAILABLE, body);
     }
     match service.ping().await {
-        Ok(()) => answer(StatusCode::OK, r#"{"status":"ready","causes":[]}"#),
+        Ok(()) => {
+            // Two nodes that read different rules of time would disagree on when to send.
+            let body = format!(r#"{{"status":"ready","causes":[],"tzdb":"{TZDB_VERSION}"}}"#);
+            answer(StatusCode::OK, body)
+        }
         Err(fault) => {
             let causes = crate::causes::chain(&fault);
             tracing::error!(error = %fault, causes, "the service is not ready");
@@ -32,6 +37,9 @@ pub(super) async fn readyz(service: Data<&Service>, stopping: Data<&ShuttingDown
     }
 }
 
-fn answer(status: StatusCode, body: &'static str) -> Response {
-    Response::builder().status(status).content_type("application/json; charset=utf-8").body(body)
+fn answer(status: StatusCode, body: impl Into<Body>) -> Response {
+    Response::builder()
+        .status(status)
+        .content_type("application/json; charset=utf-8")
+        .body(body.into())
 }

@@ -11,6 +11,7 @@ use domain::{
     access::Role,
     id::{ApiKeyId, ConnectionId, SenderId, SiteId},
     phone::PhoneNumber,
+    place::Countries,
     rule_pack::RulePacks,
     site::{QuietHours, Site, SiteStatus, SmartSending, SmsPlanStatus, TrialAllowance},
     text::Frame,
@@ -318,7 +319,9 @@ fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
         quiet_hours: QuietHours::DEFAULT,
         rule_packs: RulePacks::ALL,
         smart_sending: SmartSending { is_enabled: true, window_s: SMART_SENDING_WINDOW_S },
+        countries: Countries::default(),
         frame: Frame::default(),
+        help_reply: None,
         created_at: now,
         updated_at: now,
     }

@@ -1,8 +1,11 @@
 //! The message ledger, read.
 
 use super::{Actor, Fault, Message, MessageFilter, Page, PageRequest, Service};
-use crate::db::{campaigns, counts, messages};
-use domain::id::{CampaignId, MessageId, SubscriberId};
+use crate::db::{campaigns, counts, history, messages};
+use domain::{
+    history::MessageEvent,
+    id::{CampaignId, MessageId, SubscriberId},
+};
 
 impl Service {
     /// Messages of a campaign the caller reaches, by id; empty for a foreign campaign.
@@ -47,6 +50,12 @@ impl Service {
     /// One message.
     pub async fn message(&self, actor: &Actor, id: MessageId) -> Result<Option<Message>, Fault> {
         Ok(messages::find(self.db.read(), actor.sites(), id).await?)
+    }
+
+    /// What happened to a message that was read through the actor, oldest first.
+    pub async fn message_events(&self, id: MessageId) -> Result<Vec<MessageEvent>, Fault> {
+        let records = history::read(self.db.read(), id).await?;
+        Ok(records.map(|records| records.events()).unwrap_or_default())
     }
 
     /// Messages to one subscriber, newest first.

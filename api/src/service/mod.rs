@@ -2,7 +2,8 @@
 //!
 //! **Invariant:** every function that takes an id answers for a foreign id exactly as for a random one.
 //! **Invariant:** a refusal is data and changes nothing; a [`Fault`] is ours and is logged once, at the edge.
-//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers.
+//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers. A test
+//! send alone waits longer: for the aggregator, up to `submit_timeout`.
 
 mod actor;
 pub mod admin;
@@ -10,6 +11,7 @@ mod aggregators;
 mod audiences;
 mod campaigns;
 mod check;
+mod consent;
 mod events;
 mod messages;
 mod receipts;
@@ -31,8 +33,9 @@ pub use actor::Actor;
 pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
-    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Duplication,
-    NewCampaign, NewStep, Preview, Progress, Refused, Rescheduling, TestSending, TestSent,
+    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
+    Estimate, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
+    Resumed, SendingDetails, Suspension, TestSending, TestSent, Whom,
 };
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};

@@ -4,26 +4,41 @@ use super::{
     Actor, Fault, Page, PageRequest, Service,
     check::{choose_site, tag_problem},
 };
-use crate::db::{Error, Txn, audiences, sites, subscribers};
+use crate::db::{
+    Error, Txn, attributes, audiences, consent, sites,
+    subscribers::{self, InZones},
+};
 use domain::{
     Instant,
+    consent::History,
     id::{AudienceId, SiteId, SubscriberId},
-    limits::{TAGS_MAX, UPSERT_MAX},
+    limits::{
+        ATTRIBUTE_CHARS_MAX, ATTRIBUTES_MAX, POSTAL_CODE_CHARS_MAX, TAGS_MAX, UPSERT_MAX,
+        VARIABLE_NAME_CHARS_MAX,
+    },
     phone::PhoneNumber,
+    place::{Place, is_postal_code},
     refusal::{Refusal, SubscriberError},
-    subscriber::{Subscriber, SubscriberStatus, TimeZoneSource},
+    subscriber::{Subscriber, SubscriberStatus},
+    template, text,
     zone::Zone,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// A subscriber to add or change, as it came in.
-#[derive(Clone)]
+/// A subscriber to add or change, as it came in. What is left out stays as it is; none inside clears.
+#[derive(Clone, Default)]
 pub struct NewSubscriber {
     /// The phone number, in E.164.
     pub phone_number: String,
-    /// The time zone; left out, it stays as it is.
-    pub zone: Option<Zone>,
-    /// Labels, in place of those now set; left out, they stay.
+    /// The time zone.
+    pub zone: Option<Option<Zone>>,
+    /// The time zone last seen.
+    pub observed_zone: Option<Option<Zone>>,
+    /// The postal code.
+    pub postal_code: Option<Option<String>>,
+    /// Values for the variables of texts with their names, in place of those now set.
+    pub attributes: Option<Vec<(String, String)>>,
+    /// Labels, in place of those now set.
     pub tags: Option<Vec<String>>,
     /// When consent was given; by default now, for a new subscriber.
     pub subscribed_at: Option<Instant>,
@@ -43,10 +58,8 @@ pub struct Upserted {
 pub struct SubscriberView {
     /// The subscriber.
     pub subscriber: Subscriber,
-    /// The time zone used: the given one, or the site's.
-    pub zone: Zone,
-    /// How that zone is known.
-    pub zone_source: TimeZoneSource,
+    /// Where the subscriber is taken to be.
+    pub place: Place,
     /// Labels, sorted.
     pub tags: Vec<String>,
 }
@@ -60,8 +73,33 @@ pub struct SubscriberFilter {
     pub tags_any: Option<Vec<String>>,
     /// With exactly this phone number.
     pub phone: Option<PhoneNumber>,
+    /// Taken to be in one of these zones.
+    pub zones: Option<Vec<Zone>>,
+    /// Whether their words may be a wish to opt out and nobody has cleared them.
+    pub is_suspected: Option<bool>,
     /// A member of this audience.
     pub audience: Option<AudienceId>,
+}
+
+impl NewSubscriber {
+    /// Sets what is given.
+    fn change(&self, subscriber: &mut Subscriber) {
+        if let Some(zone) = self.zone {
+            subscriber.zone = zone;
+        }
+        if let Some(zone) = self.observed_zone {
+            subscriber.observed_zone = zone;
+        }
+        if let Some(postal_code) = &self.postal_code {
+            subscriber.postal_code.clone_from(postal_code);
+        }
+        if let Some(attributes) = &self.attributes {
+            subscriber.attributes = attributes.iter().cloned().collect();
+        }
+        if let Some(at) = self.subscribed_at {
+            subscriber.subscribed_at = at;
+        }
+    }
 }
 
 /// A row of an upsert that passed its checks.
@@ -69,6 +107,13 @@ struct Row {
     at: usize,
     phone: PhoneNumber,
     new: NewSubscriber,
+}
+
+/// What is known of a row's number before it is written.
+struct Before {
+    subscriber: Option<Subscriber>,
+    has_opted_out: bool,
+    said: History,
 }
 
 impl Service {
@@ -100,14 +145,25 @@ impl Service {
         let mut written = Vec::with_capacity(rows.len());
         let phones: Vec<_> = rows.iter().map(|row| row.phone.clone()).collect();
         let known = subscribers::find_by_phones(&txn, site_id, &phones).await?;
-        let opted_out =
-            subscribers::opted_out(&txn, site_id, phones.iter().map(PhoneNumber::as_str)).await?;
+        let phones = || phones.iter().map(PhoneNumber::as_str);
+        let opted_out = subscribers::opted_out(&txn, site_id, phones()).await?;
+        let said = consent::histories(&txn, site_id, phones()).await?;
+        let mut consenting = Vec::new();
         for row in rows {
-            let prior = known.get(&row.phone).cloned();
-            let has_opted_out = opted_out.contains(row.phone.as_str());
-            let at = row.at;
-            written.push((at, self.upsert(&txn, site_id, row, prior, has_opted_out, now).await?));
+            let (at, phone) = (row.at, row.phone.as_str());
+            let before = Before {
+                subscriber: known.get(&row.phone).cloned(),
+                has_opted_out: opted_out.contains(phone),
+                said: said.get(phone).copied().unwrap_or_default(),
+            };
+            let (subscriber, consents) = self.upsert(&txn, site_id, row, before, now).await?;
+            consenting.extend(consents.then(|| subscriber.clone()));
+            written.push((at, subscriber));
         }
+        let given =
+            written.iter().map(|(_, subscriber): &(usize, Subscriber)| &subscriber.attributes);
+        attributes::note(&txn, site_id, given).await?;
+        consent::given(&txn, &self.ids, &actor.name, &consenting, now).await?;
         txn.commit().await.map_err(Error::from)?;
         let (places, written): (Vec<usize>, Vec<Subscriber>) = written.into_iter().unzip();
         let views = self.views(site_id, written).await?;
@@ -116,18 +172,24 @@ impl Service {
         Ok(Upserted { subscribers, refusals })
     }
 
+    /// Writes a row; answers also whether it gives account of consent that was not known. Adding a number
+    /// that opted out does not subscribe it again: only the person's own START does.
     async fn upsert(
         &self,
         txn: &Txn,
         site_id: SiteId,
         row: Row,
-        prior: Option<Subscriber>,
-        has_opted_out: bool,
+        before: Before,
         now: Instant,
-    ) -> Result<Subscriber, Fault> {
-        let subscriber = if let Some(mut known) = prior {
-            known.zone = row.new.zone.or(known.zone);
-            known.subscribed_at = row.new.subscribed_at.unwrap_or(known.subscribed_at);
+    ) -> Result<(Subscriber, bool), Fault> {
+        let Before { subscriber, has_opted_out, said } = before;
+        let mut consents = false;
+        let subscriber = if let Some(mut known) = subscriber {
+            let given_at = row.new.subscribed_at.unwrap_or(known.subscribed_at);
+            consents = given_at != known.subscribed_at
+                && !has_opted_out
+                && known.status != SubscriberStatus::Unsubscribed;
+            row.new.change(&mut known);
             subscribers::update(txn, &known, now).await?;
             known
         } else {
@@ -136,17 +198,23 @@ impl Service {
             } else {
                 SubscriberStatus::Subscribed
             };
-            let new = Subscriber {
+            let mut new = Subscriber {
                 id: self.ids.next(),
                 site_id,
                 phone: row.phone,
                 status,
-                zone: row.new.zone,
-                subscribed_at: row.new.subscribed_at.unwrap_or(now),
-                unsubscribed_at: has_opted_out.then_some(now),
+                zone: None,
+                observed_zone: None,
+                postal_code: None,
+                attributes: BTreeMap::new(),
+                subscribed_at: now,
+                unsubscribed_at: has_opted_out.then(|| said.opted_out_at.unwrap_or(now)),
                 last_messaged_at: None,
+                suspected_opt_out_at: said.suspicion().filter(|_| !has_opted_out),
             };
+            row.new.change(&mut new);
             if subscribers::insert(txn, &new, now).await? {
+                consents = !has_opted_out;
                 new
             } else {
                 // Another call added the number at this moment: take it as that one made it.
@@ -160,7 +228,7 @@ impl Service {
                 tags.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
             subscribers::set_tags(txn, site_id, subscriber.id, &tags).await?;
         }
-        Ok(subscriber)
+        Ok((subscriber, consents))
     }
 
     /// Subscribers of a site, by id.
@@ -172,7 +240,8 @@ impl Service {
         page: &PageRequest,
     ) -> Result<Page<SubscriberView>, Fault> {
         let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
-        let Some(filter) = self.filter(actor, filter).await? else { return Ok(Page::empty()) };
+        let filter = self.filter(actor, site_id, filter).await?;
+        let Some(filter) = filter else { return Ok(Page::empty()) };
         let page = subscribers::page(self.db.read(), site_id, &filter, page).await?;
         let (cursors, found): (Vec<_>, Vec<_>) = page.items.into_iter().unzip();
         let views = self.views(site_id, found).await?;
@@ -191,7 +260,7 @@ impl Service {
         filter: &SubscriberFilter,
     ) -> Result<i64, Fault> {
         let Some(site_id) = actor.site(Some(site_id)) else { return Ok(0) };
-        let Some(filter) = self.filter(actor, filter).await? else { return Ok(0) };
+        let Some(filter) = self.filter(actor, site_id, filter).await? else { return Ok(0) };
         Ok(subscribers::count(self.db.read(), site_id, &filter).await?)
     }
 
@@ -210,6 +279,7 @@ impl Service {
     async fn filter(
         &self,
         actor: &Actor,
+        site_id: SiteId,
         filter: &SubscriberFilter,
     ) -> Result<Option<subscribers::Filter>, Fault> {
         let rules = match filter.audience {
@@ -220,12 +290,26 @@ impl Service {
                 Some(audience.rules)
             }
         };
+        let zones = match &filter.zones {
+            None => None,
+            Some(zones) => {
+                Some(InZones { zones: zones.clone(), site: self.zone_of(site_id).await? })
+            }
+        };
         Ok(Some(subscribers::Filter {
             statuses: filter.statuses.clone(),
             tags_any: filter.tags_any.clone(),
             phone: filter.phone.clone(),
+            is_suspected: filter.is_suspected,
             rules,
+            zones,
         }))
+    }
+
+    /// The zone of a site.
+    async fn zone_of(&self, site_id: SiteId) -> Result<Zone, Fault> {
+        let site = sites::find(self.db.read(), site_id).await?;
+        Ok(site.map_or(Zone::UTC, |site| site.zone))
     }
 
     async fn views(
@@ -235,14 +319,9 @@ impl Service {
     ) -> Result<Vec<SubscriberView>, Fault> {
         let ids: Vec<SubscriberId> = found.iter().map(|subscriber| subscriber.id).collect();
         let mut tags = subscribers::tags(self.db.read(), &ids).await?;
-        let site = sites::find(self.db.read(), site_id).await?;
-        let site_zone = site.map_or(Zone::UTC, |site| site.zone);
+        let site_zone = self.zone_of(site_id).await?;
         let view = |subscriber: Subscriber| SubscriberView {
-            zone: subscriber.zone.unwrap_or(site_zone),
-            zone_source: match subscriber.zone {
-                Some(_) => TimeZoneSource::Explicit,
-                None => TimeZoneSource::SiteDefault,
-            },
+            place: subscriber.place(site_zone),
             tags: tags.remove(&subscriber.id).unwrap_or_default(),
             subscriber,
         };
@@ -289,6 +368,9 @@ fn check_row(
             message,
         ));
     }
+    if let Some((field, message)) = place_or_attribute_problem(&new) {
+        return Err(Refusal::at(SubscriberError::Invalid, &format!("{path}.{field}"), message));
+    }
     for (tag_at, tag) in new.tags.iter().flatten().enumerate() {
         let problem = if tag_at >= TAGS_MAX {
             Some(format!("There are more than {TAGS_MAX} tags."))
@@ -301,4 +383,47 @@ fn check_row(
         }
     }
     Ok(Row { at, phone, new })
+}
+
+/// What is wrong with a postal code or an attribute, if anything: the field, and a sentence.
+fn place_or_attribute_problem(new: &NewSubscriber) -> Option<(String, String)> {
+    if let Some(Some(code)) = &new.postal_code
+        && !is_postal_code(code)
+    {
+        let message = format!(
+            "A postal code has letters, digits, spaces and dashes, at most {POSTAL_CODE_CHARS_MAX}."
+        );
+        return Some(("postalCode".to_owned(), message));
+    }
+    let mut names = HashSet::new();
+    for (at, (name, value)) in new.attributes.iter().flatten().enumerate() {
+        let problem = if at >= ATTRIBUTES_MAX {
+            Some(("", format!("There are more than {ATTRIBUTES_MAX} attributes.")))
+        } else if !template::is_name(name) {
+            let message = format!(
+                "A name has small letters, digits and underscores, a letter first, and at most \
+                 {VARIABLE_NAME_CHARS_MAX} characters."
+            );
+            Some((".name", message))
+        } else if names.insert(name) {
+            value_problem(value).map(|message| (".value", message))
+        } else {
+            Some((".name", "The same name is given to an earlier attribute.".to_owned()))
+        };
+        if let Some((field, message)) = problem {
+            return Some((format!("attributes.{at}{field}"), message));
+        }
+    }
+    None
+}
+
+/// What is wrong with an attribute's value, if anything.
+fn value_problem(value: &str) -> Option<String> {
+    if value.chars().count() > ATTRIBUTE_CHARS_MAX {
+        return Some(format!("The value is longer than {ATTRIBUTE_CHARS_MAX} characters."));
+    }
+    if value.chars().any(|c| matches!(c, '\n' | '\r')) {
+        return Some("The value has a line break.".to_owned());
+    }
+    text::problem_in(value).map(|hidden| hidden.to_string())
 }

@@ -96,8 +96,10 @@ fn what_was_set_up_is_served_and_ends_when_asked() {
         let mut running = Running::start(&sendoff);
         let (status, body) = running.get("/healthz");
         assert_eq!((status.as_str(), body.as_str()), ("HTTP/1.1 200 OK", r#"{"status":"ok"}"#));
-        let (status, _) = running.get("/readyz");
+        let (status, body) = running.get("/readyz");
         assert_eq!(status, "HTTP/1.1 200 OK");
+        let tzdb = format!(r#""tzdb":"{}""#, domain::zone::TZDB_VERSION);
+        assert!(body.contains(&tzdb), "{body}");
         let query = r#"{"query":"{ site { id name } }"}"#;
         let post = |token: &str| {
             running.ask(&format!(

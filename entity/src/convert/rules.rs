@@ -3,7 +3,7 @@
 use super::{Corrupt, quiet_hours, zone};
 use crate::{campaign_revision, message, subscriber};
 use domain::{
-    place::{Clues, Place, Region, ZoneSet, locate},
+    place::{Clues, Countries, Place, Region, ZoneSet, locate},
     rule_pack::RulePacks,
     site::QuietHours,
     zone::Zone,
@@ -20,6 +20,12 @@ pub fn rule_packs(
         None if has_all => Ok(RulePacks::ALL),
         None => Ok(RulePacks::NONE),
     }
+}
+
+/// The countries that a site texts.
+pub fn countries(text: Option<&str>) -> Result<Countries, Corrupt> {
+    let corrupt = |_invalid| Corrupt::Value { table: "site", column: "countries" };
+    text.unwrap_or_default().parse().map_err(corrupt)
 }
 
 /// The packs frozen with a revision.

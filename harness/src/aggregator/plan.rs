@@ -102,8 +102,9 @@ pub(super) fn scripted(script: &Script) -> Vec<Outgoing> {
     let unknown =
         unknown.map(|(index, it)| one("unknown", index, it.at, Content::UnknownMessage { index }));
     let inbound = script.inbound.iter().enumerate();
-    let inbound =
-        inbound.map(|(index, it)| one("inbound", index, it.at, Content::Inbound { index }));
+    let inbound = inbound.map(|(index, it)| {
+        one("inbound", index, it.arrives.unwrap_or(it.at), Content::Inbound { index })
+    });
     forged.chain(unknown).chain(inbound).collect()
 }
 

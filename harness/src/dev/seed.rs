@@ -152,9 +152,9 @@ fn subscribers() -> Vec<NewSubscriber> {
             }
             NewSubscriber {
                 phone_number: format!("+1{area}55501{number:02}"),
-                zone: zone.parse::<Zone>().ok(),
+                zone: zone.parse::<Zone>().ok().map(Some),
                 tags: Some(tags),
-                subscribed_at: None,
+                ..NewSubscriber::default()
             }
         })
     };

@@ -7,7 +7,9 @@ use super::calls::{Call, Done, keyed, put, schedule_input, starts_at, status};
 use super::story::Story;
 use crate::contract::instant_text;
 use crate::privacy::mask;
-use crate::scenario::{Command, Reschedule, SendTest, SiteChange, SmsPlan, Switch, Unsubscribe};
+use crate::scenario::{
+    ClearPossibleOptOut, Command, Reschedule, SendTest, SiteChange, SmsPlan, Switch, Unsubscribe,
+};
 
 const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status isPaused } \
     userErrors { code field } } }";
@@ -20,6 +22,8 @@ const SEND_TEST: &str = "mutation($id: ID!, $input: CampaignSendTestInput!) { ca
     id: $id, input: $input) { acceptedCount userErrors { code field } } }";
 const UNSUBSCRIBE: &str = "mutation($id: ID!) { subscriberUnsubscribe(id: $id) { subscriber { \
     status } userErrors { code field } } }";
+const CLEAR: &str = "mutation($id: ID!) { subscriberClearPossibleOptOut(id: $id) { subscriber { \
+    possibleOptOutAt } userErrors { code field } } }";
 const STEPS: &str = "query($id: ID!) { campaign(id: $id) { steps { id } } }";
 const SUBSCRIBER: &str = "query($phone: PhoneNumber) { site { subscribers(first: 1, filter: { \
     phoneNumber: $phone }) { nodes { id } } } }";
@@ -107,20 +111,51 @@ impl Story<'_> {
     }
 
     pub(super) async fn unsubscribe(&mut self, step: &Unsubscribe) -> Result<(), Error> {
-        let phone = json!({ "phone": step.phone });
-        let id = self.answer(SUBSCRIBER, phone, "/data/site/subscribers/nodes/0/id").await?;
+        let named = ("unsubscribe", "subscriberUnsubscribe");
+        let payload = self.of_subscriber(named, UNSUBSCRIBE, &step.phone).await?;
+        let status = payload.pointer("/subscriber/status").and_then(Value::as_str);
+        let words = format!("→ subscriberUnsubscribe {}", mask(&step.phone));
+        self.note(format!("{words}: {}", status.unwrap_or("refused")));
+        Ok(())
+    }
+
+    pub(super) async fn clear_possible_opt_out(
+        &mut self,
+        step: &ClearPossibleOptOut,
+    ) -> Result<(), Error> {
+        let named = ("clear_possible_opt_out", "subscriberClearPossibleOptOut");
+        let payload = self.of_subscriber(named, CLEAR, &step.phone).await?;
+        let marked_at = payload.pointer("/subscriber/possibleOptOutAt");
+        let told = match marked_at {
+            Some(Value::Null) => "cleared",
+            Some(_) => "still marked",
+            None => "refused",
+        };
+        self.note(format!("→ subscriberClearPossibleOptOut {}: {told}", mask(&step.phone)));
+        Ok(())
+    }
+
+    /// Calls a mutation on the subscriber that has a phone; answers the payload, null if it was refused.
+    async fn of_subscriber(
+        &mut self,
+        (verb, mutation): (&'static str, &'static str),
+        document: &'static str,
+        phone: &str,
+    ) -> Result<Value, Error> {
+        let variables = json!({ "phone": phone });
+        let id = self.answer(SUBSCRIBER, variables, "/data/site/subscribers/nodes/0/id").await?;
         let call = Call {
-            verb: "unsubscribe",
+            verb,
             campaign: None,
-            words: format!("subscriberUnsubscribe {}", mask(&step.phone)),
-            document: UNSUBSCRIBE,
+            words: format!("{mutation} {}", mask(phone)),
+            document,
             variables: json!({ "id": id }),
             refused: None,
         };
-        let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
-        let status = payload.pointer("/subscriber/status").and_then(Value::as_str);
-        self.note(format!("→ {}: {}", call.words, status.unwrap_or("no status")));
-        Ok(())
+        match self.mutate(&call).await? {
+            Done::Ok(payload) => Ok(payload),
+            Done::Refused => Ok(Value::Null),
+        }
     }
 }
 

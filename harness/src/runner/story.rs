@@ -100,6 +100,7 @@ impl<'a> Story<'a> {
             Step::Explain(step) => self.explain(step).await,
             Step::Details(step) => self.details(step).await,
             Step::Unsubscribe(step) => self.unsubscribe(step).await,
+            Step::ClearPossibleOptOut(step) => self.clear_possible_opt_out(step).await,
             Step::Site(change) => {
                 self.world.change_site(change).await?;
                 self.timeline.push(self.world.now(), Phase::Call, "operator", site_words(change));

@@ -25,7 +25,8 @@ pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
         }
     }
     let core = story.world.aggregator().core();
-    story.problems.extend(core.with_ledger(|ledger| against(ledger, &audits)));
+    let direct = story.world.direct_texts().await?;
+    story.problems.extend(core.with_ledger(|ledger| against(ledger, &audits, &direct)));
     let scenario = story.scenario;
     for (index, one) in scenario.expect.iter().enumerate() {
         let many = scenario.expect.0.len() > 1;
@@ -47,9 +48,15 @@ fn end(audit: Audit) -> CampaignEnd {
 
 /// What the service's ledger says otherwise than the aggregator's: a message that was never taken, one
 /// that was taken and is not accounted for, one that was taken twice.
-fn against(ledger: &Ledger, audits: &[Audit]) -> Vec<String> {
+fn against(ledger: &Ledger, audits: &[Audit], direct: &BTreeMap<String, String>) -> Vec<String> {
     let mut problems = Vec::new();
     let (mut known, mut open): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
+    for (id, phone) in direct {
+        *known.entry(id).or_default() += 1;
+        if ledger.find(id).is_none_or(|taken| taken.request.to != *phone) {
+            problems.push(format!("{id}, of no campaign, was never taken for {}", mask(phone)));
+        }
+    }
     for audit in audits {
         problems
             .extend(twice(&audit.rows).map(|phone| {

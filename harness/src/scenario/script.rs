@@ -440,6 +440,8 @@ pub struct UnknownMessage {
 pub struct Inbound {
     /// When, as an offset.
     pub at: Span,
+    /// When the aggregator posts it; at once, if not said.
+    pub arrives: Option<Span>,
     /// From which phone.
     pub from: String,
     /// The text.

@@ -41,6 +41,8 @@ pub enum Step {
     Details(Details),
     /// Withdraws somebody's consent, as a caller can.
     Unsubscribe(Unsubscribe),
+    /// Clears somebody whose words may be a wish to opt out, as a caller can.
+    ClearPossibleOptOut(ClearPossibleOptOut),
     /// Changes the site, as an operator can.
     Site(SiteChange),
     /// Asks anything; the answer goes into the timeline.
@@ -186,6 +188,14 @@ pub struct Details {
 #[serde(default, deny_unknown_fields)]
 pub struct Unsubscribe {
     /// Whose.
+    pub phone: String,
+}
+
+/// Clearing somebody whose words may be a wish to opt out.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClearPossibleOptOut {
+    /// Whom.
     pub phone: String,
 }
 

@@ -66,6 +66,11 @@ pub(super) fn check(scenario: &Scenario) -> Checked {
     check_faults(scenario)?;
     for (index, text) in scenario.inbound.iter().enumerate() {
         check_phone(&format!("inbound[{index}].from"), &text.from)?;
+        require(
+            text.arrives.is_none_or(|arrives| arrives >= text.at),
+            format!("inbound[{index}].arrives"),
+            "a text cannot arrive before it was sent".to_owned(),
+        )?;
     }
     told::check_steps(scenario)?;
     told::check_proofs(scenario)

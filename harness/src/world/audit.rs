@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait as _, DbErr, QueryResult, Statement};
 use serde_json::{Value, json};
 
 use super::{Error, World, setup};
@@ -170,6 +171,18 @@ pub struct Audit {
 }
 
 impl World {
+    /// The aggregator's ids of the texts that belong to no campaign (tests, answers to HELP), each with the
+    /// phone it is for: the service tells nobody of them, so its database is asked.
+    pub async fn direct_texts(&self) -> Result<BTreeMap<String, String>, Error> {
+        let db = self.db().read();
+        let sql = "SELECT provider_id, phone FROM direct_text WHERE provider_id IS NOT NULL";
+        let statement = Statement::from_string(db.get_database_backend(), sql);
+        let failed = |error: DbErr| Error::Database(error.into());
+        let rows = db.query_all_raw(statement).await.map_err(failed)?;
+        let read = |row: QueryResult| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
+        rows.into_iter().map(read).collect::<Result<_, DbErr>>().map_err(failed)
+    }
+
     /// The ids of the site's campaigns, in the order the API lists them.
     pub async fn campaigns(&self) -> Result<Vec<String>, Error> {
         let nodes = self.pages(CAMPAIGNS, json!({}), "/data/site/campaigns").await?;

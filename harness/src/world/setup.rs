@@ -11,6 +11,7 @@ use chrono::NaiveTime;
 use domain::access::Role;
 use domain::id::{ConnectionId, SiteId};
 use domain::phone::PhoneNumber;
+use domain::place::Countries;
 use domain::rule_pack::RulePacks;
 use domain::site::{self as rules, SmartSending, SmsPlanStatus};
 use domain::zone::Zone;
@@ -224,6 +225,10 @@ pub(super) fn changed(change: &SiteChange) -> Result<SiteSettings, Error> {
         quiet_hours: change.quiet_hours.as_ref().map(quiet_hours).transpose()?,
         rule_packs: change.rule_packs.as_ref().map(|packs| rule_packs(packs)).transpose()?,
         smart_sending,
+        text_prefix: change.text_prefix.clone(),
+        text_footer: change.text_footer.clone(),
+        countries: change.countries.as_ref().map(|codes| countries(codes)).transpose()?,
+        help_reply: change.help_reply.clone(),
         ..Default::default()
     })
 }
@@ -235,6 +240,11 @@ fn quiet_hours(hours: &Switch<scenario::QuietHours>) -> Result<rules::QuietHours
     let quiet = rules::QuietHours::new(time(&written.start)?, time(&written.end)?);
     let quiet = quiet.map_err(|error| wrong("quiet hours", error))?;
     Ok(quiet.switched(hours.as_option().is_some()))
+}
+
+fn countries(codes: &[String]) -> Result<Countries, Error> {
+    let text = codes.join(" ");
+    text.parse().map_err(|error| wrong(&text, error))
 }
 
 fn rule_packs(codes: &[String]) -> Result<RulePacks, Error> {

@@ -1,9 +1,11 @@
 //! Bad input, over real HTTP: each answer names what is wrong and where, and nothing changes.
 
 mod campaigns;
+mod follow_ups;
 mod ids;
 mod keys;
 mod lives;
+mod pauses;
 mod people;
 mod requests;
 mod schedules;
@@ -15,11 +17,11 @@ use serde_json::Value;
 use crate::common::{Rows, post, problems};
 
 /// What is wrong, the variables that are, and the problems to be told.
-type Case<'a> = (&'a str, Value, &'a [&'a str]);
+pub(crate) type Case<'a> = (&'a str, Value, &'a [&'a str]);
 
 /// Sends the operation with the variables of each case: it must be told those problems, and no row
 /// of the service may change.
-async fn all_refused(world: &World, client: &Client, query: &str, cases: &[Case<'_>]) {
+pub(crate) async fn all_refused(world: &World, client: &Client, query: &str, cases: &[Case<'_>]) {
     let before = Rows::of(world).await;
     for (what, variables, wanted) in cases {
         let answer = post(client, query, variables.clone()).await;

@@ -30,16 +30,30 @@ pub(crate) const RESCHEDULE: &str = "mutation($id: ID!, $input: CampaignReschedu
 pub(crate) const CANCEL: &str = "mutation($id: ID!, $input: CampaignCancelInput) { \
     campaignCancel(id: $id, input: $input) { campaign { id status } canceledCount handedOverCount \
     inFlightCount userErrors { code message field } } }";
+pub(crate) const PAUSE: &str = "mutation($id: ID!, $input: CampaignPauseInput) { \
+    campaignPause(id: $id, input: $input) { campaign { id status isPaused } pendingCount \
+    handedOverCount inFlightCount userErrors { code message field } } }";
+pub(crate) const RESUME: &str = "mutation($id: ID!, $input: CampaignResumeInput) { \
+    campaignResume(id: $id, input: $input) { campaign { id status isPaused } deferredCount \
+    skippedCount userErrors { code message field } } }";
 pub(crate) const DUPLICATE: &str = "mutation($id: ID!, $input: CampaignDuplicateInput) { \
     campaignDuplicate(id: $id, input: $input) { campaign { id name status } userErrors { code \
     message field } } }";
 pub(crate) const DELETE: &str = "mutation($id: ID!, $input: CampaignDeleteInput) { \
     campaignDelete(id: $id, input: $input) { deletedCampaignId userErrors { code message field } } }";
+pub(crate) const SEND_TEST: &str = "mutation($id: ID!, $input: CampaignSendTestInput!) { \
+    campaignSendTest(id: $id, input: $input) { acceptedCount texts { maskedPhoneNumber status \
+    segmentCount reason { code aggregatorCode } } userErrors { code message field } } }";
 pub(crate) const AUDIENCE: &str = "mutation($input: AudienceCreateInput!) { audienceCreate(input: \
     $input) { audience { id name } userErrors { code message field } } }";
 pub(crate) const UPSERT: &str = "mutation($input: SubscribersUpsertInput!) { \
     subscribersUpsert(input: $input) { subscribers { id status } userErrors { code message field } \
     } }";
+
+pub(crate) const UNSUBSCRIBE: &str = "mutation($id: ID!) { subscriberUnsubscribe(id: $id) { \
+    subscriber { id status } userErrors { code message field } } }";
+pub(crate) const CLEAR: &str = "mutation($id: ID!) { subscriberClearPossibleOptOut(id: $id) { \
+    subscriber { id possibleOptOutAt } userErrors { code message field } } }";
 
 /// How long a campaign may take to enter a status.
 const ROUNDS_MAX: usize = 50;
@@ -130,6 +144,12 @@ pub(crate) fn now() -> Value {
 /// The input that activates for a wall-clock time in the store's zone.
 pub(crate) fn at(local: &str) -> Value {
     json!({ "schedule": { "atStoreTime": { "localDateTime": local } } })
+}
+
+/// The input that activates for a wall-clock time in each subscriber's own zone.
+pub(crate) fn at_each(local: &str, if_passed: &str) -> Value {
+    let at = json!({ "localDateTime": local, "ifPassed": if_passed });
+    json!({ "schedule": { "atSubscriberLocalTime": at } })
 }
 
 /// Makes a campaign for everyone and activates it; answers its id.
@@ -223,6 +243,7 @@ macro_rules! for_tables {
             campaign_revision,
             campaign_step,
             connection_health,
+            consent_log,
             direct_text,
             event,
             idempotency,

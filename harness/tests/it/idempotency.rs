@@ -9,8 +9,8 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DUPLICATE, Rows, activated, at, caller, done, draft,
-    draft_input, now, patched, post, problems, step_until, text, world,
+    ACTIVATE, AUDIENCE, CANCEL, CREATE, DUPLICATE, PAUSE, RESUME, Rows, activated, at, caller,
+    done, draft, draft_input, now, patched, post, problems, step_until, text, world,
 };
 
 /// The key that everything is done under.
@@ -32,6 +32,8 @@ struct Command {
 /// Each command that takes a key, with campaigns to do it to.
 async fn commands(world: &World) -> BTreeMap<&'static str, Command> {
     let (drafted, running) = (draft(world).await, activated(world, now()).await);
+    let (held, paused) = (activated(world, now()).await, activated(world, now()).await);
+    done(world.client(), PAUSE, json!({ "id": paused })).await;
     let with = |id: &str, input: Value| json!({ "id": id, "input": keyed(&input) });
     let input = |input: Value| json!({ "input": keyed(&input) });
     let create = draft_input(world);
@@ -64,6 +66,15 @@ async fn commands(world: &World) -> BTreeMap<&'static str, Command> {
             ),
         ),
         ("cancel", command(CANCEL, with(&running, json!({})), with(&drafted, json!({})))),
+        ("pause", command(PAUSE, with(&held, json!({})), with(&drafted, json!({})))),
+        (
+            "resume",
+            command(
+                RESUME,
+                with(&paused, json!({ "expectedRevision": 3 })),
+                with(&paused, json!({ "expectedRevision": 4 })),
+            ),
+        ),
     ])
 }
 
@@ -106,6 +117,8 @@ async fn keys_of_two_callers_do_not_meet() {
     cancel: WRONG_STATUS id
     create:
     duplicate:
+    pause: WRONG_STATUS id
+    resume: WRONG_STATUS id
     ");
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();

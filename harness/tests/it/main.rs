@@ -8,6 +8,8 @@ mod bad_input;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod consent;
+#[cfg(test)]
 mod contract_page;
 #[cfg(test)]
 mod idempotency;
@@ -18,7 +20,11 @@ mod live;
 #[cfg(test)]
 mod migrations;
 #[cfg(test)]
+mod pausing;
+#[cfg(test)]
 mod place_tables;
+#[cfg(test)]
+mod places;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
@@ -30,4 +36,10 @@ mod scenarios;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod source_rules;
+#[cfg(test)]
 mod status_pages;
+#[cfg(test)]
+mod test_sends;
+#[cfg(test)]
+mod texts;

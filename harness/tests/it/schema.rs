@@ -41,11 +41,22 @@ fn statuses() -> String {
     page.push_str(&"---|".repeat(CampaignAction::ALL.len()));
     page.push('\n');
     for status in CampaignStatus::ALL {
-        let may = |action: &CampaignAction| if action.is_allowed_in(*status) { "yes" } else { "" };
-        let cells: Vec<&str> = CampaignAction::ALL.iter().map(may).collect();
-        row(&mut page, &[&[name(*status).as_str()], cells.as_slice()].concat());
+        let mut line = |name: &str, is_paused: bool| {
+            let may = |action: &CampaignAction| action.is_allowed_in(*status, is_paused);
+            let cells = CampaignAction::ALL.iter().map(|it| if may(it) { "yes" } else { "" });
+            row(&mut page, &std::iter::once(name).chain(cells).collect::<Vec<_>>());
+        };
+        line(&name(*status), false);
+        if status.is_running() {
+            line(&format!("{}, paused", name(*status)), true);
+        }
     }
-    page.push_str("\nAnything else is refused with `WRONG_STATUS`, and nothing changes.\n");
+    page.push_str(
+        "\nAnything else is refused with `WRONG_STATUS`, and nothing changes.\n\n\
+         Being paused is no status: a campaign that is paused stays in the status it is in, with\n\
+         `isPaused` beside it. It is planned all the same, and nothing of it is handed over until it is\n\
+         resumed. Where the status ends, the pause ends.\n",
+    );
     let _ = write!(page, "\n## How one leads to another\n\n```mermaid\n{}```\n", diagram());
     page.push_str("\n| From | To | When |\n|---|---|---|\n");
     for (from, trigger, to) in TRANSITIONS {

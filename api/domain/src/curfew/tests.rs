@@ -1,5 +1,7 @@
 //! The rules of quiet hours by example; every zone and every half hour are in `every_zone`.
 
+mod every_zone;
+
 use super::*;
 
 fn at(text: &str) -> Instant {

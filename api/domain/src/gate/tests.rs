@@ -152,7 +152,7 @@ fn smart_sending_looks_at_the_moment_of_leaving() {
 fn the_cap_counts_three_in_a_rolling_day() {
     let florida: Region = "US-FL".parse().unwrap();
     let mut packs = RulePacks::NONE;
-    packs.insert(RulePack::UsFl);
+    packs.insert(RulePack::Florida);
     let rules = Rules { smart_sending: None, site_quiet_hours: Vec::new(), packs, ..rules() };
     let recent = ["14:00", "16:00", "20:00"].map(|time| touch(&format!("2026-06-10T{time}:00Z")));
     let verdict = |due: &str, recent: &[Touch]| {
@@ -163,7 +163,7 @@ fn the_cap_counts_three_in_a_rolling_day() {
         panic!("the fourth of a day")
     };
     assert_eq!(skip.reason, MessageReason::FrequencyCap);
-    assert_eq!(skip.rule, Some(HeldBy::Rule(RulePack::UsFl)));
+    assert_eq!(skip.rule, Some(HeldBy::Rule(RulePack::Florida)));
     assert_eq!(skip.blocked_by, recent.last().copied());
     assert_eq!(verdict("2026-06-10T23:00:00Z", &recent[..2]), Verdict::Send);
     assert_eq!(

@@ -47,7 +47,7 @@ pub fn shown(value: &str) -> String {
 /// Whether a text shows nothing: spaces, and characters without a shape of their own (zero-width spaces and
 /// joiners, marks of direction).
 pub fn is_blank(text: &str) -> bool {
-    text.chars().all(|c| c.is_whitespace() || c.is_control() || is_shapeless(c))
+    text.chars().all(|c| c.is_whitespace() || is_shapeless(c))
 }
 
 fn is_break(c: char) -> bool {

@@ -103,7 +103,9 @@ const TABLE: &[(&str, &str)] = &[
 
 /// What of GSM 03.38 looks like `character`; an empty text if it has no shape.
 pub(super) fn of(character: char) -> Option<&'static str> {
-    if super::is_blank(character.encode_utf8(&mut [0; 4])) && !character.is_whitespace() {
+    let is_shapeless =
+        character.is_control() || super::is_blank(character.encode_utf8(&mut [0; 4]));
+    if is_shapeless && !character.is_whitespace() {
         return Some("");
     }
     let listed = TABLE.iter().find(|(alike, _)| alike.contains(character));

@@ -71,7 +71,7 @@ fn the_first_offending_character_is_named() {
 
 #[test]
 fn a_text_without_a_shape_is_blank() {
-    for blank in ["", " \n", "\u{200b}", "\u{feff}\u{202e} ", "\u{3164}", "\u{7}", "\u{e0041}"] {
+    for blank in ["", " \n", "\u{200b}", "\u{feff}\u{202e} ", "\u{3164}", "\u{e0041}"] {
         assert!(is_blank(blank), "{blank:?}");
     }
     assert!(!is_blank("\u{200b}a"));

@@ -19,7 +19,22 @@ struct Period {
     offset_ms: i64,
 }
 
+/// A zone's wall clock around one instant: what it reads then, and when it reads something else.
+///
+/// Times on the wall clock are in milliseconds since it read 1970-01-01T00:00, instants in milliseconds since
+/// that was so in UTC.
+#[derive(Clone, Copy)]
+pub struct Clock {
+    offsets: &'static Offsets,
+    wall_ms: i64,
+    offset_ms: i64,
+    /// Instants so far from a change of offset that what the clock reads then it reads only once.
+    steady_from_ms: i64,
+    steady_until_ms: i64,
+}
+
 /// What the table knows of a time on the wall clock.
+#[derive(Clone, Copy)]
 enum Reading {
     /// It comes once or oftener: the first and the last instant.
     At(i64, i64),
@@ -42,26 +57,20 @@ impl Offsets {
         Self { range, periods }
     }
 
-    pub(super) fn wall_ms(&self, instant_ms: i64) -> Option<i64> {
+    /// The clock at an instant; none outside the table's range.
+    pub(super) fn clock_at(&'static self, instant_ms: i64) -> Option<Clock> {
         if !self.range.contains(&instant_ms) {
             return None;
         }
         let after = self.periods.partition_point(|period| period.from_ms <= instant_ms);
         let period = self.periods.get(after.checked_sub(1)?)?;
-        Some(instant_ms + period.offset_ms)
-    }
-
-    pub(super) fn first_ms(&self, wall_ms: i64) -> Option<i64> {
-        self.reading(wall_ms).map(|reading| match reading {
-            Reading::At(first, _) => first,
-            Reading::Skipped(change) => change,
-        })
-    }
-
-    pub(super) fn last_ms(&self, wall_ms: i64) -> Option<i64> {
-        self.reading(wall_ms).map(|reading| match reading {
-            Reading::At(_, last) => last,
-            Reading::Skipped(change) => change,
+        let until_ms = self.periods.get(after).map_or(self.range.end, |next| next.from_ms);
+        Some(Clock {
+            offsets: self,
+            wall_ms: instant_ms + period.offset_ms,
+            offset_ms: period.offset_ms,
+            steady_from_ms: period.from_ms + APART_MS_MAX,
+            steady_until_ms: until_ms - APART_MS_MAX,
         })
     }
 
@@ -87,5 +96,38 @@ impl Offsets {
             }
         }
         at.map(|(first, last)| Reading::At(first, last))
+    }
+}
+
+impl Clock {
+    /// What the clock reads at its instant.
+    pub fn wall_ms(&self) -> i64 {
+        self.wall_ms
+    }
+
+    /// The first instant at which the clock reads `wall_ms`, or where a change of offset skips that time, the
+    /// change. None outside the years that the table covers.
+    pub fn first_ms(&self, wall_ms: i64) -> Option<i64> {
+        Some(match self.reading(wall_ms)? {
+            Reading::At(first, _) => first,
+            Reading::Skipped(change) => change,
+        })
+    }
+
+    /// The last instant at which the clock reads `wall_ms`, or where a change of offset skips that time, the
+    /// change. None outside the years that the table covers.
+    pub fn last_ms(&self, wall_ms: i64) -> Option<i64> {
+        Some(match self.reading(wall_ms)? {
+            Reading::At(_, last) => last,
+            Reading::Skipped(change) => change,
+        })
+    }
+
+    fn reading(&self, wall_ms: i64) -> Option<Reading> {
+        let instant_ms = wall_ms - self.offset_ms;
+        if (self.steady_from_ms..self.steady_until_ms).contains(&instant_ms) {
+            return Some(Reading::At(instant_ms, instant_ms));
+        }
+        self.offsets.reading(wall_ms)
     }
 }

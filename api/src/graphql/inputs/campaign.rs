@@ -77,7 +77,9 @@ impl TryFrom<CampaignScheduleInput> for ScheduleRequest {
 /// A step to save.
 #[derive(Clone, InputObject)]
 pub(crate) struct MessageStepInput {
-    /// The text, with `{{variables}}`. At most 1,600 characters.
+    /// The text. `{{ name }}` stands for the attribute of that name that the subscriber has, and
+    /// `{{ name | fallback }}` for the fallback where there is none; `site_name` is the site's name.
+    /// At most 1,600 characters.
     body: String,
     /// A picture, which makes it an MMS.
     media_url: Option<Url>,

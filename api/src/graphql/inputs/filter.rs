@@ -13,7 +13,7 @@ use crate::{
     service::{self, CampaignFilter, CampaignOrder, MessageFilter, SubscriberFilter},
 };
 use async_graphql::{ID, InputObject};
-use domain::Instant;
+use domain::{Instant, zone::Zone};
 
 /// A span of instants, closed at the start and open at the end. A bound left out is unbounded.
 #[derive(Clone, Copy, Debug, Default, InputObject)]
@@ -37,6 +37,10 @@ fn each<T: Into<U>, U>(values: Option<Vec<T>>) -> Option<Vec<U>> {
     values.map(|values| values.into_iter().map(Into::into).collect())
 }
 
+fn zones(zones: Option<Vec<TimeZone>>) -> Option<Vec<Zone>> {
+    zones.map(|zones| zones.into_iter().map(|zone| zone.0).collect())
+}
+
 /// Which subscribers to keep. Every condition given must hold.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(crate) struct SubscriberFilterInput {
@@ -46,6 +50,10 @@ pub(crate) struct SubscriberFilterInput {
     tags_any: Option<Vec<String>>,
     /// With exactly this phone number.
     phone_number: Option<PhoneNumber>,
+    /// In one of these time zones: the one used, `Subscriber.timeZone`.
+    time_zones: Option<Vec<TimeZone>>,
+    /// Whether they wrote what may be a wish to opt out, and nobody has cleared it.
+    possible_opt_out: Option<bool>,
 }
 
 impl From<SubscriberFilterInput> for SubscriberFilter {
@@ -54,6 +62,8 @@ impl From<SubscriberFilterInput> for SubscriberFilter {
             statuses: each(input.statuses),
             tags_any: input.tags_any,
             phone: input.phone_number.map(|phone| phone.0),
+            zones: zones(input.time_zones),
+            is_suspected: input.possible_opt_out,
             audience: None,
         }
     }
@@ -143,7 +153,7 @@ impl From<MessageFilterInput> for MessageFilter {
             reasons: each(input.reasons),
             step_id: input.step_id.map(|text| id(&text)),
             subscriber_id: input.subscriber_id.map(|text| id(&text)),
-            zones: input.time_zones.map(|zones| zones.into_iter().map(|zone| zone.0).collect()),
+            zones: zones(input.time_zones),
         }
     }
 }

@@ -6,15 +6,17 @@
 mod audience;
 mod campaign;
 mod filter;
+mod pause;
 mod subscriber;
 
 pub(super) use self::{
     audience::AudienceCreateInput,
     campaign::{
         CampaignActivateInput, CampaignCancelInput, CampaignCreateInput, CampaignDeleteInput,
-        CampaignDuplicateInput, CampaignRescheduleInput, CampaignSendTestInput,
-        CampaignUpdateInput, NotNow,
+        CampaignDuplicateInput, CampaignRescheduleInput, CampaignScheduleInput,
+        CampaignSendTestInput, CampaignUpdateInput, NotNow,
     },
     filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
+    pause::{CampaignPauseInput, CampaignResumeInput},
     subscriber::SubscribersUpsertInput,
 };

@@ -83,7 +83,7 @@ impl Memory {
         match kind {
             Created => state.campaigns.push(campaign(id)),
             Deleted => state.campaigns.retain(|campaign| campaign.id != id),
-            Edited | StatusChanged => {}
+            Edited | Rescheduled | Paused | Resumed | StatusChanged => {}
         }
         for campaign in state.campaigns.iter_mut().filter(|campaign| campaign.id == id) {
             campaign.status = to.unwrap_or(campaign.status);

@@ -5,6 +5,7 @@
 //! what is expected; it never repeats the text.
 
 mod date_time;
+mod decimal;
 mod duration;
 mod event_cursor;
 mod local;
@@ -14,6 +15,7 @@ mod url;
 
 pub(crate) use self::{
     date_time::DateTime,
+    decimal::Decimal,
     duration::Duration,
     event_cursor::EventCursor,
     local::{LocalDateTime, LocalTime},
@@ -55,7 +57,8 @@ fn parse<T: TextScalar + InputType>(value: &Value) -> InputValueResult<T> {
 
 /// What the text of the scalar `name` looks like, if it is one of ours.
 pub(super) fn expected(name: &str) -> Option<&'static str> {
-    const ALL: [(&str, &str); 8] = [
+    const ALL: [(&str, &str); 9] = [
+        (Decimal::NAME, Decimal::EXPECTED),
         (DateTime::NAME, DateTime::EXPECTED),
         (LocalTime::NAME, LocalTime::EXPECTED),
         (LocalDateTime::NAME, LocalDateTime::EXPECTED),

@@ -2,11 +2,10 @@
 
 use crate::{
     graphql::{
-        connection::int,
         context::{Answered as _, Caller},
         scalars::{DateTime, Duration, TextScalar as _, Url},
     },
-    service::{self, AggregatorView},
+    service::AggregatorView,
 };
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use chrono::TimeDelta;
@@ -133,48 +132,4 @@ impl LatencySummary {
             p99: length(|it| it.p99),
         }
     }
-}
-
-/// Something slowing a campaign.
-#[derive(SimpleObject)]
-pub(crate) struct CampaignDelay {
-    /// A code to branch on.
-    code: CampaignDelayCode,
-    /// A sentence for people.
-    message: String,
-    /// How many messages wait for it.
-    message_count: i32,
-    /// Since when. Null when nobody knows.
-    since: Option<DateTime>,
-    /// When it is expected to clear, if that is known.
-    clears_at: Option<DateTime>,
-    /// Where to read on: the incident, or the aggregator's status page.
-    url: Option<Url>,
-}
-
-impl From<service::CampaignDelay> for CampaignDelay {
-    fn from(delay: service::CampaignDelay) -> Self {
-        Self {
-            code: delay.delay.code().into(),
-            message: delay.delay.message(),
-            message_count: int(delay.message_count),
-            since: delay.delay.since().map(DateTime),
-            clears_at: delay.delay.clears_at().map(DateTime),
-            url: delay.url.as_deref().and_then(Url::read),
-        }
-    }
-}
-
-/// Causes of delay. More may be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
-#[graphql(remote = "domain::health::AggregatorDelayCode")]
-pub(crate) enum CampaignDelayCode {
-    /// The aggregator asked the engine to slow down.
-    AggregatorThrottled,
-    /// The aggregator is not accepting messages.
-    AggregatorUnavailable,
-    /// The aggregator accepts messages and reports an incident on its status page.
-    AggregatorIncident,
-    /// Accepted messages wait for a carrier's word.
-    CarrierCongestion,
 }

@@ -1,23 +1,24 @@
 //! Campaigns.
 
 use super::{
-    Audience, CampaignDelay, CampaignEventConnection, CampaignProgress, CampaignSchedule,
-    MessageConnection, MessageStep, Site,
+    Audience, CampaignDelay, CampaignEstimate, CampaignEventConnection, CampaignProgress,
+    CampaignSchedule, MessageConnection, MessageStep, RecipientExplanation, SendingDetails, Site,
 };
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total, int},
-        context::{Answered as _, Caller},
+        context::{Answered as _, Caller, id},
         directive::requires_scope,
         enums::{CampaignAction, CampaignStatus, CampaignStatusReasonCode, Scope},
-        inputs::MessageFilterInput,
+        error,
+        inputs::{CampaignScheduleInput, MessageFilterInput},
         loaders,
-        scalars::{DateTime, EventCursor},
+        scalars::{DateTime, EventCursor, PhoneNumber},
     },
-    service::{self, Cursor, MessageFilter, PageRequest, Progress, Slice},
+    service::{self, Cursor, MessageFilter, PageRequest, Progress, Slice, Whom},
 };
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
-use domain::reason::StatusReason;
+use domain::{reason::StatusReason, schedule::ScheduleRequest};
 use uuid::Uuid;
 
 /// A campaign.
@@ -89,6 +90,12 @@ impl Campaign {
         self.row.status_reason.map(CampaignStatusReason::from)
     }
 
+    /// Whether it is paused, beside its status: nothing more is handed over until it is resumed. False
+    /// unless it is `PROCESSING` or `SENDING`.
+    fn is_paused(&self) -> bool {
+        self.row.is_paused()
+    }
+
     /// When it entered that status.
     fn status_changed_at(&self) -> DateTime {
         self.row.status_changed_at.into()
@@ -99,7 +106,7 @@ impl Campaign {
         let actor = Caller::of(ctx)?.actor;
         let actions = domain::campaign::CampaignAction::ALL.iter().copied();
         let allowed = actions
-            .filter(|action| action.is_allowed_in(self.row.status))
+            .filter(|action| self.row.allows(*action))
             .filter(|action| actor.may(scope_of(*action)));
         Ok(allowed.map(CampaignAction::from).collect())
     }
@@ -145,6 +152,25 @@ impl Campaign {
         self.row.uses_smart_sending
     }
 
+    /// How it is being delivered: what the (i) beside the status shows. Null before activation.
+    async fn sending_details(&self, ctx: &Context<'_>) -> Option<Result<SendingDetails>> {
+        let details = async {
+            let caller = Caller::of(ctx)?;
+            let details = caller.service.sending_details(&self.row).await.or_internal(&caller)?;
+            Ok(details.map(SendingDetails::from))
+        };
+        details.await.transpose()
+    }
+
+    /// What it waits for and until when, in a sentence or two. Null when it waits for nothing.
+    async fn waiting_for(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        let waiting = async {
+            let caller = Caller::of(ctx)?;
+            caller.service.campaign_waiting_for(&self.row).await.or_internal(&caller)
+        };
+        waiting.await.transpose()
+    }
+
     /// How far along it is. Null before it enters `PROCESSING`.
     async fn progress(&self, ctx: &Context<'_>) -> Option<Result<CampaignProgress>> {
         if let Some(sample) = &self.sample {
@@ -163,8 +189,68 @@ impl Campaign {
     /// is not, and why a message handed over has not arrived.
     async fn delays(&self, ctx: &Context<'_>) -> Result<Vec<CampaignDelay>> {
         let caller = Caller::of(ctx)?;
-        let delays = caller.service.aggregator_delays(&self.row).await.or_internal(&caller)?;
-        Ok(delays.into_iter().map(CampaignDelay::from).collect())
+        let delays = caller.service.campaign_delays(&self.row).await.or_internal(&caller)?;
+        let own = delays.own.into_iter().map(CampaignDelay::from);
+        Ok(own.chain(delays.aggregator.into_iter().map(CampaignDelay::from)).collect())
+    }
+
+    /// Whom it would reach, when, and what it would cost, if activated so: the planner run dry. Null
+    /// once activated.
+    async fn estimate(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The schedule to try. By default, now.")] schedule: Option<
+            CampaignScheduleInput,
+        >,
+        #[graphql(desc = "Messages not handed over by then would be skipped.")] send_by: Option<
+            DateTime,
+        >,
+    ) -> Option<Result<CampaignEstimate>> {
+        let estimate = async {
+            let caller = Caller::of(ctx)?;
+            let must = |must: &str| error::bad_argument("schedule", must);
+            let request = schedule.map_or(Ok(ScheduleRequest::Now), ScheduleRequest::try_from);
+            let request = request.map_err(|_not_now| must("not be `now: false`"))?;
+            let send_by = send_by.map(|at| at.0);
+            let estimate = caller.service.estimate(&self.row, request, send_by).await;
+            match estimate.or_internal(&caller)?.transpose() {
+                Ok(estimate) => Ok(estimate.map(CampaignEstimate::from)),
+                Err(refusals) => {
+                    let why: Vec<String> = refusals.into_iter().map(|it| it.message).collect();
+                    Err(error::coded(error::code::BAD_USER_INPUT, why.join(" ")))
+                }
+            }
+        };
+        estimate.await.transpose()
+    }
+
+    /// Why one subscriber gets its messages, or does not: give the subscriber's ID or phone number.
+    /// Null when its site has no such subscriber.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberRead))]
+    async fn explain_recipient(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The subscriber's phone number.")] phone_number: Option<PhoneNumber>,
+        #[graphql(desc = "The subscriber. Not with `phoneNumber`.")] subscriber_id: Option<ID>,
+    ) -> Option<Result<RecipientExplanation>> {
+        let explanation = async {
+            let caller = Caller::with(ctx, Scope::SubscriberRead)?;
+            let whom = match (phone_number, subscriber_id) {
+                (Some(phone), None) => Whom::Phone(phone.0),
+                (None, Some(text)) => Whom::Id(id(&text)),
+                (None, None) => {
+                    return Err(error::bad_argument("subscriberId", "be given, or `phoneNumber`"));
+                }
+                (Some(_), Some(_)) => {
+                    let must = "not be given with `phoneNumber`";
+                    return Err(error::bad_argument("subscriberId", must));
+                }
+            };
+            let (service, actor) = (&caller.service, &caller.actor);
+            let found = service.explain_recipient(actor, &self.row, whom).await;
+            Ok(found.or_internal(&caller)?.map(RecipientExplanation::from))
+        };
+        explanation.await.transpose()
     }
 
     /// Its message ledger: one row for each recipient and step.
@@ -240,7 +326,7 @@ fn scope_of(action: domain::campaign::CampaignAction) -> domain::access::Scope {
     use domain::{access::Scope, campaign::CampaignAction::*};
     match action {
         Edit | Duplicate | Delete => Scope::CampaignWrite,
-        Activate | Reschedule | Cancel => Scope::CampaignSend,
+        Activate | Reschedule | Pause | Resume | Cancel => Scope::CampaignSend,
     }
 }
 

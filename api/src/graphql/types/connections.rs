@@ -1,6 +1,6 @@
 //! Pages of each kind of object.
 
-use super::{Audience, Campaign, CampaignEvent, Message, Site, Subscriber};
+use super::{Audience, Campaign, CampaignEvent, ConsentEntry, Message, Site, Subscriber};
 use crate::{
     graphql::{
         connection::{Edges, PageInfo, Sort, Total},
@@ -161,5 +161,16 @@ connection! {
     /// The event.
     node: CampaignEvent;
     /// The page's events, without their edges.
+    nodes;
+}
+
+connection! {
+    /// A page of the log of consent.
+    ConsentEntryConnection {}
+    /// An entry of the log of consent in a page.
+    ConsentEntryEdge
+    /// The entry.
+    node: ConsentEntry;
+    /// The page's entries, without their edges.
     nodes;
 }

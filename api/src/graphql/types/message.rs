@@ -1,10 +1,12 @@
 //! The message ledger.
 
-use super::{Campaign, MessageHop, MessageStep, Subscriber};
+use super::{
+    Campaign, MessageBlocker, MessageEvent, MessageHop, MessageRule, MessageStep, Subscriber,
+};
 use crate::{
     graphql::{
         connection::int,
-        context::Caller,
+        context::{Answered as _, Caller},
         directive::requires_scope,
         enums::{MessageReasonCode, MessageStatus, Scope},
         error::Missing,
@@ -62,12 +64,28 @@ impl Message {
     /// Why, for a status that has a reason.
     fn reason(&self) -> Option<MessageReason> {
         let code = || self.0.aggregator_code.clone();
-        self.0.standing.reason.map(|reason| MessageReason::new(reason, code()))
+        let rule = self.0.rule;
+        let reason = self.0.standing.reason;
+        reason.map(|reason| MessageReason::new(reason, code()).ruled_by(rule))
     }
 
     /// The time zone its due time was worked out in.
     fn time_zone(&self) -> TimeZone {
         TimeZone(self.0.zone)
+    }
+
+    /// Every time zone the recipient may be in, that one first: quiet hours must be over in all.
+    fn time_zones(&self) -> Vec<TimeZone> {
+        self.0.zones.zones().iter().copied().map(TimeZone).collect()
+    }
+
+    /// The earlier message for whose sake Smart Sending or a legal cap skipped it. Null for any other
+    /// message.
+    fn blocked_by(&self) -> Option<MessageBlocker> {
+        use domain::reason::MessageReason::{FrequencyCap, SmartSending};
+        let is_blocked = matches!(self.0.standing.reason, Some(SmartSending | FrequencyCap));
+        let at = self.0.blocked_at.filter(|_| is_blocked)?;
+        Some(MessageBlocker { id: self.0.blocked_by, at })
     }
 
     /// When it is or was due.
@@ -123,6 +141,13 @@ impl Message {
     fn segment_count(&self) -> Option<i32> {
         self.0.segment_count.map(int)
     }
+
+    /// Everything that happened to it, oldest first.
+    async fn events(&self, ctx: &Context<'_>) -> Result<Vec<MessageEvent>> {
+        let caller = Caller::of(ctx)?;
+        let events = caller.service.message_events(self.0.id).await.or_internal(&caller)?;
+        Ok(events.into_iter().map(MessageEvent::from).collect())
+    }
 }
 
 /// Why a message is in its state.
@@ -136,6 +161,8 @@ pub(crate) struct MessageReason {
     remedy: Option<&'static str>,
     /// The aggregator's own code, if it gave one.
     aggregator_code: Option<String>,
+    /// The rule behind it: the quiet hours or the legal rule pack that holds or stopped the message.
+    rule: Option<MessageRule>,
 }
 
 impl MessageReason {
@@ -149,6 +176,13 @@ impl MessageReason {
             message: reason.message(),
             remedy: reason.remedy(),
             aggregator_code,
+            rule: None,
         }
+    }
+    /// The same reason, with the rule behind it where one stands behind such a reason.
+    pub(super) fn ruled_by(self, rule: Option<domain::curfew::HeldBy>) -> Self {
+        let reason = domain::reason::MessageReason::from(self.code);
+        let rule = rule.filter(|_| domain::explanation::is_ruled(reason));
+        Self { rule: rule.map(|rule| MessageRule::new(rule, reason)), ..self }
     }
 }

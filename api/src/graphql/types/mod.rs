@@ -7,10 +7,14 @@ mod aggregator;
 mod audience;
 mod campaign;
 mod connections;
+mod consent;
+mod estimate;
 mod event;
 mod journey;
 mod message;
+mod message_event;
 mod node;
+mod pause;
 mod payload;
 mod preview;
 mod progress;
@@ -21,23 +25,29 @@ mod subscriber;
 mod test_text;
 mod user_error;
 mod viewer;
+mod waiting;
 
 pub(super) use self::{
-    aggregator::{Aggregator, CampaignDelay},
+    aggregator::Aggregator,
     audience::Audience,
     campaign::Campaign,
     connections::{
-        AudienceConnection, CampaignConnection, CampaignEventConnection, MessageConnection,
-        SiteConnection, SubscriberConnection,
+        AudienceConnection, CampaignConnection, CampaignEventConnection, ConsentEntryConnection,
+        MessageConnection, SiteConnection, SubscriberConnection,
     },
+    consent::ConsentEntry,
+    estimate::{CampaignEstimate, RecipientExplanation},
     event::{CampaignChange, CampaignEvent},
     journey::MessageHop,
     message::{Message, MessageReason},
+    message_event::{MessageBlocker, MessageEvent, MessageRule},
     node::Node,
+    pause::{CampaignPausePayload, CampaignResumePayload},
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
         CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
+        SubscriberClearPossibleOptOutPayload, SubscriberUnsubscribePayload,
         SubscribersUpsertPayload,
     },
     preview::MessagePreview,
@@ -49,4 +59,5 @@ pub(super) use self::{
     test_text::TestText,
     user_error::{AudienceUserError, CampaignUserError, SubscriberUserError, UserError},
     viewer::{ApiKey, Viewer},
+    waiting::{CampaignDelay, SendingDetails},
 };

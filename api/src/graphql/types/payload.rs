@@ -9,12 +9,12 @@ use super::{
 };
 use crate::{
     graphql::connection::int,
-    service::{self, Upserted},
+    service::{self, SubscriberView, Upserted},
 };
 use async_graphql::{ID, SimpleObject};
 use domain::{
     id::CampaignId,
-    refusal::{AudienceError, CampaignError, Outcome, Refusal},
+    refusal::{AudienceError, CampaignError, Outcome, Refusal, SubscriberError},
 };
 
 /// The object, or every reason it is not there.
@@ -196,4 +196,34 @@ impl From<Upserted> for SubscribersUpsertPayload {
             user_errors: done.refusals.into_iter().map(Into::into).collect(),
         }
     }
+}
+
+/// Declares a payload that carries a subscriber.
+macro_rules! subscriber_payload {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(SimpleObject)]
+        pub(crate) struct $name {
+            /// The subscriber as they now are.
+            subscriber: Option<Subscriber>,
+            /// Why nothing changed. Empty on success.
+            user_errors: Vec<SubscriberUserError>,
+        }
+
+        impl From<Outcome<SubscriberView, SubscriberError>> for $name {
+            fn from(outcome: Outcome<SubscriberView, SubscriberError>) -> Self {
+                let (subscriber, user_errors) = split(outcome);
+                Self { subscriber, user_errors }
+            }
+        }
+    };
+}
+
+subscriber_payload! {
+    /// The outcome of `subscriberUnsubscribe`.
+    SubscriberUnsubscribePayload
+}
+subscriber_payload! {
+    /// The outcome of `subscriberClearPossibleOptOut`.
+    SubscriberClearPossibleOptOutPayload
 }

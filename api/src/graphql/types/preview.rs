@@ -13,7 +13,7 @@ use domain::text::Offending;
 /// How a text is encoded and billed.
 #[derive(SimpleObject)]
 pub(crate) struct MessagePreview {
-    /// The text with sample values in place of variables.
+    /// The text with sample values in place of variables, the site's prefix and footer included.
     text: String,
     /// SMS or MMS.
     channel: MessageChannel,

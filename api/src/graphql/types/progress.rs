@@ -30,11 +30,7 @@ pub(crate) struct CampaignProgress {
 impl From<Progress> for CampaignProgress {
     fn from(progress: Progress) -> Self {
         let reasons = |counts: Vec<(MessageReason, i64)>| {
-            let of = |(reason, count): (MessageReason, i64)| MessageReasonCount {
-                reason: reason.into(),
-                count: int(count),
-            };
-            counts.into_iter().map(of).collect()
+            counts.into_iter().map(MessageReasonCount::from).collect()
         };
         Self {
             as_of: progress.as_of.into(),
@@ -100,4 +96,10 @@ pub(crate) struct MessageReasonCount {
     reason: MessageReasonCode,
     /// The number of messages.
     count: i32,
+}
+
+impl From<(MessageReason, i64)> for MessageReasonCount {
+    fn from((reason, count): (MessageReason, i64)) -> Self {
+        Self { reason: reason.into(), count: int(count) }
+    }
 }

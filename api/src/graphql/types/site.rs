@@ -74,14 +74,9 @@ impl Site {
         SmartSending { is_enabled: cap.is_enabled, window: Duration::of_seconds(cap.window_s) }
     }
 
-    /// The aggregator that carries the site's messages. Null until one is set up.
-    async fn aggregator(&self, ctx: &Context<'_>) -> Option<Result<Aggregator>> {
-        let aggregator = async {
-            let caller = Caller::of(ctx)?;
-            let found = caller.service.aggregator(self.0.id).await.or_internal(&caller)?;
-            Ok(found.map(Aggregator::from))
-        };
-        aggregator.await.transpose()
+    /// The countries whose numbers are texted, by their ISO 3166-1 codes. Empty for every one.
+    fn countries(&self) -> Vec<&str> {
+        self.0.countries.codes().collect()
     }
 
     /// What stands before every text, followed by a colon. It counts as part of the text.
@@ -92,6 +87,22 @@ impl Site {
     /// What stands below every text, on a line of its own. It counts as part of the text.
     fn text_footer(&self) -> Option<&str> {
         self.0.frame.footer.as_deref()
+    }
+
+    /// The aggregator that carries the site's messages. Null until one is set up.
+    async fn aggregator(&self, ctx: &Context<'_>) -> Option<Result<Aggregator>> {
+        let aggregator = async {
+            let caller = Caller::of(ctx)?;
+            let found = caller.service.aggregator(self.0.id).await.or_internal(&caller)?;
+            Ok(found.map(Aggregator::from))
+        };
+        aggregator.await.transpose()
+    }
+
+    /// What a text that asks for `HELP` is answered with: the site's own words, or, where it has
+    /// none, what must be told.
+    fn help_reply(&self) -> String {
+        self.0.answer_to_help()
     }
 
     /// Everything that would make a campaign fail if it were activated now. Empty when the site can

@@ -51,7 +51,7 @@ impl MessageStep {
         self.step.condition.into()
     }
 
-    /// The text, with `{{variables}}`.
+    /// The text, with its variables.
     fn body(&self) -> &str {
         &self.step.body
     }

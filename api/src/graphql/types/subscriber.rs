@@ -1,18 +1,27 @@
 //! Subscribers.
 
-use super::{MessageConnection, Site};
+use super::{ConsentEntryConnection, MessageConnection, Site};
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total},
         context::{Answered as _, Caller},
         directive::requires_scope,
-        enums::{Scope, SubscriberStatus, TimeZoneSource},
+        enums::{Scope, SubscriberStatus, TimeZoneConfidence, TimeZoneSource},
         loaders,
         scalars::{DateTime, PhoneNumber, TimeZone},
     },
     service::SubscriberView,
 };
-use async_graphql::{Context, ID, Object, Result};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+
+/// A value for a variable of texts: what `{{ first_name }}` says to this subscriber.
+#[derive(Clone, SimpleObject)]
+pub(crate) struct SubscriberAttribute {
+    /// The variable's name.
+    name: String,
+    /// What a text says in its place.
+    value: String,
+}
 
 /// A person who can be texted.
 #[derive(Clone)]
@@ -54,14 +63,49 @@ impl Subscriber {
         self.0.subscriber.status.into()
     }
 
-    /// The time zone used for this subscriber.
+    /// The time zone used for this subscriber: the first of `timeZones`.
     fn time_zone(&self) -> TimeZone {
-        TimeZone(self.0.zone)
+        TimeZone(self.0.place.zones.principal())
     }
 
-    /// How the time zone is known.
+    /// Every time zone the subscriber may be in, where most people of the area live first: an area code
+    /// can span several. Quiet hours hold in all of them.
+    fn time_zones(&self) -> Vec<TimeZone> {
+        self.0.place.zones.zones().iter().copied().map(TimeZone).collect()
+    }
+
+    /// How the time zones are known.
     fn time_zone_source(&self) -> TimeZoneSource {
-        self.0.zone_source.into()
+        self.0.place.source.into()
+    }
+
+    /// How sure the time zone is.
+    fn time_zone_confidence(&self) -> TimeZoneConfidence {
+        self.0.place.confidence.into()
+    }
+
+    /// The country, or the state or province, whose rules protect the subscriber, in ISO 3166: `US-FL`.
+    /// That of the postal code, else of the phone number.
+    fn region(&self) -> Option<String> {
+        self.0.place.region.map(|region| region.to_string())
+    }
+
+    /// The postal code, as it was given.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberPii))]
+    async fn postal_code(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        let postal_code = self.0.subscriber.postal_code.as_deref()?;
+        Some(Caller::with(ctx, Scope::SubscriberPii).map(|_| postal_code))
+    }
+
+    /// Values for the variables of texts, by name.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberPii))]
+    async fn attributes(&self, ctx: &Context<'_>) -> Option<Result<Vec<SubscriberAttribute>>> {
+        let attribute = |(name, value): (&String, &String)| SubscriberAttribute {
+            name: name.clone(),
+            value: value.clone(),
+        };
+        let allowed = Caller::with(ctx, Scope::SubscriberPii);
+        Some(allowed.map(|_| self.0.subscriber.attributes.iter().map(attribute).collect()))
     }
 
     /// Labels that audiences select on.
@@ -83,6 +127,32 @@ impl Subscriber {
     /// at.
     fn last_messaged_at(&self) -> Option<DateTime> {
         self.0.subscriber.last_messaged_at.map(DateTime)
+    }
+
+    /// When they wrote what may be a wish to opt out, while nobody has cleared it. Until then their
+    /// messages are skipped with `SUPPRESSED`. See `subscriberClearPossibleOptOut`.
+    fn possible_opt_out_at(&self) -> Option<DateTime> {
+        self.0.subscriber.suspected_opt_out_at.map(DateTime)
+    }
+
+    /// What was said of their phone and bears on whether it may be texted, newest first, from before
+    /// it was added, too.
+    #[graphql(directive = requires_scope::apply(Scope::SubscriberRead))]
+    async fn consent_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most edges to return, from the start. 1 to 100; 25 by default.")]
+        first: Option<i32>,
+        #[graphql(desc = "Return edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most edges to return, from the end. 1 to 100. Not with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
+    ) -> Result<ConsentEntryConnection> {
+        let caller = Caller::with(ctx, Scope::SubscriberRead)?;
+        let id = self.0.subscriber.id;
+        let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
+        let page = caller.service.subscriber_consent_log(&caller.actor, id, &page).await;
+        Ok(ConsentEntryConnection::new(page.or_internal(&caller)?, Sort::Id))
     }
 
     /// Messages to this subscriber, newest first.

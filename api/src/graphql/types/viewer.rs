@@ -12,6 +12,7 @@ use crate::{
     service,
 };
 use async_graphql::{Context, ID, Object, Result};
+use domain::zone::TZDB_VERSION;
 
 /// The caller: an API key and what it may reach.
 pub(crate) struct Viewer;
@@ -30,6 +31,12 @@ impl Viewer {
     #[expect(clippy::unused_async, reason = "a resolver that is not async must use `self`")]
     async fn scopes(&self, ctx: &Context<'_>) -> Result<Vec<Scope>> {
         Ok(Caller::of(ctx)?.actor.role.scopes().map(Scope::from).collect())
+    }
+
+    /// The release of the IANA time zone database whose rules decide when messages go out: `2026f`.
+    #[expect(clippy::unused_self, reason = "a resolver takes its object, even one without data")]
+    fn tzdb_version(&self) -> &'static str {
+        TZDB_VERSION
     }
 
     /// The sites the key reaches.

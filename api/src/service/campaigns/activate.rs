@@ -5,6 +5,7 @@ use super::{
     Activation, CampaignError, Outcome, Refused, Rescheduling, cause, check_action, check_revision,
     not_found,
     once::{Once, answer},
+    places::Seen,
     refuse_at,
 };
 use crate::{
@@ -37,6 +38,7 @@ impl Service {
         activation: Activation,
     ) -> Refused<Campaign> {
         let now = self.clock.now();
+        let seen = self.look_ahead(actor, id, activation.schedule).await?;
         let txn = self.db.begin_write().await?;
         let Some(campaign) = self.lock(&txn, actor, id).await? else { return Ok(not_found()) };
         let digest = digest(campaign.id, &activation);
@@ -53,7 +55,8 @@ impl Service {
         if let Err(refusals) = allowed {
             return Ok(Err(refusals));
         }
-        let (site, schedule) = match self.prepare(&txn, &campaign, &activation, now).await? {
+        let prepared = self.prepare(&txn, &campaign, &activation, seen, now).await?;
+        let (site, schedule) = match prepared {
             Ok(prepared) => prepared,
             Err(refusals) => return Ok(Err(refusals)),
         };
@@ -82,6 +85,7 @@ impl Service {
         txn: &Txn,
         campaign: &Campaign,
         activation: &Activation,
+        seen: Option<Seen>,
         now: Instant,
     ) -> Result<Outcome<(Site, Schedule), CampaignError>, Fault> {
         let Some(site) = sites::find(txn, campaign.site_id).await? else { return Ok(not_found()) };
@@ -99,12 +103,13 @@ impl Service {
         let has_ready_sender = sites::has_ready_sender(txn, site.id).await?;
         refusals
             .extend(site::sending_blockers(&site, has_ready_sender, now).into_iter().map(blocker));
-        let places = Places { site: site.zone, recipients: &[] };
-        let schedule = Schedule::resolve(activation.schedule, places, activation.send_by, now);
-        match schedule {
+        let request = activation.schedule;
+        let zones = self.recipient_zones(txn, campaign, site.zone, (request, seen)).await?;
+        let places = Places { site: site.zone, recipients: &zones };
+        match Schedule::resolve(request, places, activation.send_by, now) {
             Ok(schedule) if refusals.is_empty() => return Ok(Ok((site, schedule))),
             Ok(_) => {}
-            Err(problem) => refusals.push(schedule_refusal(problem)),
+            Err(problem) => refusals.push(schedule_refusal(problem, request)),
         }
         Ok(Err(refusals))
     }
@@ -134,6 +139,8 @@ impl Service {
         rescheduling: Rescheduling,
     ) -> Refused<Campaign> {
         let now = self.clock.now();
+        let request = rescheduling.schedule;
+        let seen = self.look_ahead(actor, id, request).await?;
         let txn = self.db.begin_write().await?;
         let Some(campaign) = self.lock(&txn, actor, id).await? else { return Ok(not_found()) };
         let allowed = check_action(&campaign, CampaignAction::Reschedule).and_then(|()| {
@@ -142,17 +149,18 @@ impl Service {
         if let Err(refusals) = allowed {
             return Ok(Err(refusals));
         }
-        if rescheduling.schedule == ScheduleRequest::Now {
+        if request == ScheduleRequest::Now {
             let message = "A campaign cannot be moved to now: cancel it and activate it.";
             return Ok(refuse_at(CampaignError::Invalid, "input.schedule.now", message));
         }
         let Some(site) = sites::find(&txn, campaign.site_id).await? else { return Ok(not_found()) };
         let before = campaign.schedule.as_ref();
         let send_by = rescheduling.send_by.unwrap_or(before.and_then(|schedule| schedule.send_by));
-        let places = Places { site: site.zone, recipients: &[] };
-        let schedule = match Schedule::resolve(rescheduling.schedule, places, send_by, now) {
+        let zones = self.recipient_zones(&txn, &campaign, site.zone, (request, seen)).await?;
+        let places = Places { site: site.zone, recipients: &zones };
+        let schedule = match Schedule::resolve(request, places, send_by, now) {
             Ok(schedule) => schedule,
-            Err(problem) => return Ok(Err(vec![schedule_refusal(problem)])),
+            Err(problem) => return Ok(Err(vec![schedule_refusal(problem, request)])),
         };
         let steps = revisions::steps(&txn, campaign.revision_id).await?;
         let problems = self.content_problems(&txn, &steps, &site).await?;
@@ -162,8 +170,8 @@ impl Service {
         let revision_id = self.copy_revision(&txn, &campaign, now).await?;
         let moved = Campaign { revision_id, ..campaign.clone() };
         self.freeze(&txn, &moved, &site, &schedule, now).await?;
-        let (by, name) = (cause(actor), &campaign.name);
-        if !campaigns::edit(&txn, &self.ids, &by, &campaign, name, revision_id, now).await? {
+        let by = cause(actor);
+        if !campaigns::reschedule(&txn, &self.ids, &by, &campaign, revision_id, now).await? {
             return Ok(raced());
         }
         txn.commit().await.map_err(Error::from)?;
@@ -195,7 +203,8 @@ impl Service {
     }
 }
 
-fn raced<T>() -> Outcome<T, CampaignError> {
+/// The answer to whoever lost a race for the campaign.
+pub(super) fn raced<T>() -> Outcome<T, CampaignError> {
     let message = "Another caller changed the campaign at this moment.";
     super::refuse(CampaignError::StaleRevision, message)
 }
@@ -213,12 +222,22 @@ pub(super) fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
     Refusal::new(code, reason.message())
 }
 
-fn schedule_refusal(problem: ScheduleProblem) -> Refusal<CampaignError> {
-    let local = "input.schedule.atStoreTime.localDateTime";
-    match problem {
-        ScheduleProblem::TimePassed => {
-            Refusal::at(CampaignError::TimePassed, local, "The time named has passed.")
+pub(super) fn schedule_refusal(
+    problem: ScheduleProblem,
+    request: ScheduleRequest,
+) -> Refusal<CampaignError> {
+    let (local, passed) = match request {
+        ScheduleRequest::Now => ("input.schedule.now", "The time named has passed."),
+        ScheduleRequest::AtStoreTime(_) => {
+            ("input.schedule.atStoreTime.localDateTime", "The time named has passed.")
         }
+        ScheduleRequest::AtSubscriberTime(..) => (
+            "input.schedule.atSubscriberLocalTime.localDateTime",
+            "The time named has passed in every time zone it applies to.",
+        ),
+    };
+    match problem {
+        ScheduleProblem::TimePassed => Refusal::at(CampaignError::TimePassed, local, passed),
         ScheduleProblem::TooFarAhead => {
             Refusal::at(CampaignError::Invalid, local, "The time named is more than a year ahead.")
         }

@@ -11,7 +11,7 @@ use crate::{
     db::{
         Error, Txn,
         campaigns::{self, Move},
-        counts, gate, plans,
+        counts, plans,
     },
     service::{Actor, Fault, Service},
 };
@@ -33,16 +33,10 @@ impl Service {
         cancellation: Cancellation,
     ) -> Refused<Canceled> {
         let now = self.clock.now();
-        let Some(id) = id else { return Ok(not_found()) };
-        // Looked up before the gate is closed, so that nobody can close the gate of a foreign campaign.
-        if campaigns::find(self.db.read(), actor.sites(), id).await?.is_none() {
-            return Ok(not_found());
-        }
-        let txn = self.db.begin_write().await?;
-        gate::close(&txn, id).await?;
-        let Some(campaign) = self.lock(&txn, actor, Some(id)).await? else {
+        let Some((txn, campaign)) = self.lock_closed(actor, id).await? else {
             return Ok(not_found());
         };
+        let id = campaign.id;
         let digest = digest(id, &cancellation);
         let key = cancellation.idempotency_key.as_deref();
         let once = Once::new(actor, "campaign_cancel", key, &digest);

@@ -4,21 +4,28 @@ mod activate;
 mod cancel;
 mod compose;
 mod content;
+mod dry_run;
 mod duplicate;
 mod input;
 mod once;
+mod pause;
+mod places;
 mod read;
 mod send_test;
+mod waiting;
 
 pub use content::Preview;
+pub use dry_run::{Estimate, Explanation, Whom};
 pub use input::{
     Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling,
 };
+pub use pause::{Paused, Resumed, Suspension};
 pub use read::{CampaignView, CancelPreview, Progress};
 pub use send_test::{TestSending, TestSent};
+pub use waiting::{Delays, SendingDetails};
 
 use super::{Actor, Fault, Service};
-use crate::db::{Txn, campaigns, events::Cause};
+use crate::db::{Txn, campaigns, events::Cause, gate};
 use domain::{
     campaign::{Campaign, CampaignAction},
     event::ActorKind,
@@ -67,14 +74,15 @@ fn not_found<T>() -> Outcome<T, CampaignError> {
 
 /// Refuses an action that the campaign's status does not allow, naming those it does.
 fn check_action(campaign: &Campaign, action: CampaignAction) -> Outcome<(), CampaignError> {
-    if action.is_allowed_in(campaign.status) {
+    if campaign.allows(action) {
         return Ok(());
     }
-    let allowed = CampaignAction::ALL.iter().filter(|action| action.is_allowed_in(campaign.status));
+    let allowed = CampaignAction::ALL.iter().filter(|action| campaign.allows(**action));
     let allowed: Vec<&str> = allowed.map(|action| action.as_str()).collect();
     let message = format!(
-        "A campaign that is {} cannot be {}. Allowed now: {}.",
+        "A campaign that is {}{} cannot be {}. Allowed now: {}.",
         campaign.status,
+        if campaign.is_paused() { " and paused" } else { "" },
         past(action),
         allowed.join(", "),
     );
@@ -86,6 +94,8 @@ fn past(action: CampaignAction) -> &'static str {
         CampaignAction::Edit => "edited",
         CampaignAction::Activate => "activated",
         CampaignAction::Reschedule => "rescheduled",
+        CampaignAction::Pause => "paused",
+        CampaignAction::Resume => "resumed",
         CampaignAction::Cancel => "canceled",
         CampaignAction::Duplicate => "duplicated",
         CampaignAction::Delete => "deleted",
@@ -116,6 +126,24 @@ impl Service {
     ) -> Result<Option<Campaign>, Fault> {
         let Some(id) = id else { return Ok(None) };
         Ok(campaigns::lock(txn, actor.sites(), id).await?)
+    }
+
+    /// Locks a campaign of the caller's with its gate closed: none of its messages is planned or claimed
+    /// until the transaction ends.
+    async fn lock_closed(
+        &self,
+        actor: &Actor,
+        id: Option<CampaignId>,
+    ) -> Result<Option<(Txn, Campaign)>, Fault> {
+        let Some(id) = id else { return Ok(None) };
+        // Looked up before the gate is closed, so that nobody can close the gate of a foreign campaign.
+        if campaigns::find(self.db.read(), actor.sites(), id).await?.is_none() {
+            return Ok(None);
+        }
+        let txn = self.db.begin_write().await?;
+        gate::close(&txn, id).await?;
+        let campaign = self.lock(&txn, actor, Some(id)).await?;
+        Ok(campaign.map(|campaign| (txn, campaign)))
     }
 
     /// The campaign as it is after a command was committed.

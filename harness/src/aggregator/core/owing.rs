@@ -9,7 +9,7 @@ use crate::aggregator::{journal::Seen, plan};
 use crate::contract::signing::{WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, sign};
 use crate::contract::{Event, EventData, EventType};
 use crate::dice;
-use crate::scenario::{Forged, ForgedFor, ForgedSignature};
+use crate::scenario::{Forged, ForgedFor, ForgedSignature, Inbound};
 
 /// How long after each failure a post is tried again, in seconds; after the last it is given up.
 const RETRY_AFTER_S: [i64; 5] = [1, 5, 30, 120, 600];
@@ -181,7 +181,9 @@ impl Core {
             }
             Content::UnknownMessage { .. } => (self.unknown(id?), outgoing.due, anywhere),
             Content::Inbound { index } => {
-                (self.inbound(state, outgoing, *index)?, outgoing.due, anywhere)
+                let text = self.script.inbound.get(*index)?;
+                let said_at = self.script.instant(text.at);
+                (self.inbound(state, outgoing, text), said_at, anywhere)
             }
         };
         Some((Event { kind: self.kind(&outgoing.content), timestamp, data }, url?))
@@ -193,16 +195,15 @@ impl Core {
         EventData { id, reference: None, to, from, code: None, text: None }
     }
 
-    fn inbound(&self, state: &State, outgoing: &Outgoing, index: usize) -> Option<EventData> {
-        let text = self.script.inbound.get(index)?;
-        Some(EventData {
+    fn inbound(&self, state: &State, outgoing: &Outgoing, text: &Inbound) -> EventData {
+        EventData {
             id: outgoing.event_id.replacen("whk_", "agg_", 1),
             reference: None,
             to: self.settings.sender.clone().or_else(|| state.sender.clone()).unwrap_or_default(),
             from: text.from.clone(),
             code: None,
             text: Some(text.body.clone()),
-        })
+        }
     }
 
     /// The journal's entry for a post.

@@ -87,6 +87,9 @@ fn check_step<'a>(
             step.to.iter().try_for_each(|to| check_phone(&of("send_test.to"), to))?;
         }
         Step::Unsubscribe(step) => check_phone(&of("unsubscribe.phone"), &step.phone)?,
+        Step::ClearPossibleOptOut(step) => {
+            check_phone(&of("clear_possible_opt_out.phone"), &step.phone)?;
+        }
         Step::Duplicate(step) => {
             named.check(&of("duplicate"), step.campaign.as_ref())?;
             named.give(step.copy.as_ref());

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused};
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, RESCHEDULE, Rows, UPDATE, UPSERT, at,
-    caller, done, draft, draft_input, key, now, payload, post, problems, sites, world,
+    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
+    SEND_TEST, UNSUBSCRIBE, UPDATE, UPSERT, at, caller, done, draft, draft_input, key, now,
+    payload, post, problems, sites, world,
 };
 
 /// Changes the row of the key that `token` opens with.
@@ -77,16 +78,23 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
     let draft = draft_input(world);
     let rules = json!({ "input": { "name": "New", "rules": {} } });
     let rows = json!({ "input": { "subscribers": [{ "phoneNumber": "+14155550100" }] } });
+    let test = json!({ "stepId": "none", "phoneNumbers": ["+14155550100"] });
+    let nobody = json!({ "id": "sub_0190a5b20000700080000000000000ff" });
     vec![
         ("campaignCreate", CREATE, json!({ "input": draft })),
         ("campaignUpdate", UPDATE, with(json!({ "name": "Other" }))),
         ("campaignActivate", ACTIVATE, with(now())),
         ("campaignReschedule", RESCHEDULE, with(at("2026-12-24T10:00:00"))),
+        ("campaignPause", PAUSE, with(json!({}))),
+        ("campaignResume", RESUME, with(json!({}))),
         ("campaignCancel", CANCEL, with(json!({}))),
         ("campaignDuplicate", DUPLICATE, with(json!({}))),
         ("campaignDelete", DELETE, with(json!({}))),
+        ("campaignSendTest", SEND_TEST, with(test)),
         ("audienceCreate", AUDIENCE, rules),
         ("subscribersUpsert", UPSERT, rows),
+        ("subscriberUnsubscribe", UNSUBSCRIBE, nobody.clone()),
+        ("subscriberClearPossibleOptOut", CLEAR, nobody),
     ]
 }
 
@@ -104,7 +112,7 @@ async fn a_mutation_asks_for_its_role() {
 
     let mut matrix = String::new();
     for (at, (name, query, _)) in all.iter().enumerate() {
-        let mut line = format!("{name:<20}");
+        let mut line = format!("{name:<30} ");
         for role in Role::ALL {
             let client = caller(&world, *role).await;
             let id = draft(&world).await;
@@ -120,21 +128,26 @@ async fn a_mutation_asks_for_its_role() {
                 assert_eq!(answer["data"], Value::Null, "{answer}");
             }
             let told = if told.is_empty() { "done".to_owned() } else { told.join(", ") };
-            line.extend([role.as_str(), ": ", &format!("{told:<18}")]);
+            line.extend([role.as_str(), ": ", &format!("{told:<29} ")]);
         }
         matrix.push_str(line.trim_end());
         matrix.push('\n');
     }
     insta::assert_snapshot!(matrix, @r"
-    campaignCreate      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    campaignUpdate      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    campaignActivate    viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: done              admin: done
-    campaignReschedule  viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
-    campaignCancel      viewer: ! FORBIDDEN       editor: ! FORBIDDEN       sender: WRONG_STATUS id   admin: WRONG_STATUS id
-    campaignDuplicate   viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    campaignDelete      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    audienceCreate      viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
-    subscribersUpsert   viewer: ! FORBIDDEN       editor: done              sender: done              admin: done
+    campaignCreate                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    campaignUpdate                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    campaignActivate               viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: done                          admin: done
+    campaignReschedule             viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignPause                  viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignResume                 viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignCancel                 viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignDuplicate              viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    campaignDelete                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    campaignSendTest               viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: STEP_NOT_FOUND input.stepId   admin: STEP_NOT_FOUND input.stepId
+    audienceCreate                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    subscribersUpsert              viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
+    subscriberUnsubscribe          viewer: ! FORBIDDEN                   editor: NOT_FOUND id                  sender: NOT_FOUND id                  admin: NOT_FOUND id
+    subscriberClearPossibleOptOut  viewer: ! FORBIDDEN                   editor: NOT_FOUND id                  sender: NOT_FOUND id                  admin: NOT_FOUND id
     ");
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();

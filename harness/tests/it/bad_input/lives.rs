@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused};
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, RESCHEDULE, Rows, UPDATE, activated, at,
-    connection, done, draft, draft_input, now, patched, post, problems, status, step_until, text,
-    world,
+    ACTIVATE, AUDIENCE, CANCEL, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows, UPDATE,
+    activated, at, connection, done, draft, draft_input, now, patched, post, problems, status,
+    step_until, text, world,
 };
 
 /// A window of two among five, so that a campaign can stand in the middle of sending.
@@ -53,13 +53,15 @@ const STALE: &str = "STALE_REVISION input.expectedRevision";
 
 /// Asks for an action on a condition that cannot hold, so that only the status decides between the
 /// two refusals; a copy, which knows no condition, is asked for under a name that cannot be.
-fn probe(action: CampaignAction, id: &str) -> (&'static str, Value, &'static str) {
+pub(super) fn probe(action: CampaignAction, id: &str) -> (&'static str, Value, &'static str) {
     let stale = |input: Value| patched(&input, &json!({ "expectedRevision": 0 }));
     let with = |input: Value| json!({ "id": id, "input": input });
     match action {
         CampaignAction::Edit => (UPDATE, with(stale(json!({ "name": "Other" }))), STALE),
         CampaignAction::Activate => (ACTIVATE, with(stale(now())), STALE),
         CampaignAction::Reschedule => (RESCHEDULE, with(stale(at("2026-12-25T10:00:00"))), STALE),
+        CampaignAction::Pause => (PAUSE, with(stale(json!({}))), STALE),
+        CampaignAction::Resume => (RESUME, with(stale(json!({}))), STALE),
         CampaignAction::Delete => (DELETE, with(stale(json!({}))), STALE),
         CampaignAction::Cancel => {
             (CANCEL, with(json!({ "onlyFrom": [] })), "WRONG_STATUS input.onlyFrom")
@@ -82,7 +84,7 @@ async fn every_action_in_every_status_follows_the_table() {
         for action in CampaignAction::ALL {
             let (query, variables, condition) = probe(*action, id);
             let answer = post(world.client(), query, variables).await;
-            let is_allowed = action.is_allowed_in(*wanted);
+            let is_allowed = action.is_allowed_in(*wanted, false);
             let told = if is_allowed { condition } else { "WRONG_STATUS id" };
             assert_eq!(problems(&answer), [told], "{action} in {wanted}: {answer}");
             allowed.extend(is_allowed.then(|| action.as_str().to_uppercase()));
@@ -112,7 +114,7 @@ async fn what_is_allowed_is_done() {
             stoppableCount handedOverCount inFlightCount } } }";
         let answer = post(world.client(), query, json!({ "id": id })).await;
         let preview = &answer["data"]["campaign"]["cancelPreview"];
-        if !CampaignAction::Cancel.is_allowed_in(*from) {
+        if !CampaignAction::Cancel.is_allowed_in(*from, false) {
             assert_eq!(*preview, Value::Null, "{from}");
             continue;
         }

@@ -115,10 +115,60 @@ fn bad_rows() -> Vec<(&'static str, Value, &'static [&'static str])> {
     ]
 }
 
+/// Postal codes and attributes, by what is wrong with them.
+fn bad_fields() -> Vec<(&'static str, Value, &'static [&'static str])> {
+    let code = |code: &str| json!({ "phoneNumber": "+14155550100", "postalCode": code });
+    let all = |list: Value| json!({ "phoneNumber": "+14155550100", "attributes": list });
+    let one = |name: &str, value: &str| all(json!([{ "name": name, "value": value }]));
+    let many: Vec<Value> =
+        (0..31).map(|n| json!({ "name": format!("a{n}"), "value": "x" })).collect();
+    let twice = json!([{ "name": "a", "value": "1" }, { "name": "a", "value": "2" }]);
+    let bad_code: &[&str] = &["INVALID input.subscribers.0.postalCode"];
+    let bad_name: &[&str] = &["INVALID input.subscribers.0.attributes.0.name"];
+    let bad_value: &[&str] = &["INVALID input.subscribers.0.attributes.0.value"];
+    vec![
+        ("an empty postal code", code(""), bad_code),
+        ("a blank postal code", code(" - "), bad_code),
+        ("a postal code of 13", code("1234567890123"), bad_code),
+        ("a hidden character in it", code("10\u{200b}001"), bad_code),
+        ("a NUL in it", code("10001\u{0}"), bad_code),
+        ("full-width digits", code("１０００１"), bad_code),
+        ("no name", one("", "x"), bad_name),
+        ("a capital", one("First", "x"), bad_name),
+        ("a digit first", one("1st", "x"), bad_name),
+        ("a space in a name", one("first name", "x"), bad_name),
+        ("a brace in a name", one("a}}", "x"), bad_name),
+        ("a name of 33", one(&"a".repeat(33), "x"), bad_name),
+        ("a value of 201", one("a", &"é".repeat(201)), bad_value),
+        ("a control character", one("a", "x\u{7}y"), bad_value),
+        ("a NUL in a value", one("a", "\u{0}"), bad_value),
+        ("a line break", one("a", "x\ny"), bad_value),
+        ("a zero-width space", one("a", "x\u{200b}y"), bad_value),
+        ("text that runs backwards", one("a", "x\u{202e}y"), bad_value),
+        ("a name twice", all(twice), &["INVALID input.subscribers.0.attributes.1.name"]),
+        ("31 attributes", all(json!(many)), &["INVALID input.subscribers.0.attributes.30"]),
+        ("no value", all(json!([{ "name": "a" }])), &["! BAD_USER_INPUT"]),
+        ("an object", all(json!({ "a": "x" })), &["! BAD_USER_INPUT"]),
+        (
+            "no such zone, observed",
+            json!({ "phoneNumber": "+14155550100", "observedTimeZone": "Mars/Base" }),
+            &["! BAD_USER_INPUT"],
+        ),
+        (
+            "a zone in small letters, observed",
+            json!({ "phoneNumber": "+14155550100", "observedTimeZone": "america/chicago" }),
+            &["! BAD_USER_INPUT"],
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn a_row_that_cannot_be_is_refused_by_place() {
     let world = world("subscribers: []\n").await;
-    let bad = bad_rows().into_iter().map(|(what, row, wanted)| (what, rows(&[row]), wanted));
+    let bad = bad_rows()
+        .into_iter()
+        .chain(bad_fields())
+        .map(|(what, row, wanted)| (what, rows(&[row]), wanted));
     let bad: Vec<Case<'_>> = bad.collect();
     all_refused(&world, world.client(), UPSERT, &bad).await;
     let thousand_and_one: Vec<Value> = (0..1_001)
@@ -184,7 +234,7 @@ fn bad_audiences() -> Vec<(&'static str, Value, &'static [&'static str])> {
             rules(json!({ "tagsAll": ["a", "x".repeat(65)] })),
             &["INVALID input.rules.tagsAll.1"],
         ),
-        ("a NUL", rules(json!({ "tagsNone": ["\u{0}"] })), &["INVALID input.rules.tagsNone.0"]),
+        ("a NUL", rules(json!({ "tagsNone": ["a\u{0}"] })), &["INVALID input.rules.tagsNone.0"]),
         ("51 tags", rules(json!({ "tagsAny": many })), &["TOO_LONG input.rules.tagsAny"]),
         (
             "an empty span",
