@@ -182,8 +182,8 @@ async fn explain(world: &World, id: &str, phone: &str) -> (Value, Vec<String>) {
     let is_telling = |report: &&Value| {
         !["PASSED", "NOT_REACHED"].contains(&report["outcome"].as_str().unwrap_or_default())
     };
-    let word = |report: &Value| format!("{} {}", text(&report["check"]), text(&report["outcome"]));
-    let telling = trail.iter().filter(is_telling).map(word).collect();
+    let told = |report: &Value| format!("{} {}", text(&report["check"]), text(&report["outcome"]));
+    let telling = trail.iter().filter(is_telling).map(told).collect();
     (explained, telling)
 }
 
