@@ -15,7 +15,7 @@ use domain::{access::Role, id::ApiKeyId};
 use uuid::Uuid;
 
 /// A mutation for each scope that a role can lack, with the scope its `@requiresScope` names.
-const WRITES: [(&str, &str); 9] = [
+const WRITES: [(&str, &str); 14] = [
     (r#"campaignCreate(input: {name: "x"}) {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (r#"campaignUpdate(id: "x", input: {}) {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (
@@ -26,11 +26,19 @@ const WRITES: [(&str, &str); 9] = [
         r#"campaignReschedule(id: "x", input: {schedule: {now: true}}) {userErrors {code}}"#,
         "CAMPAIGN_SEND",
     ),
+    (r#"campaignPause(id: "x") {userErrors {code}}"#, "CAMPAIGN_SEND"),
+    (r#"campaignResume(id: "x") {userErrors {code}}"#, "CAMPAIGN_SEND"),
+    (
+        r#"campaignSendTest(id: "x", input: {stepId: "x", phoneNumbers: []}) {userErrors {code}}"#,
+        "CAMPAIGN_SEND",
+    ),
     (r#"campaignCancel(id: "x") {userErrors {code}}"#, "CAMPAIGN_SEND"),
     (r#"campaignDuplicate(id: "x") {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (r#"campaignDelete(id: "x") {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (r#"audienceCreate(input: {name: "x", rules: {}}) {userErrors {code}}"#, "SUBSCRIBER_WRITE"),
     ("subscribersUpsert(input: {subscribers: []}) {userErrors {code}}", "SUBSCRIBER_WRITE"),
+    (r#"subscriberUnsubscribe(id: "x") {userErrors {code}}"#, "SUBSCRIBER_WRITE"),
+    (r#"subscriberClearPossibleOptOut(id: "x") {userErrors {code}}"#, "SUBSCRIBER_WRITE"),
 ];
 
 fn viewer() -> Actor {
