@@ -261,6 +261,9 @@ fn settings(scenario: &Scenario, url: String) -> Settings {
     let window = u64::from(scenario.engine.max_in_flight);
     settings.engine.max_in_flight = window;
     settings.engine.claim_batch_max = settings.engine.claim_batch_max.min(window);
+    if let Some(batch) = scenario.engine.plan_batch {
+        settings.engine.plan_batch_max = batch.into();
+    }
     settings.engine.dispatch_grace = DISPATCH_GRACE;
     settings.engine.submit_timeout = SUBMIT_TIMEOUT;
     settings.engine.lease = LEASE;

@@ -10,7 +10,7 @@
 
 mod words;
 
-pub use words::{Heard, hear};
+pub use words::{HELP, Heard, OPT_IN, OPT_OUT, OPT_OUT_ALONE, hear};
 
 use crate::{Instant, limits::HELP_REPLY_SEGMENTS_MAX, text};
 

@@ -7,6 +7,7 @@
 use super::{
     Result, Txn, expect_rows,
     outcomes::{self, Outcome},
+    trials,
 };
 use crate::ports::Ids;
 use domain::{
@@ -16,12 +17,11 @@ use domain::{
     message::{MessageState, Standing},
     phone::PhoneNumber,
     reason::MessageReason,
-    site::SmsPlanStatus,
     text,
 };
 use entity::{
     convert::{self, instant, ms},
-    direct_text, site,
+    direct_text,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -281,7 +281,7 @@ pub async fn record(txn: &Txn, ended: &Ended, now: Instant) -> Result<Option<Str
     .update_without_returning(txn)
     .await?;
     if gives_back {
-        give_back(txn, row.site_id, row.charged).await?;
+        trials::give_back(txn, row.site_id, row.charged).await?;
     }
     Ok(ended.outcome.provider_id().map(str::to_owned))
 }
@@ -409,32 +409,6 @@ pub(super) async fn note(
         noted.insert(receipt.receipt);
     }
     Ok(noted)
-}
-
-/// Charges a site's trial for segments about to be sent, if as many are left. Answers whether they were.
-/// Texts charged at once never exceed the trial together.
-pub async fn charge(txn: &Txn, site_id: SiteId, segments: i64) -> Result<bool> {
-    use site::Column;
-    let left = Expr::col(Column::TrialLimit)
-        .sub(Expr::col(Column::TrialUsed))
-        .sub(Expr::col(Column::TrialReserved));
-    let charged = site::Entity::update_many()
-        .col_expr(Column::TrialUsed, Expr::col(Column::TrialUsed).add(segments))
-        .filter(Column::Id.eq(site_id.0))
-        .filter(Column::Plan.eq(SmsPlanStatus::Trial.as_str()))
-        .filter(left.gte(segments))
-        .exec(txn)
-        .await?;
-    Ok(charged.rows_affected == 1)
-}
-
-async fn give_back(txn: &Txn, site: Uuid, segments: i64) -> Result<()> {
-    let given = site::Entity::update_many()
-        .col_expr(site::Column::TrialUsed, Expr::col(site::Column::TrialUsed).sub(segments))
-        .filter(site::Column::Id.eq(site))
-        .exec(txn)
-        .await?;
-    expect_rows("a trial given back", given.rows_affected, 1)
 }
 
 /// The state as a literal: a bound value would keep both databases from the partial indexes.

@@ -208,11 +208,13 @@ pub struct Engine {
     /// How many hand-overs may be under way at once: the window, between two of which a story can
     /// stop.
     pub max_in_flight: u32,
+    /// How many recipients are planned at once; the service's own number, if not said.
+    pub plan_batch: Option<u32>,
 }
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { max_in_flight: 64 }
+        Self { max_in_flight: 64, plan_batch: None }
     }
 }
 

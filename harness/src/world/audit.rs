@@ -33,7 +33,7 @@ const CAMPAIGN: &str = "query($id: ID!) { campaign(id: $id) { status statusReaso
     delivered undelivered unconfirmed unknown skipped canceled } skipped { reason count } \
     undelivered { reason count } } } }";
 const MESSAGES: &str = "query($id: ID!, $first: Int!, $after: String) { campaign(id: $id) { \
-    messages(first: $first, after: $after) { nodes { id status reason { code } step { id position } \
+    messages(first: $first, after: $after) { nodes { id status reason { code rule { code } } step { id position } \
     aggregatorMessageId subscriber { phoneNumber } timeZone dueAt deferredFrom acceptedAt \
     deliveredAt attemptCount segmentCount } pageInfo { hasNextPage endCursor } } } }";
 
@@ -84,7 +84,7 @@ impl Row {
             phone: setup::text(node, "/subscriber/phoneNumber")?,
             status: setup::text(node, "/status")?,
             reason: some("/reason/code"),
-            rule: some("/reason/rule"),
+            rule: some("/reason/rule/code"),
             aggregator_id: some("/aggregatorMessageId"),
             zone: setup::text(node, "/timeZone")?,
             due_at: at("/dueAt"),
@@ -276,7 +276,7 @@ impl Audit {
     }
 
     /// Whether its ledger adds up: the counts are those of the messages, they sum to the total, the
-    /// total is that of recipients times steps, the reasons are those of the messages, and nothing is
+    /// initial messages are as many as recipients, the reasons are those of the messages, and nothing is
     /// in flight.
     pub fn balances(&self) -> Result<(), Error> {
         let wrong = |what: String| Err(Error::Ledger { campaign: self.id.clone(), what });
@@ -298,9 +298,16 @@ impl Audit {
         if sum != total || listed != total {
             return wrong(format!("the total is {total}, the parts {sum}, the messages {listed}"));
         }
-        let expected = self.recipients.unwrap_or_default().saturating_mul(self.steps);
-        if total != expected {
-            return wrong(format!("{total} messages for {expected} recipients and steps"));
+        let recipients = self.recipients.unwrap_or_default();
+        let initial = self.rows.iter().filter(|row| row.position == 0).count();
+        if u64::try_from(initial) != Ok(recipients) {
+            return wrong(format!("{initial} initial messages for {recipients} recipients"));
+        }
+        if total > recipients.saturating_mul(self.steps) {
+            let steps = self.steps;
+            return wrong(format!(
+                "{total} messages for {recipients} recipients and {steps} steps"
+            ));
         }
         for ((state, reason), count) in &self.reasons {
             let alike = self.messages.iter().filter(|(standing, _)| {

@@ -4,14 +4,20 @@
 //! **Invariant:** what is made here is gone when the world has stopped.
 
 use std::fmt;
+use std::path::Path;
 
 use api::config::test_database_url;
 use api::db::{Db, Options};
 use rand::RngExt as _;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database as SeaDatabase, DatabaseConnection};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use super::Error;
+
+/// A SQLite file of the schema with nothing in it, as bytes: made once, for every world of the process
+/// begins with the same, and making it takes longer than most stories.
+static EMPTY: OnceCell<Vec<u8>> = OnceCell::const_new();
 
 /// Readers of a SQLite file, connections to a PostgreSQL database.
 const CONNECTIONS: u32 = 4;
@@ -49,15 +55,14 @@ impl Database {
     pub(super) async fn open(&self) -> Result<Db, Error> {
         let url = match self {
             Self::Sqlite(dir) => {
-                format!("sqlite://{}?mode=rwc", dir.path().join("world.db").display())
+                let file = dir.path().join("world.db");
+                let empty = EMPTY.get_or_try_init(empty).await?;
+                std::fs::write(&file, empty).map_err(Error::Directory)?;
+                sqlite_url(&file)
             }
             Self::Postgres { url, .. } => url.clone(),
         };
-        let options =
-            Options { url, reader_connections: CONNECTIONS, max_connections: CONNECTIONS };
-        let db = Db::open(&options).await.map_err(Error::Database)?;
-        db.migrate().await.map_err(Error::Database)?;
-        Ok(db)
+        open(url).await
     }
 
     /// Removes it.
@@ -69,6 +74,29 @@ impl Database {
             }
         }
     }
+}
+
+fn sqlite_url(file: &Path) -> String {
+    format!("sqlite://{}?mode=rwc", file.display())
+}
+
+/// Opens a database and brings it to the schema, if it is not there yet.
+async fn open(url: String) -> Result<Db, Error> {
+    let options = Options { url, reader_connections: CONNECTIONS, max_connections: CONNECTIONS };
+    let db = Db::open(&options).await.map_err(Error::Database)?;
+    db.migrate().await.map_err(Error::Database)?;
+    Ok(db)
+}
+
+/// Makes a SQLite file of the schema, and answers with its bytes.
+async fn empty() -> Result<Vec<u8>, Error> {
+    let dir = TempDir::new().map_err(Error::Directory)?;
+    let file = dir.path().join("empty.db");
+    // Closing it folds the write-ahead log into the file.
+    open(sqlite_url(&file)).await?.close().await.map_err(Error::Database)?;
+    let bytes = std::fs::read(&file).map_err(Error::Directory)?;
+    dir.close().map_err(Error::Directory)?;
+    Ok(bytes)
 }
 
 /// The URL of another database of the same server.

@@ -272,7 +272,9 @@ fn row(one: &SeedSubscriber) -> Value {
         fields.extend(value.as_ref().map(|value| (name.to_owned(), json!(value))));
     }
     if !one.attributes.is_empty() {
-        fields.insert("attributes".to_owned(), json!(one.attributes));
+        let attributes = one.attributes.iter();
+        let attributes = attributes.map(|(name, value)| json!({ "name": name, "value": value }));
+        fields.insert("attributes".to_owned(), attributes.collect());
     }
     row
 }

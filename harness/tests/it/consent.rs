@@ -3,6 +3,7 @@
 use api::ports::Task;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::access::Role;
+use domain::consent as words;
 use entity::{consent_log, subscriber};
 use harness::client::Client;
 use harness::world::World;
@@ -214,4 +215,24 @@ async fn the_log_has_words_and_no_texts() {
     let told = format!("{rows:?}");
     assert!(told.contains("\"STOP\"") && !told.contains("Elm"), "{told}");
     world.stop().await.unwrap();
+}
+
+/// Goal: the page of words is the table of words. Method: every word in its rows is heard as the row says,
+/// and none of the tables is missing.
+#[test]
+fn the_page_names_every_word() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/consent.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let row = |ending: &str| -> Vec<String> {
+        let line = page.lines().find(|line| line.ends_with(&format!("| {ending} |"))).unwrap();
+        line.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let mut out: Vec<&str> = words::OPT_OUT.to_vec();
+    out.push(words::OPT_OUT_ALONE);
+    assert_eq!(row("opts out"), out);
+    assert_eq!(row("opts in"), words::OPT_IN);
+    assert_eq!(row("is answered"), words::HELP);
+    for wish in row("may be meant to opt out").iter().filter(|wish| *wish != "TD") {
+        assert!(matches!(words::hear(wish), words::Heard::PossibleOptOut(_)), "{wish}");
+    }
 }

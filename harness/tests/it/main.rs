@@ -43,3 +43,5 @@ mod status_pages;
 mod test_sends;
 #[cfg(test)]
 mod texts;
+#[cfg(test)]
+mod why;

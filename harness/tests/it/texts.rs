@@ -183,3 +183,58 @@ async fn a_preview_is_of_the_site_named() {
     assert_eq!(shown(json!("site_0190a5b20000700080000000000000ff")).await.1, bad);
     world.stop().await.unwrap();
 }
+
+/// Whom the text differs for, and how.
+const PEOPLE: &str = "
+subscribers:
+  - { phones: ['+14155550100'], attributes: { first_name: Ada, city: '{{ site_name }}' } }
+  - { phones: ['+14155550101'], attributes: { first_name: \"O’Neil\" } }
+  - { phones: ['+14155550102'], attributes: { city: Lima } }
+  - { phones: ['+14155550103'], attributes: { points: '7' } }
+";
+
+/// Goal: each recipient gets the text that the preview promised, billed as it is; who lacks a value
+/// gets none. Method: one campaign to four, framed; what the aggregator took, and each message.
+#[tokio::test]
+async fn each_recipient_gets_their_own_text() {
+    let world = world(PEOPLE).await;
+    frame(&world, "Acme", "Reply STOP").await;
+    let body = format!("Hi {{{{ first_name }}}} of {{{{ city | nowhere }}}}{}", "!".repeat(40));
+    let id = draft_of(&world, &body).await;
+    done(world.client(), ACTIVATE, json!({ "id": id, "input": now() })).await;
+    // What is planned keeps its values, whatever is set later.
+    world.activate(api::ports::Task::Planner).await.unwrap();
+    give(&world, "+14155550100", &[("first_name", "Eve")]).await;
+    frame(&world, "Other", "").await;
+    world.run_until_idle().await.unwrap();
+    let mut taken: Vec<(String, String)> = world.aggregator().core().with_ledger(|ledger| {
+        let requests = ledger.iter().map(|taken| &taken.request);
+        requests.map(|request| (request.to.clone(), request.text.clone())).collect()
+    });
+    taken.sort();
+    let marks = "!".repeat(40);
+    let expected = [
+        ("+14155550100", format!("Acme: Hi Ada of {{{{ site_name }}}}{marks}\nReply STOP")),
+        ("+14155550101", format!("Acme: Hi O’Neil of nowhere{marks}\nReply STOP")),
+    ];
+    assert_eq!(taken, expected.map(|(to, text)| (to.to_owned(), text)));
+    let query = "query($id: ID!) { campaign(id: $id) { status messages { nodes { status reason { code } \
+        segmentCount subscriber { phoneNumber } } } } }";
+    let answer = post(world.client(), query, json!({ "id": id })).await;
+    let nodes = answer["data"]["campaign"]["messages"]["nodes"].as_array().unwrap();
+    let mut told: Vec<String> = nodes
+        .iter()
+        .map(|node| {
+            let (phone, code) = (&node["subscriber"]["phoneNumber"], &node["reason"]["code"]);
+            format!("{phone} {} {code} {}", node["status"], node["segmentCount"]).replace('"', "")
+        })
+        .collect();
+    told.sort();
+    insta::assert_snapshot!(told.join("\n"), @r"
+    +14155550100 DELIVERED null 1
+    +14155550101 DELIVERED null 2
+    +14155550102 SKIPPED VARIABLE_MISSING null
+    +14155550103 SKIPPED VARIABLE_MISSING null
+    ");
+    world.stop().await.unwrap();
+}

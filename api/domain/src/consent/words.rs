@@ -27,7 +27,7 @@ pub enum Heard {
 
 /// A text that is or begins with one of these opts out: the words of Twilio, Telnyx and AWS, among them all
 /// that the FCC names (47 CFR 64.1200(a)(10)). Where one begins another, the longer comes first.
-const OPT_OUT: [&str; 13] = [
+pub const OPT_OUT: [&str; 13] = [
     "STOP ALL",
     "STOP",
     "STOPALL",
@@ -43,11 +43,11 @@ const OPT_OUT: [&str; 13] = [
     "ARRET",
 ];
 /// One that AWS takes, and that means too much else to be looked for in longer texts.
-const OPT_OUT_ALONE: &str = "TD";
+pub const OPT_OUT_ALONE: &str = "TD";
 /// A text that is one of these opts in.
-const OPT_IN: [&str; 3] = ["START", "UNSTOP", "SUBSCRIBE"];
+pub const OPT_IN: [&str; 3] = ["START", "UNSTOP", "SUBSCRIBE"];
 /// A text that is one of these asks for help.
-const HELP: [&str; 2] = ["HELP", "INFO"];
+pub const HELP: [&str; 2] = ["HELP", "INFO"];
 /// A text with one of these in it may be meant to opt out, like one with an opt-out word in it: no reasonable
 /// person would go on texting without a second look.
 const WISHES: [&str; 27] = [

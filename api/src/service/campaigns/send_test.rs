@@ -13,7 +13,7 @@ use crate::{
     db::{
         Error, Txn, attributes, campaigns,
         direct_texts::{self, DirectText, NewDirectText},
-        revisions, sites, subscribers,
+        revisions, sites, subscribers, trials,
     },
     direct::{Handover, Route},
     service::{Actor, Fault, Service},
@@ -171,7 +171,7 @@ async fn compose(
     let is_trial = site.plan == SmsPlanStatus::Trial;
     let charged = |text: &Rendered| if is_trial { i64::from(text.measure.segments) } else { 0 };
     let total = rendered.iter().map(charged).sum();
-    if is_trial && !direct_texts::charge(txn, site.id, total).await? {
+    if is_trial && !trials::spend(txn, site.id, total).await? {
         let message = format!("The test takes {total} segments, and the trial has fewer left.");
         return Ok(refuse(CampaignError::TrialLimitReached, message));
     }
