@@ -22,7 +22,8 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     prelude::Json,
     sea_query::{Expr, OnConflict},
 };
@@ -114,11 +115,30 @@ pub async fn find_by_phones(
     site_id: SiteId,
     phones: &[PhoneNumber],
 ) -> Result<BTreeMap<PhoneNumber, Subscriber>> {
-    let rows = subscriber::Entity::find()
+    by_phone(with_phones(site_id, phones).all(connection).await?)
+}
+
+/// The subscribers of a site that have one of `phones`, by phone, locked: who writes back what a caller
+/// left out must not undo what another wrote meanwhile.
+pub async fn lock_by_phones(
+    txn: &Txn,
+    site_id: SiteId,
+    phones: &[PhoneNumber],
+) -> Result<BTreeMap<PhoneNumber, Subscriber>> {
+    let mut select = with_phones(site_id, phones).order_by_asc(subscriber::Column::Id);
+    if txn.get_database_backend() == DbBackend::Postgres {
+        select = select.lock_exclusive();
+    }
+    by_phone(select.all(txn).await?)
+}
+
+fn with_phones(site_id: SiteId, phones: &[PhoneNumber]) -> Select<subscriber::Entity> {
+    subscriber::Entity::find()
         .filter(subscriber::Column::SiteId.eq(site_id.0))
         .filter(subscriber::Column::Phone.is_in(phones.iter().map(PhoneNumber::as_str)))
-        .all(connection)
-        .await?;
+}
+
+fn by_phone(rows: Vec<subscriber::Model>) -> Result<BTreeMap<PhoneNumber, Subscriber>> {
     let mut found = BTreeMap::new();
     for row in rows {
         let subscriber = convert::subscriber(row)?;

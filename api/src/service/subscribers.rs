@@ -139,12 +139,12 @@ impl Service {
         let count = rows.len();
         let now = self.clock.now();
         let (mut rows, refusals) = check(rows, now);
-        // Two calls with the same numbers lock them in the same order.
+        // Two calls that add the same numbers wait for each other in the same order.
         rows.sort_by(|a, b| a.phone.cmp(&b.phone));
         let txn = self.db.begin_write().await?;
         let mut written = Vec::with_capacity(rows.len());
         let phones: Vec<_> = rows.iter().map(|row| row.phone.clone()).collect();
-        let known = subscribers::find_by_phones(&txn, site_id, &phones).await?;
+        let known = subscribers::lock_by_phones(&txn, site_id, &phones).await?;
         let phones = || phones.iter().map(PhoneNumber::as_str);
         let opted_out = subscribers::opted_out(&txn, site_id, phones()).await?;
         let said = consent::histories(&txn, site_id, phones()).await?;
@@ -217,10 +217,13 @@ impl Service {
                 consents = !has_opted_out;
                 new
             } else {
-                // Another call added the number at this moment: take it as that one made it.
+                // Another call added the number at this moment: change what that one made.
                 let phones = [new.phone.clone()];
-                let found = subscribers::find_by_phones(txn, site_id, &phones).await?;
-                found.into_values().next().unwrap_or(new)
+                let found = subscribers::lock_by_phones(txn, site_id, &phones).await?;
+                let mut made = found.into_values().next().unwrap_or(new);
+                row.new.change(&mut made);
+                subscribers::update(txn, &made, now).await?;
+                made
             }
         };
         if let Some(tags) = &row.new.tags {

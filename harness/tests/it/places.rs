@@ -235,3 +235,25 @@ async fn the_rules_of_time_have_a_version() {
     assert_eq!(answer["data"]["viewer"]["tzdbVersion"], TZDB_VERSION);
     world.stop().await.unwrap();
 }
+
+/// Goal: two calls at once that change different fields of the same person lose neither change. Method:
+/// pairs over numbers that are new to both, and pairs over those that both know.
+#[tokio::test]
+async fn calls_at_once_lose_nothing() {
+    let world = world("subscribers: []\n").await;
+    let client = world.client();
+    for number in 0..10 {
+        let phone = format!("+120655501{number:02}");
+        for round in 0..4 {
+            let postal_code = json!(format!("8950{round}"));
+            let attributes = json!([{ "name": "round", "value": round.to_string() }]);
+            tokio::join!(
+                upsert(client, json!({ "phoneNumber": phone, "postalCode": postal_code })),
+                upsert(client, json!({ "phoneNumber": phone, "attributes": attributes })),
+            );
+            let one = one(&world, &phone).await;
+            assert_eq!((&one["postalCode"], &one["attributes"]), (&postal_code, &attributes));
+        }
+    }
+    world.stop().await.unwrap();
+}
