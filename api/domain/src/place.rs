@@ -5,7 +5,7 @@
 //! of the set is open, and reads a local time in the first, the *principal* one.
 //!
 //! The facts stand in `api/domain/data/*.csv`, one file a kind of clue, each with a word on where they are
-//! published; [`tables`] is those files in a form that is looked up without parsing.
+//! published; `tables` is those files in a form that is looked up without parsing.
 //!
 //! **Invariant:** a set has at least one zone and at most [`ZONES_MAX`], the principal one first, none twice.
 //! **Invariant:** the zones come from the best clue that says anything; clues are never mixed.
