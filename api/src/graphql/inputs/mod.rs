@@ -7,6 +7,7 @@ mod audience;
 mod campaign;
 mod filter;
 mod pause;
+mod resolve_unknown;
 mod subscriber;
 
 pub(super) use self::{
@@ -18,5 +19,6 @@ pub(super) use self::{
     },
     filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
     pause::{CampaignPauseInput, CampaignResumeInput},
+    resolve_unknown::CampaignResolveUnknownInput,
     subscriber::SubscribersUpsertInput,
 };
