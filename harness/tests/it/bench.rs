@@ -30,8 +30,7 @@ fn figures(words: &[&str]) -> Value {
 /// and nothing handed over.
 #[test]
 fn planning_tells_its_figures() {
-    let told =
-        figures(&["plan", "--subscribers", "1230", "--repetitions", "2", "--batch", "500"]);
+    let told = figures(&["plan", "--subscribers", "1230", "--repetitions", "2", "--batch", "500"]);
     for (name, wanted) in [("subscribers", 1230), ("repetitions", 2), ("batch", 500)] {
         assert_eq!(told.get(name).and_then(Value::as_i64), Some(wanted), "{name}: {told}");
     }
