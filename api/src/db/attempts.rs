@@ -32,7 +32,7 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
-    sea_query::{self, Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr},
+    sea_query::{self, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
@@ -436,19 +436,20 @@ impl Orphaned<'_> {
                 Condition::all().add(message::Column::LeaseUntil.lt(ms(lease_now)))
             }
             Self::All => Condition::all(),
-            Self::Of { name, node } => Condition::all().add(Expr::exists(
-                Query::select()
-                    .expr(Expr::val(1))
-                    .from(attempt::Entity)
-                    .and_where(of_message(attempt::Column::MessageId, message::Column::Id))
-                    .and_where(of_message(attempt::Column::Fence, message::Column::Fence))
-                    .and_where(
-                        Expr::col((attempt::Entity, attempt::Column::Node))
-                            .like(sea_query::LikeExpr::new(format!("{}-%", escaped(name))).escape('!')),
-                    )
-                    .and_where(Expr::col((attempt::Entity, attempt::Column::Node)).ne(node))
-                    .to_owned(),
-            )),
+            Self::Of { name, node } => {
+                Condition::all().add(Expr::exists(
+                    Query::select()
+                        .expr(Expr::val(1))
+                        .from(attempt::Entity)
+                        .and_where(of_message(attempt::Column::MessageId, message::Column::Id))
+                        .and_where(of_message(attempt::Column::Fence, message::Column::Fence))
+                        .and_where(Expr::col((attempt::Entity, attempt::Column::Node)).like(
+                            sea_query::LikeExpr::new(format!("{}-%", escaped(name))).escape('!'),
+                        ))
+                        .and_where(Expr::col((attempt::Entity, attempt::Column::Node)).ne(node))
+                        .to_owned(),
+                ))
+            }
         }
     }
 }
@@ -501,6 +502,10 @@ pub async fn expire(
     // What became of them is asked for at once.
     message::Entity::update_many()
         .col_expr(message::Column::ResolveAt, ms(now).into())
+        .col_expr(
+            message::Column::ResolveTries,
+            Func::coalesce([Expr::col(message::Column::ResolveTries), 0.into()]).add(1),
+        )
         .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
         .exec(txn)
         .await?;

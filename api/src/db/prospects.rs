@@ -6,6 +6,7 @@
 use super::{
     Result, audiences,
     binding::Binding,
+    outcomes,
     revisions::FrozenRules,
     subscribers,
     touches::{self, Touches},
@@ -25,13 +26,14 @@ use domain::{
     template,
 };
 use entity::{
-    campaign,
+    attempt, campaign,
     convert::{self, code, ms},
     message, subscriber,
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     Select,
+    sea_query::{Expr, ExprTrait, Query},
 };
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
@@ -184,11 +186,26 @@ async fn reached(
         MessageState::Delivered,
         MessageState::InFlight,
     ];
+    // One that was to be sent again and then was not may have been taken the first time.
+    let may_have_been_taken = Expr::exists(
+        Query::select()
+            .expr(Expr::val(1))
+            .from(attempt::Entity)
+            .and_where(
+                Expr::col((attempt::Entity, attempt::Column::MessageId))
+                    .equals((message::Entity, message::Column::Id)),
+            )
+            .and_where(Expr::col((attempt::Entity, attempt::Column::Outcome)).eq(outcomes::UNKNOWN))
+            .to_owned(),
+    );
+    let is_reached = Condition::any()
+        .add(message::Column::State.is_in(states.map(MessageState::as_str)))
+        .add(may_have_been_taken);
     let phones: Vec<String> = message::Entity::find()
         .select_only()
         .column(message::Column::Phone)
         .filter(message::Column::CampaignId.is_in(originals))
-        .filter(message::Column::State.is_in(states.map(MessageState::as_str)))
+        .filter(is_reached)
         .filter(message::Column::Phone.is_in(phones))
         .into_tuple()
         .all(connection)
