@@ -35,6 +35,7 @@ pub mod resumption;
 pub mod revisions;
 pub mod runs;
 pub mod silence;
+pub mod site_changes;
 pub mod sites;
 pub mod status_pages;
 pub mod subscribers;

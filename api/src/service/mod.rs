@@ -14,8 +14,10 @@ mod check;
 mod consent;
 mod events;
 mod messages;
+mod once;
 mod receipts;
 mod secrets;
+mod site_update;
 mod sites;
 mod subscribers;
 
@@ -37,7 +39,9 @@ pub use campaigns::{
     Estimate, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
     Resumed, SendingDetails, Suspension, TestSending, TestSent, Whom,
 };
+pub use check::NewQuietHours;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
+pub use site_update::{PackSwitch, SiteChanges};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
 
 use crate::{

@@ -7,7 +7,10 @@ mod audience;
 mod campaign;
 mod filter;
 mod pause;
+mod site;
 mod subscriber;
+
+use async_graphql::MaybeUndefined;
 
 pub(super) use self::{
     audience::AudienceCreateInput,
@@ -18,5 +21,15 @@ pub(super) use self::{
     },
     filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
     pause::{CampaignPauseInput, CampaignResumeInput},
+    site::{QuietHoursInput, SiteUpdateInput},
     subscriber::SubscribersUpsertInput,
 };
+
+/// A field left out, cleared, or given.
+fn change<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
+    match field {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}
