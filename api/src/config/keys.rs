@@ -182,7 +182,8 @@ pub(super) const KEYS: &[Key] = &[
         plain_variable: None,
         default: Ok(r#""60min""#),
         about: &[
-            "How late a campaign may start that says nothing of it. Later, it fails with SCHEDULE_MISSED.",
+            "How late a campaign may start that says nothing of it.",
+            "Later, it fails with SCHEDULE_MISSED.",
         ],
     },
     Key {
