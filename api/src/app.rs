@@ -128,6 +128,7 @@ impl Settings {
         Self {
             engine: engine::Settings {
                 max_in_flight: engine.max_in_flight.into(),
+                max_in_flight_per_connection: engine.in_flight_of_one(),
                 claim_batch_max: engine.claim_batch_max.into(),
                 plan_batch_max: engine.plan_batch_max.into(),
                 receipt_batch_max: engine.receipt_batch_max.into(),

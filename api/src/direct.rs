@@ -13,7 +13,7 @@ use crate::{
         Db, Txn,
         admin::{self, Sender},
         direct_texts::{self, Claim, DirectText, Ended},
-        outcomes::Outcome,
+        outcomes::{Outcome, Unsent},
         receipts,
     },
     hex,
@@ -192,9 +192,10 @@ impl Direct {
             Submitted::NotSent { code, .. } if is_last => Outcome::GivenUp { code },
             Submitted::NotSent { retry_after, code, .. } => {
                 let asked = retry_after.map(span);
-                Outcome::NotSent { retry_at: self.clock.now() + pause(attempts, asked), code }
+                let retry_at = self.clock.now() + pause(attempts, asked);
+                Outcome::NotSent { retry_at, unsent: Unsent::Unavailable, code }
             }
-            Submitted::Unknown => Outcome::Unknown,
+            Submitted::Unknown => Outcome::Unknown { ask_at: None },
         };
         Ended { id: handover.text.id, attempt_id: handover.attempt_id, outcome }
     }

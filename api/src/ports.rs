@@ -81,6 +81,13 @@ pub struct Connection {
     pub status_page_url: Option<String>,
 }
 
+impl Connection {
+    /// Whether what became of an attempt can be asked for: by its key, or by look-up.
+    pub const fn can_be_asked(&self) -> bool {
+        self.key_window_s > 0 || self.has_lookup
+    }
+}
+
 /// One message to hand over.
 #[derive(Clone)]
 pub struct Outbound<'a> {
@@ -130,6 +137,20 @@ pub enum Submitted {
     },
     /// It may or may not have been taken.
     Unknown,
+}
+
+/// What a look-up came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookedUp {
+    /// The aggregator took the message.
+    Taken {
+        /// The aggregator's id for it.
+        provider_id: String,
+    },
+    /// It did not.
+    NotTaken,
+    /// Nobody can say.
+    NoAnswer,
 }
 
 /// A receipt or an inbound text as it came in over HTTP, unverified.
@@ -187,6 +208,14 @@ pub trait Aggregator: Send + Sync + Debug + 'static {
         request: Vec<u8>,
         timeout: Duration,
     ) -> Submitted;
+
+    /// Asks what became of an attempt, by our reference. Changes nothing.
+    async fn look_up(
+        &self,
+        connection: &Connection,
+        attempt_id: AttemptId,
+        timeout: Duration,
+    ) -> LookedUp;
 
     /// Verifies a receipt over its raw bytes, in constant time, and only then reads it.
     fn read_receipt(
@@ -257,6 +286,8 @@ pub enum Task {
     Completer,
     /// Settles what a crash left behind.
     Recovery,
+    /// Asks what became of messages whose outcome is not known.
+    Resolver,
     /// Settles what nobody has spoken of for too long.
     Silence,
     /// Asks status pages how aggregators are.
@@ -265,7 +296,7 @@ pub enum Task {
 
 impl Task {
     /// Every task, in the order a campaign meets them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Scheduler,
         Self::Planner,
         Self::Dispatcher,
@@ -273,6 +304,7 @@ impl Task {
         Self::Receipts,
         Self::Completer,
         Self::Recovery,
+        Self::Resolver,
         Self::Silence,
         Self::StatusPages,
     ];
@@ -287,6 +319,7 @@ impl Task {
             Self::Receipts => "receipts",
             Self::Completer => "completer",
             Self::Recovery => "recovery",
+            Self::Resolver => "resolver",
             Self::Silence => "silence",
             Self::StatusPages => "status pages",
         }
@@ -307,6 +340,7 @@ impl Bells {
             receipts,
             completer,
             recovery,
+            resolver,
             silence,
             status_pages,
         ] = &*self.0;
@@ -318,6 +352,7 @@ impl Bells {
             Task::Receipts => receipts,
             Task::Completer => completer,
             Task::Recovery => recovery,
+            Task::Resolver => resolver,
             Task::Silence => silence,
             Task::StatusPages => status_pages,
         }

@@ -34,6 +34,8 @@ pub struct Model {
     pub ended_at: Option<i64>,
     /// Provider id.
     pub provider_id: Option<String>,
+    /// The request as it was sent, kept while the outcome is not known.
+    pub request: Option<String>,
     /// The message it belongs to.
     #[sea_orm(belongs_to, from = "message_id", to = "id")]
     pub message: BelongsTo<super::message::Entity>,

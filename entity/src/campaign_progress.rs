@@ -26,6 +26,8 @@ pub struct Model {
     pub started_at: Option<i64>,
     /// Handed over at, in ms.
     pub handed_over_at: Option<i64>,
+    /// When somebody chose to send messages of the sent campaign again, in ms; none when none is left.
+    pub resends_at: Option<i64>,
     /// The campaign it belongs to.
     #[sea_orm(belongs_to, from = "campaign_id", to = "id")]
     pub campaign: BelongsTo<super::campaign::Entity>,

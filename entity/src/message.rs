@@ -76,6 +76,10 @@ pub struct Model {
     pub evaluated_at: i64,
     /// The message it follows up.
     pub previous_id: Option<Uuid>,
+    /// When its outcome is asked for next, in ms; none unless it is unknown.
+    pub resolve_at: Option<i64>,
+    /// How often it was asked for.
+    pub resolve_tries: Option<i64>,
     /// The campaign it belongs to.
     #[sea_orm(belongs_to, from = "campaign_id", to = "id")]
     pub campaign: BelongsTo<super::campaign::Entity>,

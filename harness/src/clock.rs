@@ -1,13 +1,14 @@
 //! Civil time for the harness: a clock set by hand for scenarios, the machine's clock for the
-//! development world.
+//! development world, and one that runs on from any time for benchmarks.
 //!
 //! **Invariant:** a [`VirtualClock`] never goes back.
 //! **Invariant:** [`WallClock`] is the only place of this crate that reads the machine's time.
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
+use api::ports::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// Where civil time comes from.
@@ -63,6 +64,33 @@ impl Now for WallClock {
     #[expect(clippy::disallowed_methods, reason = "this is the harness's one reader of wall time")]
     fn now(&self) -> DateTime<Utc> {
         DateTime::from(SystemTime::now())
+    }
+}
+
+/// A service's clock that shows a civil time of its own and runs on from there as time does: what is
+/// measured at one hour of the day is the same at every other.
+#[derive(Clone, Copy, Debug)]
+pub struct RunningClock {
+    start: DateTime<Utc>,
+    since: Instant,
+    wall: api::wall_clock::WallClock,
+}
+
+impl RunningClock {
+    /// A clock that shows `start` now.
+    pub fn new(start: DateTime<Utc>) -> Self {
+        Self { start, since: Instant::now(), wall: api::wall_clock::WallClock::new() }
+    }
+}
+
+impl Clock for RunningClock {
+    fn now(&self) -> DateTime<Utc> {
+        let passed = i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX);
+        self.start + TimeDelta::milliseconds(passed)
+    }
+
+    fn lease_now(&self) -> DateTime<Utc> {
+        self.wall.lease_now()
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! - [`scenario`] the stories, read from YAML
 //! - [`aggregator`] the scripted aggregator, in the wire format of [`contract`]
+//! - [`bench`] how fast the service is
 //! - [`clock`] time set by hand
 //! - [`world`] a whole service in one value, on that clock
 //! - [`client`] a caller of the GraphQL API
@@ -14,6 +15,7 @@
 //! **Invariant:** nothing here prints a whole phone number, a text or a token.
 
 pub mod aggregator;
+pub mod bench;
 pub mod client;
 pub mod clock;
 pub mod contract;

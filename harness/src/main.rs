@@ -1,6 +1,7 @@
 //! The harness binary; without a subcommand, the development world.
 
 use clap::{Parser, Subcommand};
+use harness::bench::{self, Bench};
 use harness::runner::{Printed, run_files};
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -28,6 +29,11 @@ enum Command {
         #[arg(long)]
         print: bool,
     },
+    /// Measure how fast the service is; harness/benches/README.md tells how.
+    Bench {
+        #[command(subcommand)]
+        bench: Bench,
+    },
 }
 
 fn main() -> ExitCode {
@@ -40,6 +46,9 @@ fn main() -> ExitCode {
         match cli.command {
             None => told(harness::dev::run().await),
             Some(Command::Watch { campaign }) => told(harness::watch::watch(&campaign).await),
+            Some(Command::Bench { bench }) => {
+                told(bench::run(&bench, &mut std::io::stdout()).await)
+            }
             Some(Command::Run { files, print }) => {
                 let printed = if print { Printed::Timeline } else { Printed::Problems };
                 let played = run_files(&files, printed, &mut std::io::stdout()).await;

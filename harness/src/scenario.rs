@@ -27,9 +27,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 
 pub use cast::{
-    Audience, Campaign, Clock, Condition, Engine, IfPassed, MessageStep, Provider, QuietHours,
-    Schedule, SeedSubscriber, Site, SiteChange, SiteStatus, SmsPlan, SubscriberTime, Subscribers,
-    Trial,
+    Agreement, Audience, Campaign, Clock, Condition, Engine, IfPassed, MessageStep, Provider,
+    QuietHours, Schedule, SeedSubscriber, Site, SiteChange, SiteStatus, SmsPlan, SubscriberTime,
+    Subscribers, Trial,
 };
 pub use expect::{CancelAnswer, Expect, Fields, HandedOver, Recipient};
 pub use forms::{Code, Moment, OneOrMany, OrNone, RuleCode, Switch};
@@ -41,8 +41,8 @@ pub use script::{
 pub use status_page::{ComponentStatus, PageIndicator, StatusNotice};
 pub use story::{
     Activate, CampaignStatusName, Cancel, ClearPossibleOptOut, Command, Create, Details,
-    Duplicated, Estimate, Explain, Query, Reschedule, SendTest, SiteUpdate, Step, Unsubscribe,
-    Until, Update, WhenReached,
+    Duplicated, Estimate, Explain, Query, Reschedule, Resolution, ResolveUnknown, SendTest,
+    SiteUpdate, Step, Unsubscribe, Until, Update, WhenReached,
 };
 pub use validate::{Problem, is_phone};
 pub(crate) use values::text;
@@ -82,6 +82,8 @@ pub struct Scenario {
     pub campaign: Campaign,
     /// Whose wire format the aggregator speaks.
     pub provider: Provider,
+    /// What the service was told that the aggregator can do.
+    pub connection: Agreement,
     /// What the aggregator does where no rule says otherwise.
     pub defaults: Defaults,
     /// What it does for some; the first that matches wins.
@@ -115,6 +117,7 @@ impl Default for Scenario {
             audiences: BTreeMap::from([("everyone".to_owned(), Audience::default())]),
             campaign: Campaign::default(),
             provider: Provider::default(),
+            connection: Agreement::default(),
             defaults: Defaults::default(),
             rules: Vec::new(),
             windows: Vec::new(),

@@ -113,7 +113,7 @@ impl World {
         let front = WiremockFront::start(aggregator.clone()).await;
         let base_url = front.base_url();
         let status_page = (!scenario.status_page.is_empty()).then_some(base_url.as_str());
-        plan.connection(site.id, &base_url, status_page).await?;
+        plan.connection(site.id, &base_url, status_page, scenario.connection).await?;
         let audiences = plan.people(&site, scenario).await?;
         let world =
             Self { app, db, database, clock, aggregator, front, url, site, audiences, server };
@@ -151,7 +151,8 @@ impl World {
     pub async fn other_site_key(&self, scenario: &Scenario) -> Result<String, Error> {
         let plan = setup::Plan { app: &self.app, url: &self.url };
         let site = plan.site(setup::OTHER_SITE, scenario).await?;
-        plan.connection(site.id, &self.front.base_url(), None).await?;
+        let base_url = self.front.base_url();
+        plan.connection(site.id, &base_url, None, scenario.connection).await?;
         Ok(site.key)
     }
 
@@ -260,6 +261,7 @@ fn settings(scenario: &Scenario, url: String) -> Settings {
     let mut settings = Settings::new(&Config::default(), url);
     let window = u64::from(scenario.engine.max_in_flight);
     settings.engine.max_in_flight = window;
+    settings.engine.max_in_flight_per_connection = window;
     settings.engine.claim_batch_max = settings.engine.claim_batch_max.min(window);
     if let Some(batch) = scenario.engine.plan_batch {
         settings.engine.plan_batch_max = batch.into();

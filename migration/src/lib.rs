@@ -26,7 +26,8 @@ mod m0008_consent;
 mod m0009_status_pages;
 mod m0010_direct_texts;
 mod m0011_history;
-mod m0012_site_changes;
+mod m0012_resolution;
+mod m0013_site_changes;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -47,7 +48,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_status_pages::Migration),
             Box::new(m0010_direct_texts::Migration),
             Box::new(m0011_history::Migration),
-            Box::new(m0012_site_changes::Migration),
+            Box::new(m0012_resolution::Migration),
+            Box::new(m0013_site_changes::Migration),
         ]
     }
 }

@@ -70,6 +70,8 @@ crate::codes! {
         Rejected = "rejected",
         /// It certainly did not take it.
         NotSent = "not_sent",
+        /// The aggregator was not asked, or knows nothing of it.
+        Withdrawn = "withdrawn",
         /// It may or may not have taken it.
         Unknown = "unknown",
     }
@@ -197,10 +199,17 @@ impl Records {
             AttemptOutcome::NotSent if is_last && now.state == MessageState::Undelivered => {
                 (MessageEventKind::Rejected, now)
             }
+            AttemptOutcome::Withdrawn => {
+                (MessageEventKind::RetryScheduled, Standing::plain(MessageState::Queued))
+            }
             AttemptOutcome::NotSent => {
                 let reason = MessageReason::AggregatorBackpressure;
                 let waiting = Standing::because(MessageState::Deferred, reason);
                 (MessageEventKind::RetryScheduled, waiting)
+            }
+            // Told already, when the answer was lost.
+            AttemptOutcome::Unknown if self.decisions.iter().any(is_loss) => {
+                return None;
             }
             AttemptOutcome::Unknown => {
                 let is_so_still = is_last && now.state == MessageState::Unknown;
@@ -238,9 +247,17 @@ fn plain(kind: MessageEventKind, at: Instant, standing: Standing) -> MessageEven
     }
 }
 
+/// Whether this is no decision but the word that an answer was lost: an attempt's own outcome may be found out
+/// later, and then tells of the loss no more.
+fn is_loss(decision: &Decision) -> bool {
+    decision.standing.state == MessageState::Unknown
+        && decision.standing.reason != Some(MessageReason::WrittenOff)
+}
+
 fn decided(decision: &Decision) -> MessageEvent {
     let kind = match decision.standing.state {
         MessageState::Canceled => MessageEventKind::Canceled,
+        MessageState::Unknown if is_loss(decision) => MessageEventKind::AnswerLost,
         _ => MessageEventKind::Evaluated,
     };
     MessageEvent { rule: decision.rule, ..plain(kind, decision.at, decision.standing) }

@@ -157,6 +157,8 @@ crate::codes! {
         AnswerLost = "answer_lost",
         /// `Unknown`: the engine stopped in the middle of the hand-over.
         EngineStopped = "engine_stopped",
+        /// `Unknown`: somebody chose to leave it so.
+        WrittenOff = "written_off",
         /// `Canceled`: its campaign was canceled.
         CampaignCanceled = "campaign_canceled",
         /// `Canceled`: its campaign failed.
@@ -216,6 +218,9 @@ impl MessageReason {
             }
             Self::EngineStopped => {
                 "The engine stopped in the middle of the hand-over, so whether the aggregator took it is not certain."
+            }
+            Self::WrittenOff => {
+                "Whether the aggregator took it could not be found out, and somebody chose to leave it so."
             }
             Self::CampaignCanceled => "The campaign was canceled before it was handed over.",
             Self::CampaignFailed => "The campaign failed before it was handed over.",

@@ -44,11 +44,14 @@ impl ReceiptKind {
     }
 }
 
+/// The code of a message whose last moment passed before it could be passed on.
+pub const EXPIRED_IN_QUEUE: &str = "ExpiredInQueue";
+
 /// The reason a code of the generic contract stands for, if it concerns one message or its recipient.
 pub fn undelivered_reason(code: &str) -> Option<MessageReason> {
     Some(match code {
         "InvalidNumber" | "Landline" | "UnknownSubscriber" => MessageReason::InvalidDestination,
-        "Unreachable" | "ExpiredInQueue" => MessageReason::HandsetUnreachable,
+        "Unreachable" | EXPIRED_IN_QUEUE => MessageReason::HandsetUnreachable,
         "OptedOut" | "BlockedByRecipientOrCarrier" => MessageReason::BlockedByRecipient,
         "SpamFiltered" => MessageReason::CarrierFiltered,
         "CarrierError" | "RegionNotAllowed" => MessageReason::CarrierRejected,

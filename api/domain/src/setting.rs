@@ -179,7 +179,7 @@ mod tests {
                 footer: Some("Reply STOP to opt out".to_owned()),
             },
             help_reply: Some("Call us.".to_owned()),
-            ..before.clone()
+            ..before
         };
         let lines: Vec<String> = changes(&before, &after)
             .into_iter()

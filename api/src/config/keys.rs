@@ -134,6 +134,17 @@ pub(super) const KEYS: &[Key] = &[
     },
     Key {
         section: "engine",
+        name: "max_in_flight_per_connection",
+        kind: Kind::Count(0..=4_096),
+        plain_variable: None,
+        default: Ok("0"),
+        about: &[
+            "The part of them that one connection may have: an aggregator that hangs leaves the rest",
+            "to the others. 0 stands for three quarters.",
+        ],
+    },
+    Key {
+        section: "engine",
         name: "claim_batch_max",
         kind: BATCH,
         plain_variable: None,

@@ -142,6 +142,8 @@ impl DatabaseLayer {
 pub struct EngineConfig {
     /// Messages being handed over at one moment, at most, on this node.
     pub max_in_flight: u16,
+    /// The part of them that one connection may have; 0 stands for three quarters.
+    pub max_in_flight_per_connection: u16,
     /// Messages claimed in one transaction, at most; never more than the free permits.
     pub claim_batch_max: u16,
     /// Messages planned in one transaction, at most.
@@ -170,6 +172,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             max_in_flight: 64,
+            max_in_flight_per_connection: 0,
             claim_batch_max: 64,
             plan_batch_max: 500,
             period: Duration::from_secs(1),
@@ -186,6 +189,15 @@ impl Default for EngineConfig {
 }
 
 impl EngineConfig {
+    /// Messages being handed over at one moment over one connection, at most.
+    pub fn in_flight_of_one(&self) -> u64 {
+        let all = u64::from(self.max_in_flight);
+        match u64::from(self.max_in_flight_per_connection) {
+            0 => (all * 3).div_ceil(4),
+            some => some.min(all),
+        }
+    }
+
     /// A request that outlived its claim would be taken for lost while it still runs.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let conflict = |first: &str| ConfigError::Conflict {
@@ -209,6 +221,8 @@ impl EngineConfig {
 pub struct EngineLayer {
     /// See [`EngineConfig::max_in_flight`].
     pub max_in_flight: Option<u16>,
+    /// See [`EngineConfig::max_in_flight_per_connection`].
+    pub max_in_flight_per_connection: Option<u16>,
     /// See [`EngineConfig::claim_batch_max`].
     pub claim_batch_max: Option<u16>,
     /// See [`EngineConfig::plan_batch_max`].
@@ -247,6 +261,9 @@ impl EngineLayer {
     pub fn finish(self, base: EngineConfig) -> EngineConfig {
         EngineConfig {
             max_in_flight: self.max_in_flight.unwrap_or(base.max_in_flight),
+            max_in_flight_per_connection: self
+                .max_in_flight_per_connection
+                .unwrap_or(base.max_in_flight_per_connection),
             claim_batch_max: self.claim_batch_max.unwrap_or(base.claim_batch_max),
             plan_batch_max: self.plan_batch_max.unwrap_or(base.plan_batch_max),
             period: self.period.unwrap_or(base.period),

@@ -86,6 +86,8 @@ pub struct Claim {
     pub attempt_id: AttemptId,
     /// A digest of the request about to be made.
     pub request_digest: String,
+    /// The request itself, which may have to be made again.
+    pub request: String,
     /// Billable segments of its text.
     pub segments: i64,
 }
@@ -334,24 +336,69 @@ pub async fn claim(txn: &Txn, claims: &[Claim], claimer: Claimer<'_>, now: Insta
         outcome_code: Set(None),
         ended_at: Set(None),
         provider_id: Set(None),
+        request: Set(Some(claim.request.clone())),
     });
     attempt::Entity::insert_many(attempts).exec_without_returning(txn).await?;
     deltas.apply(txn).await?;
     runs::note(txn, first.candidate.row.campaign_id, Some(now), None).await
 }
 
-/// Locks messages in order of id.
-pub(super) async fn lock_messages(
+/// Of messages whose outcome is not known, those that may be on their way at this moment.
+pub(super) async fn may_repeat(
     txn: &Txn,
-    ids: impl Iterator<Item = Uuid>,
-) -> Result<HashMap<Uuid, message::Model>> {
-    let mut select = message::Entity::find()
-        .filter(message::Column::Id.is_in(ids))
-        .order_by_asc(message::Column::Id);
-    if txn.get_database_backend() == DbBackend::Postgres {
-        select = select.lock_exclusive();
+    binding: &Binding,
+    rows: Vec<message::Model>,
+    now: Instant,
+) -> Result<HashSet<Uuid>> {
+    if rows.is_empty() {
+        return Ok(HashSet::new());
     }
-    Ok(select.all(txn).await?.into_iter().map(|row| (row.id, row)).collect())
+    let found = Found::of(txn, binding, &rows, now).await?;
+    let mut judge = Judge::new(&binding.rules, now);
+    let mut cleared = HashSet::new();
+    for row in &rows {
+        let place = (convert::rules::zones(row)?, convert::rules::region(row)?);
+        if matches!(judge.verdict(&found.facts(binding, row, place)?), Verdict::Send) {
+            cleared.insert(row.id);
+        }
+    }
+    Ok(cleared)
+}
+
+/// A message whose outcome is not known, and the attempt that is repeated for the answer's sake.
+pub(super) struct Repeat {
+    /// The message, locked.
+    pub(super) row: message::Model,
+    /// Its latest attempt.
+    pub(super) attempt_id: AttemptId,
+}
+
+/// Puts messages in flight again under the attempts they were sent with.
+pub(super) async fn reclaim(
+    txn: &Txn,
+    repeats: &[Repeat],
+    claimer: Claimer<'_>,
+    now: Instant,
+) -> Result<()> {
+    if repeats.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<message::Model> = repeats.iter().map(|repeat| repeat.row.clone()).collect();
+    let mut deltas = Deltas::default();
+    let to = Standing::plain(MessageState::InFlight);
+    plans::move_rows(txn, &rows, to, now, &mut deltas).await?;
+    message::Entity::update_many()
+        .col_expr(message::Column::LeaseUntil, ms(claimer.lease_until).into())
+        .col_expr(message::Column::ResolveAt, Option::<i64>::None.into())
+        .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .exec(txn)
+        .await?;
+    attempt::Entity::update_many()
+        .col_expr(attempt::Column::Node, claimer.node.into())
+        .filter(attempt::Column::Id.is_in(repeats.iter().map(|repeat| repeat.attempt_id.0)))
+        .exec(txn)
+        .await?;
+    deltas.apply(txn).await
 }
 
 /// Whether the lease of a message in flight ran out before `lease_now`.
@@ -369,6 +416,7 @@ pub async fn has_expired(connection: &impl ConnectionTrait, lease_now: Instant) 
 /// flight, which only the sole process of a database may ask for. Answers how many.
 pub async fn expire(
     txn: &Txn,
+    ids: &Ids,
     lease_now: Option<Instant>,
     limit: u64,
     now: Instant,
@@ -397,6 +445,17 @@ pub async fn expire(
             .await?;
     }
     plans::move_rows(txn, &rows, to, now, &mut deltas).await?;
+    let decisions = rows
+        .iter()
+        .map(|row| Decision { row, to, rule: None, due_at: row.due_at, is_by_caller: false })
+        .collect();
+    decisions::write(txn, ids, decisions, now).await?;
+    // What became of them is asked for at once.
+    message::Entity::update_many()
+        .col_expr(message::Column::ResolveAt, ms(now).into())
+        .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .exec(txn)
+        .await?;
     deltas.apply(txn).await?;
     Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
 }

@@ -130,6 +130,8 @@ fn follow_up(
         reserved: if segments.is_some() { (row.reserved - spent).max(0) } else { 0 },
         evaluated_at: ms(now),
         previous_id: Some(row.id),
+        resolve_at: None,
+        resolve_tries: None,
         updated_at: ms(now),
         ..row.clone()
     }))

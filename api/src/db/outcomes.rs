@@ -5,12 +5,13 @@
 
 use super::{
     Result, Txn,
-    attempts::lock_messages,
+    bulk::{self, Bulk, Kind},
     consent::{self, Verdict},
     counts::Deltas,
-    expect_rows, follow_ups,
+    decisions::{self, Decision},
+    follow_ups,
     plans::{key, standing_of},
-    runs,
+    rows, runs,
     touches::{self, Pair},
 };
 use crate::ports::Ids;
@@ -22,16 +23,13 @@ use domain::{
     reason::MessageReason,
 };
 use entity::{
-    attempt, campaign,
+    attempt, campaign, campaign_progress,
     convert::{code, ms},
     message,
 };
-use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, EntityTrait, QueryFilter,
-};
-use std::collections::HashMap;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use serde_json::json;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 /// The outcome of an attempt nobody knows.
@@ -59,6 +57,8 @@ pub async fn gate(txn: &Txn, campaign_id: CampaignId) -> Result<Gate> {
         status if status.is_running() && row.paused_at.is_some() => Gate::Paused,
         status if status.is_running() => Gate::Open,
         CampaignStatus::Failed => canceled(MessageReason::CampaignFailed),
+        // Somebody chose to send unknown messages again.
+        CampaignStatus::Sent if is_resending(txn, campaign_id).await? => Gate::Open,
         // Unknown messages do not hold a campaign up: it may be sent before one turns out unsent.
         CampaignStatus::Sent => Gate::Closed(Standing::because(
             MessageState::Undelivered,
@@ -66,6 +66,11 @@ pub async fn gate(txn: &Txn, campaign_id: CampaignId) -> Result<Gate> {
         )),
         _ => canceled(MessageReason::CampaignCanceled),
     })
+}
+
+async fn is_resending(txn: &Txn, campaign_id: CampaignId) -> Result<bool> {
+    let progress = campaign_progress::Entity::find_by_id(campaign_id.0).one(txn).await?;
+    Ok(progress.is_some_and(|progress| progress.resends_at.is_some()))
 }
 
 /// What one attempt proved.
@@ -89,6 +94,8 @@ pub enum Outcome {
     NotSent {
         /// When.
         retry_at: Instant,
+        /// Why it was not taken.
+        unsent: Unsent,
         /// The aggregator's own code.
         code: Option<String>,
     },
@@ -98,7 +105,21 @@ pub enum Outcome {
         code: Option<String>,
     },
     /// It may or may not have been taken.
-    Unknown,
+    Unknown {
+        /// When to ask what became of it; never, if none is given.
+        ask_at: Option<Instant>,
+    },
+}
+
+/// Why an attempt was certainly not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsent {
+    /// The aggregator asked for a slower pace: such an attempt does not count.
+    Throttled,
+    /// The aggregator is away, or refuses for reasons of its own.
+    Unavailable,
+    /// The aggregator was not asked, or knows nothing of it: the message is in the queue again.
+    Unasked,
 }
 
 impl Outcome {
@@ -107,8 +128,9 @@ impl Outcome {
         match self {
             Self::Accepted { .. } => ACCEPTED,
             Self::Rejected { .. } => "rejected",
+            Self::NotSent { unsent: Unsent::Unasked, .. } => "withdrawn",
             Self::NotSent { .. } | Self::GivenUp { .. } => "not_sent",
-            Self::Unknown => UNKNOWN,
+            Self::Unknown { .. } => UNKNOWN,
         }
     }
 
@@ -117,7 +139,7 @@ impl Outcome {
             Self::Rejected { code, .. } | Self::NotSent { code, .. } | Self::GivenUp { code } => {
                 code.as_deref()
             }
-            Self::Accepted { .. } | Self::Unknown => None,
+            Self::Accepted { .. } | Self::Unknown { .. } => None,
         }
     }
 
@@ -128,6 +150,10 @@ impl Outcome {
         }
     }
 
+    const fn is_unasked(&self) -> bool {
+        matches!(self, Self::NotSent { unsent: Unsent::Unasked, .. })
+    }
+
     /// What it proves about the message; none when the message simply waits again.
     pub(super) fn evidence(&self) -> Option<Standing> {
         Some(match self {
@@ -136,7 +162,9 @@ impl Outcome {
             Self::GivenUp { .. } => {
                 Standing::because(MessageState::Undelivered, MessageReason::AggregatorUnavailable)
             }
-            Self::Unknown => Standing::because(MessageState::Unknown, MessageReason::AnswerLost),
+            Self::Unknown { .. } => {
+                Standing::because(MessageState::Unknown, MessageReason::AnswerLost)
+            }
             Self::NotSent { .. } => return None,
         })
     }
@@ -163,28 +191,31 @@ pub async fn record(
     gate: Gate,
     now: Instant,
 ) -> Result<Vec<String>> {
-    let rows = lock_messages(txn, ended.iter().map(|end| end.message_id.0)).await?;
+    let mut messages = rows::lock(txn, ended.iter().map(|end| end.message_id.0)).await?;
     let fences = open_fences(txn, ended).await?;
     let mut deltas = Deltas::default();
     let (mut taken, mut messaged, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut accepted, mut verdicts) = (Vec::new(), Vec::new());
+    let (mut accepted, mut verdicts, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut recorded, mut changed) = (Vec::with_capacity(ended.len()), BTreeSet::new());
     let mut campaign = None;
     for end in ended {
         // An attempt that ended before was recorded by a try whose commit was not heard of.
         let Some(fence) = fences.get(&end.attempt_id.0) else { continue };
-        end_attempt(txn, end, now).await?;
-        let Some(row) = rows.get(&end.message_id.0) else { continue };
+        recorded.push(end);
+        let Some(row) = messages.get_mut(&end.message_id.0) else { continue };
         campaign = Some(row.campaign_id);
         let before = standing_of(row)?;
         let is_latest = *fence == row.fence;
         let after = after(before, end, is_latest, gate);
-        change(row, end, after, now).update_without_returning(txn).await?;
         if after != before {
             deltas.moved(key(row, before), after);
         }
+        if after.state == MessageState::Unknown && row.resolve_tries.is_none() {
+            lost.push((row.id, after));
+        }
         verdicts.extend(Verdict::of_answer(row, &end.outcome, now));
         if let Some(provider_id) = end.outcome.provider_id() {
-            messaged.push(Pair::from(row));
+            messaged.push(Pair::from(&*row));
             accepted.push(provider_id.to_owned());
             // A receipt that overtook the answer has begun what follows already.
             if row.accepted_at.is_none() {
@@ -194,9 +225,14 @@ pub async fn record(
             if !after.state.is_pending() {
                 deltas.unreserve(row);
             }
-            given_up.push(Pair::from(row));
+            given_up.push(Pair::from(&*row));
         }
+        change(row, end, after, now);
+        changed.insert(row.id);
     }
+    end_attempts(txn, &recorded, now).await?;
+    rows::write_back(txn, changed.iter().filter_map(|id| messages.get(id))).await?;
+    note_lost(txn, ids, &messages, lost, now).await?;
     let touched = messaged.iter().chain(&given_up).map(|pair| pair.subscriber);
     touches::lock(txn, touched.chain(verdicts.iter().map(Verdict::subscriber_id))).await?;
     touches::accepted(txn, &messaged, now).await?;
@@ -210,15 +246,35 @@ pub async fn record(
     Ok(accepted)
 }
 
+/// Writes down that the answers about messages were lost: an attempt's outcome may be found out later.
+async fn note_lost(
+    txn: &Txn,
+    ids: &Ids,
+    messages: &HashMap<Uuid, message::Model>,
+    lost: Vec<(Uuid, Standing)>,
+    now: Instant,
+) -> Result<()> {
+    let decisions = lost.into_iter().filter_map(|(id, to)| {
+        let row = messages.get(&id)?;
+        Some(Decision { row, to, rule: None, due_at: row.due_at, is_by_caller: false })
+    });
+    decisions::write(txn, ids, decisions.collect(), now).await
+}
+
 /// The fences of those attempts whose outcome is not known yet.
 async fn open_fences(txn: &Txn, ended: &[Ended]) -> Result<HashMap<Uuid, i64>> {
-    let rows = attempt::Entity::find()
+    let rows: Vec<(Uuid, i64, Option<String>)> = attempt::Entity::find()
+        .select_only()
+        .columns([attempt::Column::Id, attempt::Column::Fence, attempt::Column::Outcome])
         .filter(attempt::Column::Id.is_in(ended.iter().map(|end| end.attempt_id.0)))
+        .into_tuple()
         .all(txn)
         .await?;
-    let is_open =
-        |row: &attempt::Model| row.outcome.as_deref().is_none_or(|known| known == UNKNOWN);
-    Ok(rows.into_iter().filter(is_open).map(|row| (row.id, row.fence)).collect())
+    let is_open = |outcome: Option<String>| outcome.is_none_or(|known| known == UNKNOWN);
+    Ok(rows
+        .into_iter()
+        .filter_map(|(id, fence, outcome)| is_open(outcome).then_some((id, fence)))
+        .collect())
 }
 
 /// Where an outcome leads. An acceptance is a fact whichever attempt it is of; anything else speaks of the
@@ -232,6 +288,9 @@ fn after(before: Standing, end: &Ended, is_latest: bool, gate: Gate) -> Standing
         }
         // A receipt settled it meanwhile, or a later attempt is under way.
         _ if !is_latest || !is_waiting_for_word => before,
+        (_, Gate::Open | Gate::Paused) if end.outcome.is_unasked() => {
+            Standing::plain(MessageState::Queued)
+        }
         (_, Gate::Open | Gate::Paused) => {
             Standing::because(MessageState::Deferred, MessageReason::AggregatorBackpressure)
         }
@@ -239,56 +298,67 @@ fn after(before: Standing, end: &Ended, is_latest: bool, gate: Gate) -> Standing
     }
 }
 
-fn change(
-    row: &message::Model,
-    end: &Ended,
-    after: Standing,
-    now: Instant,
-) -> message::ActiveModel {
-    let mut change = message::ActiveModel {
-        id: Set(row.id),
-        state: Set(after.state.as_str().to_owned()),
-        reason: Set(after.reason.map(|reason| reason.as_str().to_owned())),
-        lease_until: Set(None),
-        updated_at: Set(ms(now)),
-        aggregator_code: end.outcome.code().map_or(NotSet, |code| Set(Some(code.to_owned()))),
-        ..Default::default()
-    };
+/// Changes a locked row to what `end` made of it.
+fn change(row: &mut message::Model, end: &Ended, after: Standing, now: Instant) {
+    after.state.as_str().clone_into(&mut row.state);
+    row.reason = after.reason.map(|reason| reason.as_str().to_owned());
+    row.lease_until = None;
+    row.updated_at = ms(now);
+    if let Some(code) = end.outcome.code() {
+        row.aggregator_code = Some(code.to_owned());
+    }
     if !after.state.is_pending() && !touches::keeps_reservation(after.state) {
-        change.reserved = Set(0);
+        row.reserved = 0;
+    }
+    if after.state != MessageState::Unknown {
+        (row.resolve_at, row.resolve_tries) = (None, None);
     }
     match &end.outcome {
         Outcome::Accepted { provider_id, segments } => {
-            change.provider_id = Set(Some(provider_id.clone()));
-            change.accepted_at = Set(Some(row.accepted_at.unwrap_or(ms(now))));
-            if segments.is_some() {
-                change.segments = Set(*segments);
-            }
+            row.provider_id = Some(provider_id.clone());
+            row.accepted_at = row.accepted_at.or(Some(ms(now)));
+            row.segments = segments.or(row.segments);
         }
         Outcome::Rejected { .. } | Outcome::GivenUp { .. }
             if after.state == MessageState::Undelivered =>
         {
-            change.stopped_at = Set(Some(row.stopped_at.unwrap_or(ms(now))));
+            row.stopped_at = row.stopped_at.or(Some(ms(now)));
         }
-        Outcome::NotSent { retry_at, .. } if after.state == MessageState::Deferred => {
-            change.due_at = Set(ms(*retry_at));
-            change.deferred_from = Set(Some(row.deferred_from.unwrap_or(row.due_at)));
+        Outcome::NotSent { retry_at, unsent, .. } if after.state == MessageState::Deferred => {
+            row.deferred_from = row.deferred_from.or(Some(row.due_at));
+            row.due_at = ms(*retry_at);
+            if *unsent == Unsent::Throttled {
+                row.attempt_count -= 1;
+            }
+        }
+        Outcome::Unknown { ask_at } if after.state == MessageState::Unknown => {
+            row.resolve_at = ask_at.map(ms);
+            row.resolve_tries = Some(row.resolve_tries.unwrap_or_default() + 1);
         }
         _ => {}
     }
-    change
 }
 
-async fn end_attempt(txn: &Txn, end: &Ended, now: Instant) -> Result<()> {
-    let ended = attempt::Entity::update_many()
-        .col_expr(attempt::Column::Outcome, end.outcome.as_str().into())
-        .col_expr(attempt::Column::OutcomeCode, end.outcome.code().into())
-        .col_expr(attempt::Column::EndedAt, ms(now).into())
-        .col_expr(attempt::Column::ProviderId, end.outcome.provider_id().into())
-        .filter(attempt::Column::Id.eq(end.attempt_id.0))
-        .exec(txn)
-        .await?;
-    expect_rows("an attempt's outcome", ended.rows_affected, 1)
+/// Attempts that ended.
+const END: Bulk = Bulk {
+    what: "attempts' outcomes",
+    table: "attempt",
+    kinds: &[Kind::Text, Kind::Text, Kind::Number, Kind::Text],
+    set: "outcome = v.c1, outcome_code = v.c2, ended_at = v.c3, provider_id = v.c4, \
+          request = CASE WHEN v.c1 = 'unknown' THEN request ELSE NULL END",
+};
+
+async fn end_attempts(txn: &Txn, ended: &[&Ended], now: Instant) -> Result<()> {
+    let values = ended.iter().map(|end| {
+        json!([
+            bulk::id(end.attempt_id.0),
+            end.outcome.as_str(),
+            end.outcome.code(),
+            ms(now),
+            end.outcome.provider_id(),
+        ])
+    });
+    END.update(txn, values.collect()).await
 }
 
 #[cfg(test)]
@@ -304,7 +374,7 @@ mod tests {
     #[test]
     fn only_the_latest_attempt_makes_a_message_wait_again() {
         let retry_at: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
-        let not_sent = end(Outcome::NotSent { retry_at, code: None });
+        let not_sent = end(Outcome::NotSent { retry_at, unsent: Unsent::Unavailable, code: None });
         let in_flight = Standing::plain(MessageState::InFlight);
         let unknown = Standing::because(MessageState::Unknown, MessageReason::EngineStopped);
         let delivered = Standing::plain(MessageState::Delivered);
@@ -315,6 +385,10 @@ mod tests {
             assert_eq!(after(before, &not_sent, true, Gate::Closed(closed)), closed);
         }
         assert_eq!(after(delivered, &not_sent, true, Gate::Open), delivered);
+        let unasked = end(Outcome::NotSent { retry_at, unsent: Unsent::Unasked, code: None });
+        let queued = Standing::plain(MessageState::Queued);
+        assert_eq!(after(unknown, &unasked, true, Gate::Open), queued, "a look-up found nothing");
+        assert_eq!(after(unknown, &unasked, false, Gate::Open), unknown);
         let refused = end(Outcome::Rejected { reason: MessageReason::CarrierFiltered, code: None });
         assert_eq!(after(in_flight, &refused, false, Gate::Open), in_flight);
         let taken = end(Outcome::Accepted { provider_id: "m".to_owned(), segments: None });

@@ -142,6 +142,8 @@ fn row(
         },
         evaluated_at: ms(now),
         previous_id: None,
+        resolve_at: None,
+        resolve_tries: None,
         updated_at: ms(now),
     }
 }
@@ -181,6 +183,8 @@ pub(super) fn active(row: message::Model) -> message::ActiveModel {
         reserved: Set(row.reserved),
         evaluated_at: Set(row.evaluated_at),
         previous_id: Set(row.previous_id),
+        resolve_at: Set(row.resolve_at),
+        resolve_tries: Set(row.resolve_tries),
         updated_at: Set(row.updated_at),
     }
 }

@@ -5,12 +5,12 @@
 
 use super::{
     Result, Txn,
-    attempts::lock_messages,
+    bulk::{self, Bulk, Kind},
     consent::{self, Verdict},
     counts::Deltas,
     direct_texts, follow_ups,
     plans::{key, standing_of},
-    runs,
+    rows, runs,
     touches::{self, Pair},
 };
 use crate::ports::Ids;
@@ -25,12 +25,12 @@ use entity::{
     direct_text, message, receipt,
 };
 use sea_orm::{
-    ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SimpleExpr},
 };
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -200,13 +200,13 @@ pub async fn apply(
     now: Instant,
 ) -> Result<()> {
     let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
-    let mut rows = lock_messages(txn, found.values().copied()).await?;
+    let mut messages = rows::lock(txn, found.values().copied()).await?;
     let mut deltas = Deltas::default();
     let mut news = News::default();
-    let mut others = Vec::new();
+    let (mut others, mut applied) = (Vec::new(), Vec::new());
     for (receipt, evidence) in receipts {
         let message_id = found.get(&receipt.id).copied();
-        let Some(row) = message_id.and_then(|id| rows.get_mut(&id)) else {
+        let Some(row) = message_id.and_then(|id| messages.get_mut(&id)) else {
             others.push(receipt.about_another(*evidence));
             continue;
         };
@@ -223,9 +223,11 @@ pub async fn apply(
             (receipt.id, receipt.occurred_at),
         ));
         merge(row, receipt, *evidence, after, now);
-        write(txn, row).await?;
-        settle(txn, receipt.id, APPLIED, Some(row.id), now).await?;
+        applied.push((receipt.id, row.id));
     }
+    let changed: BTreeSet<Uuid> = applied.iter().map(|(_, message)| *message).collect();
+    rows::write_back(txn, changed.iter().filter_map(|id| messages.get(id))).await?;
+    settle_all(txn, &applied, now).await?;
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
@@ -348,6 +350,9 @@ fn merge(
     // A receipt proves that the aggregator took the message, should its answer never come.
     row.accepted_at = row.accepted_at.or(Some(ms(now)));
     row.reserved = 0;
+    if after.state != MessageState::Unknown {
+        (row.resolve_at, row.resolve_tries) = (None, None);
+    }
     if row.provider_id.is_none() {
         row.provider_id.clone_from(&receipt.provider_id);
     }
@@ -357,25 +362,6 @@ fn merge(
     if after.state == MessageState::Undelivered && receipt.code.is_some() {
         row.aggregator_code.clone_from(&receipt.code);
     }
-}
-
-async fn write(txn: &Txn, row: &message::Model) -> Result<()> {
-    let change = message::ActiveModel {
-        id: Set(row.id),
-        state: Set(row.state.clone()),
-        reason: Set(row.reason.clone()),
-        updated_at: Set(row.updated_at),
-        accepted_at: Set(row.accepted_at),
-        reserved: Set(row.reserved),
-        provider_id: Set(row.provider_id.clone()),
-        delivered_at: Set(row.delivered_at),
-        passed_on_at: Set(row.passed_on_at),
-        stopped_at: Set(row.stopped_at),
-        aggregator_code: Set(row.aggregator_code.clone()),
-        ..Default::default()
-    };
-    change.update_without_returning(txn).await?;
-    Ok(())
 }
 
 /// Notes that there is nothing to apply.
@@ -403,6 +389,22 @@ async fn settle(
         .exec(txn)
         .await?;
     super::expect_rows("a receipt", updated.rows_affected, 1)
+}
+
+/// Receipts that were applied to messages.
+const SETTLE: Bulk = Bulk {
+    what: "receipts applied",
+    table: "receipt",
+    kinds: &[Kind::Id, Kind::Number],
+    set: "state = 'applied', message_id = v.c1, applied_at = v.c2",
+};
+
+/// Notes that receipts were applied, each to its message.
+async fn settle_all(txn: &Txn, applied: &[(Uuid, Uuid)], now: Instant) -> Result<()> {
+    let values = applied
+        .iter()
+        .map(|(receipt, message)| json!([bulk::id(*receipt), bulk::id(*message), ms(now)]));
+    SETTLE.update(txn, values.collect()).await
 }
 
 /// Wakes receipts that were parked for messages of a connection whose ids have become known; answers how

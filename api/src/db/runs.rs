@@ -34,6 +34,7 @@ pub async fn begin(txn: &Txn, campaign_id: CampaignId, site_id: SiteId, at: Inst
         planned_at: Set(None),
         started_at: Set(None),
         handed_over_at: Set(None),
+        resends_at: Set(None),
     }
     .insert(txn)
     .await?;

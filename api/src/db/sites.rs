@@ -129,7 +129,7 @@ pub async fn lock(txn: &Txn, id: SiteId, purpose: Purpose) -> Result<Option<Site
 #[derive(Clone, Debug)]
 pub enum Written {
     /// It is as given here.
-    Done(Site),
+    Done(Box<Site>),
     /// The subdomain is another site's. The transaction is of no more use.
     SubdomainTaken,
 }
@@ -148,7 +148,7 @@ pub async fn insert(txn: &Txn, new: &Site) -> Result<Written> {
         done => drop(done?),
     }
     events::open_log(txn, new.id).await?;
-    Ok(Written::Done(new.clone()))
+    Ok(Written::Done(Box::new(new.clone())))
 }
 
 /// Changes the settings of a site, which must be locked, and logs each that becomes another. Where none
@@ -164,14 +164,14 @@ pub async fn change(
     let after = Site { updated_at: now, ..settings.over(before) };
     let changes = setting::changes(before, &after);
     if changes.is_empty() {
-        return Ok(Written::Done(before.clone()));
+        return Ok(Written::Done(Box::new(before.clone())));
     }
     match settings_of(&after).update(txn).await {
         Err(error) if is_taken(&error) => return Ok(Written::SubdomainTaken),
         done => drop(done?),
     }
     site_changes::append(txn, ids, cause, after.id, &changes, now).await?;
-    Ok(Written::Done(after))
+    Ok(Written::Done(Box::new(after)))
 }
 
 /// The one thing of a site that no other may have is its subdomain.

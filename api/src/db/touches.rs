@@ -7,7 +7,10 @@
 //! **Invariant:** a reservation is made in the transaction that claims its message, and given back in the
 //! one that learns that nothing was taken.
 
-use super::{Result, Txn};
+use super::{
+    Result, Txn,
+    bulk::{self, Bulk, Kind},
+};
 use domain::{
     Instant,
     gate::{CAP_WINDOW_MAX, Touch},
@@ -20,11 +23,10 @@ use entity::{
     message, subscriber,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-    sea_query::{Expr, ExprTrait, Query, SimpleExpr},
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
-use std::collections::HashMap;
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
 /// Accepted messages of several subscribers within the longest window of any cap.
@@ -93,17 +95,50 @@ pub(super) async fn lock(
     Ok(select.all(txn).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
+/// Subscribers to whom a message is being handed over.
+const RESERVE: Bulk = Bulk {
+    what: "reservations",
+    table: "subscriber",
+    kinds: &[Kind::Id, Kind::Number],
+    set: "reserved_by = v.c1, reserved_at = v.c2",
+};
+
 /// Notes that messages are being handed over to subscribers whose rows are locked.
 pub(super) async fn reserve(txn: &Txn, messages: &[Pair], now: Instant) -> Result<()> {
-    if messages.is_empty() {
-        return Ok(());
+    write(txn, &RESERVE, messages, now).await
+}
+
+/// Subscribers who were sent a message: the reservation goes if it is that message's, and an older touch
+/// never takes the place of a newer one.
+const ACCEPT: Bulk = Bulk {
+    what: "touches",
+    table: "subscriber",
+    kinds: &[Kind::Id, Kind::Number],
+    set: "reserved_at = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_at END, \
+          reserved_by = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_by END, \
+          last_message_id = CASE WHEN last_messaged_at IS NULL OR last_messaged_at < v.c2 \
+              THEN v.c1 ELSE last_message_id END, \
+          last_messaged_at = CASE WHEN last_messaged_at IS NULL OR last_messaged_at < v.c2 \
+              THEN v.c2 ELSE last_messaged_at END",
+};
+
+/// Writes `pairs`, each subscriber once a statement: a subscriber with several messages takes several.
+async fn write(txn: &Txn, bulk: &Bulk, pairs: &[Pair], at: Instant) -> Result<()> {
+    let mut rest: Vec<Pair> = pairs.to_vec();
+    // Each round writes at least one of them.
+    for _ in 0..pairs.len() {
+        let mut seen = HashSet::new();
+        let (round, later): (Vec<Pair>, Vec<Pair>) =
+            rest.into_iter().partition(|pair| seen.insert(pair.subscriber));
+        let values = round
+            .iter()
+            .map(|pair| json!([bulk::id(pair.subscriber), bulk::id(pair.message), ms(at)]));
+        bulk.update(txn, values.collect()).await?;
+        if later.is_empty() {
+            break;
+        }
+        rest = later;
     }
-    subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::ReservedBy, message_of(messages))
-        .col_expr(subscriber::Column::ReservedAt, ms(now).into())
-        .filter(subscriber::Column::Id.is_in(messages.iter().map(|pair| pair.subscriber)))
-        .exec(txn)
-        .await?;
     Ok(())
 }
 
@@ -137,40 +172,7 @@ pub(super) async fn release(txn: &Txn, messages: &[Pair]) -> Result<()> {
 
 /// Notes that messages were accepted: what Smart Sending looks at. Subscribers must be locked.
 pub(super) async fn accepted(txn: &Txn, messages: &[Pair], at: Instant) -> Result<()> {
-    if messages.is_empty() {
-        return Ok(());
-    }
-    release(txn, messages).await?;
-    let is_older = Condition::any()
-        .add(Expr::col(subscriber::Column::LastMessagedAt).is_null())
-        .add(Expr::col(subscriber::Column::LastMessagedAt).lt(ms(at)));
-    subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::LastMessagedAt, ms(at).into())
-        .col_expr(subscriber::Column::LastMessageId, message_of(messages))
-        .filter(subscriber::Column::Id.is_in(messages.iter().map(|pair| pair.subscriber)))
-        .filter(is_older)
-        .exec(txn)
-        .await?;
-    Ok(())
-}
-
-/// Which of `messages` is the subscriber's whose row is being written.
-fn message_of(messages: &[Pair]) -> SimpleExpr {
-    let query = Query::select()
-        .column((message::Entity, message::Column::Id))
-        .from(message::Entity)
-        .and_where(
-            Expr::col((message::Entity, message::Column::SubscriberId))
-                .equals((subscriber::Entity, subscriber::Column::Id)),
-        )
-        .and_where(
-            Expr::col((message::Entity, message::Column::Id))
-                .is_in(messages.iter().map(|pair| pair.message)),
-        )
-        .order_by((message::Entity, message::Column::Id), sea_orm::Order::Asc)
-        .limit(1)
-        .to_owned();
-    SimpleExpr::SubQuery(None, Box::new(query.into()))
+    write(txn, &ACCEPT, messages, at).await
 }
 
 /// Whether a message in `state` may have been taken, so that its reservation stands.

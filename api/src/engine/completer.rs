@@ -1,10 +1,10 @@
 //! The completer: moves a campaign on when its messages have moved.
 
-use super::{Activity, Engine, Fault, Tally};
+use super::{Activity, Engine, Fault, RESENDING_MAX, Tally, resolver::TRIES_WAITED_FOR};
 use crate::{
     db::{
         campaigns::{self, Move},
-        counts,
+        counts, gate, resolution,
     },
     ports::Task,
 };
@@ -14,6 +14,7 @@ use domain::{
     message::MessageCounts,
     reason::StatusReason,
 };
+use sea_orm::ConnectionTrait;
 
 impl Engine {
     pub(super) async fn activate_completer(&self) -> Result<Activity, Fault> {
@@ -21,6 +22,10 @@ impl Engine {
         for id in self.running().await? {
             let moved = self.complete(id).await;
             tally.add(id, moved.map(|moved| Activity::done(u64::from(moved))));
+        }
+        for id in resolution::resending(self.db.read(), RESENDING_MAX).await? {
+            let finished = self.finish_resending(id).await;
+            tally.add(id, finished.map(|finished| Activity::done(u64::from(finished))));
         }
         tally.finish()
     }
@@ -32,7 +37,9 @@ impl Engine {
         // Counts before the run: a hand-over that begins in between is seen to have begun.
         let counted = counts::read(read, id, None).await?;
         let Some(run) = counts::run(read, id).await? else { return Ok(false) };
-        if next(found.status, &run, &counts::partition(&counted)).is_none() {
+        if next(found.status, &run, &counts::partition(&counted)).is_none()
+            || self.is_asking(read, found.status, id).await?
+        {
             return Ok(false);
         }
         // There may be something to do: decide again, now that nobody else can move the campaign.
@@ -45,12 +52,45 @@ impl Engine {
         let Some((trigger, reason)) = next(campaign.status, &run, &counted) else {
             return Ok(false);
         };
+        if self.is_asking(&txn, campaign.status, id).await? {
+            return Ok(false);
+        }
         let step = Move { trigger, reason, at: self.clock.now() };
         let cause = Self::cause(Task::Completer);
         let moved = campaigns::move_on(&txn, &self.ids, &cause, &campaign, step).await?;
         txn.commit().await?;
         self.hints.give();
         Ok(moved.is_some())
+    }
+}
+
+impl Engine {
+    /// Whether a campaign whose messages have all left still waits for the resolver's first answers.
+    async fn is_asking(
+        &self,
+        connection: &impl ConnectionTrait,
+        status: CampaignStatus,
+        id: CampaignId,
+    ) -> Result<bool, Fault> {
+        Ok(status == CampaignStatus::Sending
+            && resolution::is_asking(connection, id, TRIES_WAITED_FOR).await?)
+    }
+
+    /// Notes that what somebody chose to send again of a sent campaign has left.
+    async fn finish_resending(&self, id: CampaignId) -> Result<bool, Fault> {
+        let counted = counts::partition(&counts::read(self.db.read(), id, None).await?);
+        if counted.outstanding() > 0 {
+            return Ok(false);
+        }
+        let txn = self.db.begin_write().await?;
+        gate::close(&txn, id).await?;
+        let counted = counts::partition(&counts::read(&txn, id, None).await?);
+        if counted.outstanding() > 0 {
+            return Ok(false);
+        }
+        resolution::mark_resending(&txn, id, None).await?;
+        txn.commit().await?;
+        Ok(true)
     }
 }
 

@@ -1,65 +1,122 @@
-//! The dispatcher: hands messages over, a window at a time.
+//! The dispatcher: hands messages over, a stream of them at a time.
 //!
 //! Permits first, then a claim of at most that many with its attempts written ahead, a durable commit, a
 //! last look, the request, and the record of what it proved.
 //!
 //! **Invariant:** no request leaves before its attempt is committed, and none is repeated.
-//! **Invariant:** every campaign with something due gets a share of every window: none waits for another.
+//! **Invariant:** every campaign with something due gets a share of the permits: none waits for another.
 
+mod courier;
 mod handover;
 mod holds;
 mod notes;
 mod pacer;
+mod permits;
 
-use super::{Activity, Engine, Fault, Tally, span};
+use super::{Activity, Engine, Fault, RESENDING_MAX, Settings, Tally, span};
 use crate::{
     db::{
         admin,
         binding::{self, Binding},
-        campaigns, counts, runs,
+        campaigns, counts, resolution, runs,
     },
-    ports::{Connection, Task},
+    ports::{Bells, Connection, Task},
 };
-use domain::{Instant, id::CampaignId, reason::StatusReason, site, text};
-use handover::Window;
+use courier::Outbox;
+use domain::{
+    Instant,
+    id::{CampaignId, ConnectionId},
+    reason::StatusReason,
+    site, text,
+};
+pub(super) use handover::{Handover, Window};
 use holds::Holds;
 use notes::Notes;
 use pacer::Pacer;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use permits::{Limits, Permit, Permits};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
-/// What the dispatcher remembers: nothing but its pace and whose turn it is, which may be lost.
-#[derive(Debug, Default)]
+/// What the dispatcher remembers: nothing but its pace, whose turn it is and what is on its way, which may
+/// be lost.
+#[derive(Debug)]
 pub(super) struct Dispatcher {
     turn: AtomicUsize,
     pacer: Pacer,
     holds: Holds,
     notes: Notes,
+    permits: Arc<Permits>,
+    outbox: Outbox,
+}
+
+impl Dispatcher {
+    /// A dispatcher that has sent nothing yet.
+    pub(super) fn new(settings: &Settings, bells: Bells) -> Self {
+        let of_one = settings.max_in_flight_per_connection.min(settings.max_in_flight);
+        let limits = Limits { all: settings.max_in_flight, of_one };
+        Self {
+            turn: AtomicUsize::default(),
+            pacer: Pacer::default(),
+            holds: Holds::default(),
+            notes: Notes::default(),
+            permits: Permits::new(limits, bells),
+            outbox: Outbox::default(),
+        }
+    }
 }
 
 /// A campaign with something due, and what its messages are made of.
-struct Lane {
-    binding: Binding,
-    sender: admin::Sender,
-    connection: Connection,
-    callback_url: String,
+pub(super) struct Lane {
+    pub(super) binding: Binding,
+    pub(super) sender: admin::Sender,
+    pub(super) connection: Connection,
+    pub(super) callback_url: String,
 }
 
 impl Lane {
     /// The campaign.
-    const fn id(&self) -> CampaignId {
+    pub(super) const fn id(&self) -> CampaignId {
         self.binding.campaign.id
     }
 
     /// Billable segments of the initial message where no variable is long, by which the sender is paced;
     /// what is claimed is then paid for exactly.
-    fn segments(&self) -> u64 {
+    pub(super) fn segments(&self) -> u64 {
         let literal = self.binding.step(0).map_or_else(String::new, |(_, text)| text.literal());
         u64::from(text::measure(&self.binding.frame.compose(&literal)).segments).max(1)
     }
 }
 
 impl Engine {
+    /// Hands a window of messages over and waits for what becomes of each.
     pub(super) async fn activate_dispatcher(&self) -> Result<Activity, Fault> {
+        let (window, tally) = self.fill_window().await?;
+        self.hand_over(window).await?;
+        tally.finish()
+    }
+
+    /// Sets messages on their way, as many as there are permits, and waits for none of them: their outcomes
+    /// are recorded as they come in.
+    pub(super) async fn stream_dispatcher(self: &Arc<Self>) -> Result<Activity, Fault> {
+        let (window, tally) = self.fill_window().await?;
+        self.dispatch(window);
+        tally.finish()
+    }
+
+    /// Whether a connection is left alone for now.
+    pub(super) fn is_held(&self, connection: ConnectionId, now: Instant) -> bool {
+        self.dispatcher.holds.until(connection, now).is_some()
+    }
+
+    /// Completes when nothing that was set on its way is without a record.
+    pub async fn nothing_in_flight(&self) {
+        self.dispatcher.permits.all_returned().await;
+    }
+
+    /// Claims what the permits allow, a share for each campaign with something due.
+    async fn fill_window(&self) -> Result<(Window, Tally), Fault> {
         let now = self.clock.now();
         let (mut lanes, mut tally) = self.lanes(now).await?;
         let turn = self.dispatcher.turn.fetch_add(1, Ordering::Relaxed);
@@ -68,57 +125,63 @@ impl Engine {
         lanes.rotate_left(first);
         let count = u64::try_from(lanes.len()).unwrap_or(u64::MAX).max(1);
         let share = self.settings.max_in_flight.div_ceil(count).min(self.settings.claim_batch_max);
-        let mut permits = self.settings.max_in_flight;
         let mut window = Window::default();
         for lane in lanes {
-            if permits == 0 {
-                break;
-            }
             let id = lane.id();
-            let filled = self.fill(&mut window, lane, share.min(permits), now).await;
             // What is claimed already must still be sent: a fault is reported after that.
-            tally.add(
-                id,
-                filled.map(|(taken, activity)| {
-                    permits = permits.saturating_sub(taken);
-                    activity
-                }),
-            );
+            tally.add(id, self.fill(&mut window, lane, share, now).await);
         }
         if tally.activity.done > 0 {
             self.bells.ring(Task::Completer);
             self.hints.give();
         }
-        self.hand_over(window).await?;
-        tally.finish()
+        Ok((window, tally))
     }
 
-    /// Claims a campaign's share of the window; answers how many permits that took.
+    /// Claims a campaign's share of the window.
     async fn fill(
         &self,
         window: &mut Window,
         lane: Lane,
         share: u64,
         now: Instant,
-    ) -> Result<(u64, Activity), Fault> {
+    ) -> Result<Activity, Fault> {
         let pace = self.dispatcher.pacer.allowance(&lane.sender, lane.segments(), now);
         if pace.messages == 0 {
-            return Ok((0, Activity { done: 0, next_at: pace.next_at }));
+            return Ok(Activity { done: 0, next_at: pace.next_at });
         }
-        let is_on_trial = self.dispatcher.holds.is_on_trial(lane.connection.id);
-        let share = if is_on_trial { 1 } else { share };
-        let claimed = self.claim(&lane, pace.messages.min(share), now).await?;
+        let mut permit = self.permit(&lane, pace.messages.min(share));
+        if permit.count() == 0 {
+            return Ok(Activity::default());
+        }
+        let mut claimed = self.claim(&lane, permit.count(), now).await?;
+        for handover in &mut claimed.handovers {
+            handover.permit = permit.split();
+        }
         let segments: u64 = claimed.handovers.iter().map(handover::Handover::segments).sum();
         self.dispatcher.pacer.spend(&lane.sender, segments, now);
-        let taken = u64::try_from(claimed.handovers.len()).unwrap_or(u64::MAX);
         window.add(lane, claimed.handovers);
-        Ok((taken, Activity::done(claimed.touched)))
+        Ok(Activity::done(claimed.touched))
+    }
+
+    /// Permits for up to `wanted` messages of a lane; one at a time while its connection is on trial.
+    pub(super) fn permit(&self, lane: &Lane, wanted: u64) -> Permit {
+        let (permits, connection) = (&self.dispatcher.permits, lane.connection.id);
+        let is_on_trial = self.dispatcher.holds.is_on_trial(connection);
+        let wanted = match permits.in_flight(connection) {
+            0 if is_on_trial => 1,
+            _ if is_on_trial => 0,
+            _ => wanted,
+        };
+        permits.take(connection, wanted)
     }
 
     /// The running campaigns with something due now, and when the next of the others is due.
     async fn lanes(&self, now: Instant) -> Result<(Vec<Lane>, Tally), Fault> {
         let (mut lanes, mut tally) = (Vec::new(), Tally::default());
-        for id in self.running().await? {
+        let mut ids = self.running().await?;
+        ids.extend(resolution::resending(self.db.read(), RESENDING_MAX).await?);
+        for id in ids {
             let looked = self.look(id, now).await;
             tally.add(
                 id,
@@ -150,7 +213,7 @@ impl Engine {
 
     /// What a campaign's messages are made of; none when it may not send now, or can no longer send: then
     /// it has failed.
-    async fn lane(&self, id: CampaignId, now: Instant) -> Result<Option<Lane>, Fault> {
+    pub(super) async fn lane(&self, id: CampaignId, now: Instant) -> Result<Option<Lane>, Fault> {
         let db = self.db.read();
         let Some(campaign) = campaigns::find_any(db, id).await? else { return Ok(None) };
         if campaign.paused_at.is_some() {

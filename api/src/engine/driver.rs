@@ -10,12 +10,15 @@ use tokio::{sync::watch, task::JoinSet};
 
 /// The longest a reconciler waits before it looks again after a failure.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+/// How long outcomes may take to be recorded when the process stops.
+const RECORD_GRACE: Duration = Duration::from_secs(5);
 /// Activations in a row before a busy reconciler lets the others have a turn.
 const BURST_MAX: usize = 64;
 
 /// The engine at work. Dropping it stops the reconcilers; an activation under way runs to its end.
 #[derive(Debug)]
 pub struct Driver {
+    engine: Arc<Engine>,
     tasks: JoinSet<()>,
 }
 
@@ -26,12 +29,17 @@ impl Driver {
         for task in Task::ALL {
             tasks.spawn(drive(Arc::clone(engine), task, shutdown.clone()));
         }
-        Self { tasks }
+        Self { engine: Arc::clone(engine), tasks }
     }
 
-    /// Waits until every reconciler has finished the activation it was in.
+    /// Waits until every reconciler has finished the activation it was in, and what is in flight is recorded:
+    /// no longer than a hand-over may take, and a little for the record.
     pub async fn finished(mut self) {
         while self.tasks.join_next().await.is_some() {}
+        let patience = self.engine.settings.submit_timeout + RECORD_GRACE;
+        if tokio::time::timeout(patience, self.engine.nothing_in_flight()).await.is_err() {
+            tracing::warn!("some outcomes could not be recorded: these messages will be unknown");
+        }
     }
 }
 
@@ -55,7 +63,7 @@ async fn look(engine: &Arc<Engine>, task: Task, shutdown: &watch::Receiver<bool>
         let activation = {
             let engine = Arc::clone(engine);
             // A task of its own, so that a panic ends the activation and not the reconciler.
-            tokio::spawn(async move { engine.activate(task).await })
+            tokio::spawn(async move { engine.stream(task).await })
         };
         match activation.await {
             Ok(Ok(activity)) if activity.done == 0 => {

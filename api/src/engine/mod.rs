@@ -17,6 +17,7 @@ mod inbound;
 mod planner;
 mod receipts;
 mod recovery;
+mod resolver;
 mod scheduler;
 mod silence;
 mod status_pages;
@@ -78,6 +79,8 @@ impl Activity {
 pub struct Settings {
     /// Hand-overs in flight at once.
     pub max_in_flight: u64,
+    /// Hand-overs in flight at once over one connection.
+    pub max_in_flight_per_connection: u64,
     /// Messages claimed in one transaction.
     pub claim_batch_max: u64,
     /// Subscribers planned in one transaction.
@@ -142,7 +145,8 @@ impl Engine {
         settings: Settings,
     ) -> Self {
         let Outside { direct, status_pages } = outside;
-        let (dispatcher, aggregator) = (Dispatcher::default(), direct.aggregator());
+        let dispatcher = Dispatcher::new(&settings, bells.clone());
+        let aggregator = direct.aggregator();
         Self {
             db,
             clock,
@@ -157,7 +161,15 @@ impl Engine {
         }
     }
 
-    /// Lets one reconciler look once.
+    /// Lets one reconciler look once, without waiting for what it sets on its way: how the driver does it.
+    pub(crate) async fn stream(self: &Arc<Self>, task: Task) -> Result<Activity, Fault> {
+        match task {
+            Task::Dispatcher => self.stream_dispatcher().await,
+            _ => self.activate(task).await,
+        }
+    }
+
+    /// Lets one reconciler look once, and waits for all that comes of it: how a story on virtual time does it.
     pub async fn activate(&self, task: Task) -> Result<Activity, Fault> {
         match task {
             Task::Scheduler => self.activate_scheduler().await,
@@ -167,6 +179,7 @@ impl Engine {
             Task::Receipts => self.activate_receipts().await,
             Task::Completer => self.activate_completer().await,
             Task::Recovery => self.activate_recovery().await,
+            Task::Resolver => self.activate_resolver().await,
             Task::Silence => self.activate_silence().await,
             Task::StatusPages => self.activate_status_pages().await,
         }
@@ -191,6 +204,8 @@ impl Engine {
     }
 }
 
+/// Sent campaigns with messages to send again that are looked at in one activation.
+const RESENDING_MAX: u64 = 1_000;
 /// Running campaigns read at once, and how often in one activation.
 const RUNNING_PAGE: u64 = 1_000;
 const RUNNING_PAGES_MAX: usize = 100;

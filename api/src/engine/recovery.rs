@@ -1,10 +1,7 @@
 //! Recovery: what a crash left in flight becomes unknown, never ready again.
 
 use super::{Activity, Engine, Fault};
-use crate::{
-    db::{Db, attempts},
-    ports::{Clock, Task},
-};
+use crate::{db::attempts, ports::Task};
 
 /// Messages settled in one transaction.
 const EXPIRE_BATCH_MAX: u64 = 500;
@@ -16,12 +13,13 @@ impl Engine {
         if !attempts::has_expired(self.db.read(), lease_now).await? {
             return Ok(Activity::default());
         }
-        let expired = expire(&self.db, &*self.clock, Some(lease_now)).await?;
+        let expired = self.expire(Some(lease_now)).await?;
         if expired > 0 {
             tracing::warn!(
                 messages = expired,
                 "leases ran out: the outcome of these messages is not known"
             );
+            self.bells.ring(Task::Resolver);
             self.bells.ring(Task::Completer);
             self.hints.give();
         }
@@ -34,7 +32,7 @@ impl Engine {
     pub async fn recover(&self) -> Result<u64, Fault> {
         let mut recovered = 0;
         while self.db.is_sqlite() {
-            let batch = expire(&self.db, &*self.clock, None).await?;
+            let batch = self.expire(None).await?;
             recovered += batch;
             if batch < EXPIRE_BATCH_MAX {
                 break;
@@ -49,15 +47,12 @@ impl Engine {
         }
         Ok(recovered)
     }
-}
 
-async fn expire(
-    db: &Db,
-    clock: &dyn Clock,
-    lease_now: Option<domain::Instant>,
-) -> Result<u64, Fault> {
-    let txn = db.begin_write().await?;
-    let expired = attempts::expire(&txn, lease_now, EXPIRE_BATCH_MAX, clock.now()).await?;
-    txn.commit().await?;
-    Ok(expired)
+    async fn expire(&self, lease_now: Option<domain::Instant>) -> Result<u64, Fault> {
+        let (now, limit) = (self.clock.now(), EXPIRE_BATCH_MAX);
+        let txn = self.db.begin_write().await?;
+        let expired = attempts::expire(&txn, &self.ids, lease_now, limit, now).await?;
+        txn.commit().await?;
+        Ok(expired)
+    }
 }

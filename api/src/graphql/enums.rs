@@ -444,6 +444,8 @@ pub(crate) enum MessageReasonCode {
     AnswerLost,
     /// `UNKNOWN`: the engine stopped in the middle of the handover.
     EngineStopped,
+    /// `UNKNOWN`: somebody chose to leave it so, by `campaignResolveUnknown`.
+    WrittenOff,
     /// `CANCELED`: its campaign was canceled.
     CampaignCanceled,
     /// `CANCELED`: its campaign failed.

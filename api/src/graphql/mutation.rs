@@ -10,14 +10,14 @@ use super::{
     inputs::{
         AudienceCreateInput, CampaignActivateInput, CampaignCancelInput, CampaignCreateInput,
         CampaignDeleteInput, CampaignDuplicateInput, CampaignPauseInput, CampaignRescheduleInput,
-        CampaignResumeInput, CampaignSendTestInput, CampaignUpdateInput, NotNow, SiteUpdateInput,
-        SubscribersUpsertInput,
+        CampaignResolveUnknownInput, CampaignResumeInput, CampaignSendTestInput,
+        CampaignUpdateInput, NotNow, SiteUpdateInput, SubscribersUpsertInput,
     },
     types::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
-        CampaignPausePayload, CampaignReschedulePayload, CampaignResumePayload,
-        CampaignSendTestPayload, CampaignUpdatePayload, SiteUpdatePayload,
+        CampaignPausePayload, CampaignReschedulePayload, CampaignResolveUnknownPayload,
+        CampaignResumePayload, CampaignSendTestPayload, CampaignUpdatePayload, SiteUpdatePayload,
         SubscriberClearPossibleOptOutPayload, SubscriberUnsubscribePayload,
         SubscribersUpsertPayload,
     },
@@ -119,6 +119,23 @@ impl Mutation {
         let caller = Caller::with(ctx, Scope::CampaignSend)?;
         let resuming = input.unwrap_or_default().into();
         let done = caller.service.campaign_resume(&caller.actor, id(&text), resuming).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+
+    /// Settle a campaign's `UNKNOWN` messages: send them again and risk a second text, or write them
+    /// off. Sending again is refused once the campaign is `CANCELED` or `FAILED`, and leaves `SENT` as
+    /// it is.
+    #[graphql(directive = requires_scope::apply(Scope::CampaignSend))]
+    async fn campaign_resolve_unknown(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The campaign.")] text: ID,
+        #[graphql(desc = "What to do with them.")] input: CampaignResolveUnknownInput,
+    ) -> Result<CampaignResolveUnknownPayload> {
+        let caller = Caller::with(ctx, Scope::CampaignSend)?;
+        let resolution = input.into();
+        let done =
+            caller.service.campaign_resolve_unknown(&caller.actor, id(&text), resolution).await;
         done.or_internal(&caller).map(Into::into)
     }
 

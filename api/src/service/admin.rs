@@ -128,12 +128,11 @@ impl Service {
             Some(site) => sites::lock(&txn, site.id, purpose).await?,
             None => None,
         };
-        let written = match known {
-            Some(site) => sites::change(&txn, &self.ids, &operator(), &site, settings, now).await?,
-            None => {
-                let site = settings.over(&new_site(self.ids.next(), name, now));
-                sites::insert(&txn, &site).await?
-            }
+        let written = if let Some(site) = known {
+            sites::change(&txn, &self.ids, &operator(), &site, settings, now).await?
+        } else {
+            let site = settings.over(&new_site(self.ids.next(), name, now));
+            sites::insert(&txn, &site).await?
         };
         let Written::Done(site) = written else { return Err(SetUpError::SubdomainTaken) };
         txn.commit().await.map_err(Error::from)?;

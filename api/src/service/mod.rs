@@ -30,6 +30,7 @@ pub use crate::db::{
     keys::ApiKey,
     messages::{Filter as MessageFilter, Message},
     page::{Cursor, Page, PageRequest, Slice},
+    resolution::Settlement,
 };
 pub use actor::Actor;
 pub use aggregators::{AggregatorView, CampaignDelay};
@@ -37,7 +38,8 @@ pub use audiences::NewAudience;
 pub use campaigns::{
     Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
     Estimate, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
-    Resumed, SendingDetails, Suspension, TestSending, TestSent, Whom,
+    Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution, UnknownResolved,
+    Whom,
 };
 pub use check::NewQuietHours;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};

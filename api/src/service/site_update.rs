@@ -114,7 +114,7 @@ impl Service {
         };
         once.keep(&txn, json!({ "site": id.to_string() })).await?;
         txn.commit().await.map_err(Error::from)?;
-        Ok(Ok(site))
+        Ok(Ok(*site))
     }
 }
 

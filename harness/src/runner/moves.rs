@@ -8,8 +8,8 @@ use super::story::Story;
 use crate::contract::instant_text;
 use crate::privacy::mask;
 use crate::scenario::{
-    ClearPossibleOptOut, Command, QuietHours, Reschedule, SendTest, SiteChange, SmsPlan, Span,
-    Switch, Unsubscribe,
+    ClearPossibleOptOut, Command, QuietHours, Reschedule, Resolution, ResolveUnknown, SendTest,
+    SiteChange, SmsPlan, Span, Switch, Unsubscribe,
 };
 
 const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status isPaused } \
@@ -26,6 +26,11 @@ const UNSUBSCRIBE: &str = "mutation($id: ID!) { subscriberUnsubscribe(id: $id) {
 const CLEAR: &str = "mutation($id: ID!) { subscriberClearPossibleOptOut(id: $id) { subscriber { \
     possibleOptOutAt } userErrors { code field } } }";
 const STEPS: &str = "query($id: ID!) { campaign(id: $id) { steps { id } } }";
+const RESOLVE: &str = "mutation($id: ID!, $input: CampaignResolveUnknownInput!) { \
+    campaignResolveUnknown(id: $id, input: $input) { campaign { id status } resolvedCount \
+    userErrors { code field } } }";
+const UNKNOWN: &str = "query($id: ID!) { campaign(id: $id) { messages(first: 100, filter: { \
+    statuses: [UNKNOWN] }) { nodes { id subscriber { phoneNumber } } } } }";
 const SUBSCRIBER: &str = "query($phone: PhoneNumber) { site { subscribers(first: 1, filter: { \
     phoneNumber: $phone }) { nodes { id } } } }";
 
@@ -58,6 +63,43 @@ impl Story<'_> {
         let is_paused = payload.pointer("/campaign/isPaused") == Some(&Value::Bool(true));
         let paused = if is_paused { ", paused" } else { "" };
         self.note(format!("→ {}: {}{paused}", call.words, status(&payload)));
+        Ok(())
+    }
+
+    pub(super) async fn resolve_unknown(&mut self, step: &ResolveUnknown) -> Result<(), Error> {
+        let made = self.about(step.campaign.as_ref())?;
+        let resolution = match step.resolution {
+            Resolution::Resend => "RESEND",
+            Resolution::WriteOff => "WRITE_OFF",
+        };
+        let mut input = json!({ "resolution": resolution });
+        put(&mut input, "idempotencyKey", step.key.as_ref().map(|key| json!(key)));
+        let mut whose = String::new();
+        if !step.to.is_empty() {
+            let nodes = "/data/campaign/messages/nodes";
+            let nodes = self.answer(UNKNOWN, json!({ "id": made.id }), nodes).await?;
+            let is_meant = |node: &&Value| {
+                let phone = node.pointer("/subscriber/phoneNumber").and_then(Value::as_str);
+                phone.is_some_and(|phone| step.to.iter().any(|to| to == phone))
+            };
+            let ids = nodes.as_array().into_iter().flatten().filter(is_meant);
+            let ids: Vec<Value> = ids.filter_map(|node| node.get("id").cloned()).collect();
+            put(&mut input, "messageIds", Some(json!(ids)));
+            let to: Vec<String> = step.to.iter().map(|phone| mask(phone)).collect();
+            whose = format!(" to {}", to.join(", "));
+        }
+        let key = keyed(step.key.as_ref());
+        let call = Call {
+            verb: "resolve_unknown",
+            campaign: Some(&made.id),
+            words: format!("campaignResolveUnknown {} {resolution}{whose}{key}", made.id),
+            document: RESOLVE,
+            variables: json!({ "id": made.id, "input": input }),
+            refused: step.refused.as_ref(),
+        };
+        let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
+        let resolved = payload.get("resolvedCount").cloned().unwrap_or_default();
+        self.note(format!("→ {}: {}, {resolved} settled", call.words, status(&payload)));
         Ok(())
     }
 

@@ -91,6 +91,7 @@ impl<'a> Story<'a> {
             Step::Cancel(step) => self.cancel(step).await,
             Step::Pause(step) => self.pause(step).await,
             Step::Resume(step) => self.resume(step).await,
+            Step::ResolveUnknown(step) => self.resolve_unknown(step).await,
             Step::Reschedule(step) => self.reschedule(step).await,
             Step::Duplicate(step) => self.duplicate(step).await,
             Step::Delete(step) => self.delete(step).await,

@@ -201,6 +201,23 @@ impl Default for QuietHours {
     }
 }
 
+/// What the service was told that the aggregator can do: how it finds out what became of a message whose
+/// answer was lost.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields)]
+pub struct Agreement {
+    /// For how many hours it keeps idempotency keys; 0 for never.
+    pub key_hours: u16,
+    /// Whether it answers look-ups.
+    pub look_up: bool,
+}
+
+impl Default for Agreement {
+    fn default() -> Self {
+        Self { key_hours: 24, look_up: true }
+    }
+}
+
 /// The engine's settings.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]

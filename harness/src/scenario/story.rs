@@ -23,6 +23,8 @@ pub enum Step {
     Pause(Command),
     /// Lets it go on.
     Resume(Command),
+    /// Settles what became of its messages with no certain answer, as a person chooses.
+    ResolveUnknown(ResolveUnknown),
     /// Moves its time.
     Reschedule(Reschedule),
     /// Makes a copy of it.
@@ -81,6 +83,36 @@ pub struct Command {
     #[serde(rename = "as")]
     pub campaign: Option<String>,
     /// The code it must be refused with; it must succeed, if not said.
+    pub refused: Option<String>,
+}
+
+/// What a person chooses for messages with no certain answer.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// Send them again.
+    Resend,
+    /// Leave them.
+    WriteOff,
+}
+
+/// Settling messages with no certain answer.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolveUnknown {
+    /// Which campaign's, by its name; the one made last, if not said.
+    #[serde(rename = "as", default)]
+    pub campaign: Option<String>,
+    /// What to do with them.
+    pub resolution: Resolution,
+    /// To these phones alone; all, if not said.
+    #[serde(default)]
+    pub to: Vec<String>,
+    /// The idempotency key; none, if not said.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// The code it must be refused with; it must succeed, if not said.
+    #[serde(default)]
     pub refused: Option<String>,
 }
 

@@ -24,8 +24,10 @@ use crate::client::{Client, http_builder};
 use crate::contract::signing::{
     WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, WebhookSecret, sign,
 };
-use crate::contract::{Event, EventData, EventType, KEY_WINDOW_HOURS};
-use crate::scenario::{self, Scenario, SeedSubscriber, SiteChange, SiteStatus, SmsPlan, Switch};
+use crate::contract::{Event, EventData, EventType};
+use crate::scenario::{
+    self, Agreement, Scenario, SeedSubscriber, SiteChange, SiteStatus, SmsPlan, Switch,
+};
 
 /// The scenario's site.
 pub(super) const SITE: &str = "Demo";
@@ -78,7 +80,7 @@ impl Plan<'_> {
             settings.subdomain = subdomain.map(|text| format!("{text}-2"));
         }
         let id = service.admin_site(name, settings).await.map_err(SetUpError::from)?;
-        let connection_id = self.connection(id, NOWHERE, None).await?;
+        let connection_id = self.connection(id, NOWHERE, None, scenario.connection).await?;
         let sender = SenderSettings {
             site_id: id,
             phone: phone(SENDER)?,
@@ -105,6 +107,7 @@ impl Plan<'_> {
         site_id: SiteId,
         base_url: &str,
         status_page_url: Option<&str>,
+        agreement: Agreement,
     ) -> Result<ConnectionId, Error> {
         let agreed = aggregator::Settings::default();
         let settings = ConnectionSettings {
@@ -114,8 +117,8 @@ impl Plan<'_> {
             token: Some(SecretString::from(agreed.token)),
             webhook_secret: Some(SecretString::from(agreed.webhook_secret)),
             webhook_secret_next: None,
-            key_window_s: Some(KEY_WINDOW_HOURS * 60 * 60),
-            has_lookup: Some(true),
+            key_window_s: Some(i64::from(agreement.key_hours) * 60 * 60),
+            has_lookup: Some(agreement.look_up),
             status_page_url: status_page_url.map(str::to_owned),
         };
         Ok(self.app.service().admin_connection(settings).await?)

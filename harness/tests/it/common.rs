@@ -36,6 +36,9 @@ pub(crate) const PAUSE: &str = "mutation($id: ID!, $input: CampaignPauseInput) {
 pub(crate) const RESUME: &str = "mutation($id: ID!, $input: CampaignResumeInput) { \
     campaignResume(id: $id, input: $input) { campaign { id status isPaused } deferredCount \
     skippedCount userErrors { code message field } } }";
+pub(crate) const RESOLVE: &str = "mutation($id: ID!, $input: CampaignResolveUnknownInput!) { \
+    campaignResolveUnknown(id: $id, input: $input) { campaign { id status } resolvedCount \
+    userErrors { code message field } } }";
 pub(crate) const DUPLICATE: &str = "mutation($id: ID!, $input: CampaignDuplicateInput) { \
     campaignDuplicate(id: $id, input: $input) { campaign { id name status } userErrors { code \
     message field } } }";

@@ -16,6 +16,7 @@ use crate::common::{
 /// Twelve in three zones, of whom one has opted out, one is refused, one is not delivered and one has
 /// an answer that is lost.
 const MIXED: &str = "
+connection: { key_hours: 0, look_up: false }
 engine: { max_in_flight: 4 }
 subscribers:
   - { count: 6, area: 415 }

@@ -18,6 +18,7 @@ use crate::receipts_hook::{Delivery, event};
 
 /// An aggregator that takes every message and never answers, nor tells of it later.
 const SILENT: &str = "
+connection: { key_hours: 0, look_up: false }
 subscribers: [{ count: 3 }]
 rules: [{ accepts: true, transport: { hang: 1m }, receipts: [] }]
 ";
@@ -141,6 +142,28 @@ async fn what_was_in_flight_is_unknown_and_never_sent_again() {
     }
     assert_eq!(answer["data"]["campaign"]["status"], "SENT", "SENT stays SENT");
     world.stop().await.unwrap();
+}
+
+/// Goal: what was in flight when the process died is found out by the next one, without a second text.
+/// Method: as above, with an aggregator that keeps keys, and with one that can be asked; it answers again.
+#[tokio::test]
+async fn what_was_in_flight_is_found_out() {
+    for agreement in ["{ key_hours: 24, look_up: false }", "{ key_hours: 0, look_up: true }"] {
+        let hangs =
+            "{ when: { attempt: 1 }, accepts: true, transport: { hang: 1m }, receipts: [] }";
+        let story =
+            format!("connection: {agreement}\nsubscribers: [{{ count: 3 }}]\nrules: [{hangs}]\n");
+        let world = world(&story).await;
+        let id = activated(&world, now()).await;
+        die_while_sending(&world, &id, 3).await;
+        let next = process(&world, LATER);
+        next.engine().recover().await.unwrap();
+        run(&next).await;
+        assert_eq!(counts(&world, &id).await, json!({ "accepted": 3 }), "{agreement}");
+        assert_eq!(status(&world, &id).await, "SENT");
+        assert_eq!(world.aggregator().core().summary().accepted, 3, "nobody is texted twice");
+        world.stop().await.unwrap();
+    }
 }
 
 /// Goal: a process that stopped between two steps goes on where it was. Method: stop after planning,

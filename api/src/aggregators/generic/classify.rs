@@ -3,8 +3,8 @@
 //! **Invariant:** only an answer that says so proves that a message was not taken; anything doubtful is
 //! unknown, and is never sent again unasked.
 
-use super::wire::{Accepted, Problem};
-use crate::ports::Submitted;
+use super::wire::{Accepted, Found, FoundMessage, Problem};
+use crate::ports::{LookedUp, Submitted};
 use domain::{health::Pushback, receipt::RefusalScope};
 use std::time::Duration;
 
@@ -42,6 +42,21 @@ pub(super) fn classify(status: u16, retry_after: Option<Duration>, body: &[u8]) 
             }
         }
         _ => Submitted::Unknown,
+    }
+}
+
+/// What the answer to a look-up by `reference` proves. Only a list that can be read proves anything: one
+/// without the reference that it was asked for, that nothing was taken.
+pub(super) fn looked_up(status: u16, reference: &str, body: &[u8]) -> LookedUp {
+    let found = serde_json::from_slice::<Found>(body);
+    let (200..=299, Ok(found)) = (status, found) else { return LookedUp::NoAnswer };
+    let is_it = |it: &FoundMessage| it.reference.as_deref().is_none_or(|its| its == reference);
+    match found.messages.into_iter().find(is_it) {
+        None => LookedUp::NotTaken,
+        Some(FoundMessage { id: Some(id), .. }) if !id.is_empty() => {
+            LookedUp::Taken { provider_id: id }
+        }
+        Some(_) => LookedUp::NoAnswer,
     }
 }
 
@@ -101,6 +116,21 @@ mod tests {
         for status in [408, 409, 500, 502, 504, 599, 100] {
             assert_eq!(classify(status, wait, b"{}"), Submitted::Unknown, "{status}");
         }
+    }
+
+    #[test]
+    fn only_a_list_that_can_be_read_proves_anything() {
+        let taken = LookedUp::Taken { provider_id: "m1".to_owned() };
+        let asked = |status, body: &str| looked_up(status, "att_1", body.as_bytes());
+        assert_eq!(asked(200, r#"{"messages":[{"id":"m1","reference":"att_1"}]}"#), taken);
+        assert_eq!(asked(200, r#"{"messages":[{"id":"m1"}]}"#), taken, "it was asked by reference");
+        assert_eq!(asked(200, r#"{"messages":[]}"#), LookedUp::NotTaken);
+        let other = r#"{"messages":[{"id":"m2","reference":"att_2"}]}"#;
+        assert_eq!(asked(200, other), LookedUp::NotTaken, "somebody else's");
+        for (status, body) in [(200, ""), (200, "{}"), (404, r#"{"messages":[]}"#), (503, "")] {
+            assert_eq!(asked(status, body), LookedUp::NoAnswer, "{status} {body}");
+        }
+        assert_eq!(asked(200, r#"{"messages":[{"reference":"att_1"}]}"#), LookedUp::NoAnswer);
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod receipts;
 mod wire;
 
 use crate::ports::{
-    Aggregator, Connection, Outbound, RawReceipt, ReadReceipt, ReceiptRefusal, Submitted,
+    Aggregator, Connection, LookedUp, Outbound, RawReceipt, ReadReceipt, ReceiptRefusal, Submitted,
 };
 use async_trait::async_trait;
 use domain::{Instant, health::Pushback, id::AttemptId};
@@ -80,6 +80,26 @@ impl Aggregator for Generic {
         }
     }
 
+    async fn look_up(
+        &self,
+        connection: &Connection,
+        attempt_id: AttemptId,
+        timeout: Duration,
+    ) -> LookedUp {
+        let reference = attempt_id.to_string();
+        let asked = self
+            .client
+            .get(format!("{}/messages?reference={reference}", connection.base_url))
+            .timeout(timeout)
+            .bearer_auth(connection.token.expose_secret())
+            .send()
+            .await;
+        let Ok(mut answer) = asked else { return LookedUp::NoAnswer };
+        let status = answer.status().as_u16();
+        let body = read_body(&mut answer).await.unwrap_or_default();
+        classify::looked_up(status, &reference, &body)
+    }
+
     fn read_receipt(
         &self,
         connection: &Connection,
@@ -94,21 +114,21 @@ impl Aggregator for Generic {
 async fn read(mut answer: reqwest::Response) -> Submitted {
     let status = answer.status().as_u16();
     let retry_after = retry_after(answer.headers());
-    let mut body = Vec::new();
-    loop {
-        match answer.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= ANSWER_BYTES_MAX => {
-                body.extend_from_slice(&chunk);
-            }
-            Ok(None) => break,
-            // An answer cut short or without end: the status alone is judged.
-            Ok(Some(_)) | Err(_) => {
-                body.clear();
-                break;
-            }
-        }
-    }
+    // Of an answer cut short or without end, the status alone is judged.
+    let body = read_body(&mut answer).await.unwrap_or_default();
     classify::classify(status, retry_after, &body)
+}
+
+/// An answer's body; none if it was cut short, or is longer than any answer of this contract.
+async fn read_body(answer: &mut reqwest::Response) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.ok()? {
+        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            return None;
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Some(body)
 }
 
 /// How long `Retry-After` asks to wait: seconds, or a date, which is held against the answer's own `Date`

@@ -47,6 +47,21 @@ pub(super) struct Accepted {
     pub(super) retry_after_ms: Option<u64>,
 }
 
+/// The answer to a look-up.
+#[derive(Deserialize)]
+pub(super) struct Found {
+    pub(super) messages: Vec<FoundMessage>,
+}
+
+/// A message that a look-up found.
+#[derive(Deserialize)]
+pub(super) struct FoundMessage {
+    #[serde(default, deserialize_with = "label")]
+    pub(super) id: Option<String>,
+    #[serde(default, deserialize_with = "label")]
+    pub(super) reference: Option<String>,
+}
+
 /// The answer to a message refused (RFC 9457).
 #[derive(Default, Deserialize)]
 pub(super) struct Problem {

@@ -1,4 +1,5 @@
-//! Holds: an aggregator that refuses to take messages is left alone for a while, longer each time.
+//! Holds: an aggregator that refuses to take messages is left alone for a while, longer each time. One whose
+//! answers stay away is, too: what it was sent meanwhile would only be unknown.
 //!
 //! **Invariant:** a hold costs no message an attempt: while it lasts, nothing is claimed.
 
@@ -18,6 +19,9 @@ const ASKED_MAX_S: i64 = 600;
 /// Doublings after which a hold is at its longest.
 const DOUBLINGS_MAX: u32 = 6;
 
+/// Requests without a certain answer, with none taken between them, after which a connection is held.
+const UNANSWERED_MAX: u64 = 8;
+
 #[derive(Clone, Copy, Debug)]
 struct Hold {
     until: Instant,
@@ -26,19 +30,22 @@ struct Hold {
 
 /// Which connections are held.
 #[derive(Debug, Default)]
-pub(super) struct Holds(Mutex<HashMap<ConnectionId, Hold>>);
+pub(super) struct Holds {
+    holds: Mutex<HashMap<ConnectionId, Hold>>,
+    unanswered: Mutex<HashMap<ConnectionId, u64>>,
+}
 
 impl Holds {
     /// Until when a connection is held, if it is.
     pub(super) fn until(&self, connection: ConnectionId, now: Instant) -> Option<Instant> {
-        let holds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
         holds.get(&connection).map(|hold| hold.until).filter(|until| *until > now)
     }
 
     /// Whether a connection was held and has not taken a message since: one message finds out whether it
     /// does again.
     pub(super) fn is_on_trial(&self, connection: ConnectionId) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&connection)
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&connection)
     }
 
     /// Holds a connection that did not take a message, for as long as it asked or for the next of the
@@ -49,7 +56,7 @@ impl Holds {
         asked: Option<TimeDelta>,
         now: Instant,
     ) -> Instant {
-        let mut holds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
         let known = holds.get(&connection).copied();
         // Refusals of one window count once: the hold they led to is still on.
         let in_a_row = match known {
@@ -68,7 +75,20 @@ impl Holds {
 
     /// Notes that a connection took a message.
     pub(super) fn release(&self, connection: ConnectionId) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner).remove(&connection);
+    }
+
+    /// Notes requests without a certain answer. A connection is held when there were too many in a row.
+    pub(super) fn miss(&self, connection: ConnectionId, count: u64, now: Instant) {
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_a_row = unanswered.entry(connection).or_default();
+        *in_a_row = in_a_row.saturating_add(count);
+        let is_too_many = *in_a_row >= UNANSWERED_MAX;
+        drop(unanswered);
+        if is_too_many && count > 0 {
+            self.hold(connection, None, now);
+        }
     }
 }
 
@@ -93,6 +113,13 @@ mod tests {
         assert!(holds.is_on_trial(connection));
         holds.release(connection);
         assert!(!holds.is_on_trial(connection));
+        holds.miss(connection, UNANSWERED_MAX - 1, now);
+        assert_eq!(holds.until(connection, now), None, "a few lost answers are no outage");
+        holds.miss(connection, 1, now);
+        assert_eq!(holds.until(connection, now), Some(now + TimeDelta::seconds(1)));
+        holds.release(connection);
+        holds.miss(connection, 1, now);
+        assert_eq!(holds.until(connection, now), None, "one was taken in between");
         let asked = Some(TimeDelta::seconds(7));
         assert_eq!(holds.hold(connection, asked, now), now + TimeDelta::seconds(7));
     }

@@ -7,6 +7,7 @@ mod audience;
 mod campaign;
 mod filter;
 mod pause;
+mod resolve_unknown;
 mod site;
 mod subscriber;
 
@@ -21,6 +22,7 @@ pub(super) use self::{
     },
     filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
     pause::{CampaignPauseInput, CampaignResumeInput},
+    resolve_unknown::CampaignResolveUnknownInput,
     site::{QuietHoursInput, SiteUpdateInput},
     subscriber::SubscribersUpsertInput,
 };

@@ -44,7 +44,7 @@ pub(super) use self::{
     message::{Message, MessageReason},
     message_event::{MessageBlocker, MessageEvent, MessageRule},
     node::Node,
-    pause::{CampaignPausePayload, CampaignResumePayload},
+    pause::{CampaignPausePayload, CampaignResolveUnknownPayload, CampaignResumePayload},
     payload::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,

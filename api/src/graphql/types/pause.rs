@@ -1,11 +1,11 @@
-//! What pausing and resuming answer.
+//! What pausing, resuming and settling unknown messages answer.
 //!
 //! **Invariant:** the campaign and the counts are there exactly when there are no user errors.
 
 use super::{Campaign, CampaignUserError};
 use crate::{
     graphql::connection::int,
-    service::{Paused, Resumed},
+    service::{Paused, Resumed, UnknownResolved},
 };
 use async_graphql::SimpleObject;
 use domain::refusal::{CampaignError, Outcome, Refusal};
@@ -63,6 +63,30 @@ impl From<Outcome<Resumed, CampaignError>> for CampaignResumePayload {
                 campaign: Some(done.campaign.into()),
                 deferred_count: Some(int(done.deferred_count)),
                 skipped_count: Some(int(done.skipped_count)),
+                user_errors: Vec::new(),
+            },
+            Err(refusals) => Self { user_errors: errors(refusals), ..Self::default() },
+        }
+    }
+}
+
+/// The outcome of `campaignResolveUnknown`.
+#[derive(Default, SimpleObject)]
+pub(crate) struct CampaignResolveUnknownPayload {
+    /// The campaign as it now is.
+    campaign: Option<Campaign>,
+    /// How many messages were settled.
+    resolved_count: Option<i32>,
+    /// Why nothing changed. Empty on success.
+    user_errors: Vec<CampaignUserError>,
+}
+
+impl From<Outcome<UnknownResolved, CampaignError>> for CampaignResolveUnknownPayload {
+    fn from(outcome: Outcome<UnknownResolved, CampaignError>) -> Self {
+        match outcome {
+            Ok(done) => Self {
+                campaign: Some(done.campaign.into()),
+                resolved_count: Some(int(done.resolved_count)),
                 user_errors: Vec::new(),
             },
             Err(refusals) => Self { user_errors: errors(refusals), ..Self::default() },

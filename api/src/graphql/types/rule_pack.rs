@@ -11,7 +11,6 @@ use domain::{
 };
 
 /// A pack, and whether it applies to a site's campaigns.
-#[derive(Clone, Copy)]
 pub(crate) struct RulePack {
     pack: rule_pack::RulePack,
     is_enabled: bool,

@@ -11,6 +11,7 @@ mod once;
 mod pause;
 mod places;
 mod read;
+mod resolve_unknown;
 mod send_test;
 mod waiting;
 
@@ -21,6 +22,7 @@ pub use input::{
 };
 pub use pause::{Paused, Resumed, Suspension};
 pub use read::{CampaignView, CancelPreview, Progress};
+pub use resolve_unknown::{UnknownResolution, UnknownResolved};
 pub use send_test::{TestSending, TestSent};
 pub use waiting::{Delays, SendingDetails};
 

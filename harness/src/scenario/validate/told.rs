@@ -74,6 +74,10 @@ fn check_step<'a>(
         Step::Cancel(step) => named.check(&of("cancel"), step.campaign.as_ref())?,
         Step::Pause(step) => named.check(&of("pause"), step.campaign.as_ref())?,
         Step::Resume(step) => named.check(&of("resume"), step.campaign.as_ref())?,
+        Step::ResolveUnknown(step) => {
+            named.check(&of("resolve_unknown"), step.campaign.as_ref())?;
+            step.to.iter().try_for_each(|to| check_phone(&of("resolve_unknown.to"), to))?;
+        }
         Step::Delete(step) => named.check(&of("delete"), step.campaign.as_ref())?,
         Step::Reschedule(step) => named.check(&of("reschedule"), step.campaign.as_ref())?,
         Step::Details(step) => named.check(&of("details"), step.campaign.as_ref())?,

@@ -8,9 +8,9 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
-    SEND_TEST, SITE_UPDATE, UNSUBSCRIBE, UPDATE, UPSERT, activated, done, now, payload, post, text,
-    wire, world,
+    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESOLVE,
+    RESUME, Rows, SEND_TEST, SITE_UPDATE, UNSUBSCRIBE, UPDATE, UPSERT, activated, done, now,
+    payload, post, text, wire, world,
 };
 
 const NODE: &str = "query($id: ID!) { node(id: $id) { __typename id } }";
@@ -71,6 +71,8 @@ const PLACES: &[Place] = &[
     place("Mutation.campaignActivate(id)", &["camp"], ACTIVATE, ID_AND_NOW),
     place("Mutation.campaignReschedule(id)", &["camp"], RESCHEDULE, ID_AND_TIME),
     place("Mutation.campaignPause(id)", &["camp"], PAUSE, ID),
+    place("Mutation.campaignResolveUnknown(id)", &["camp"], RESOLVE, r#"{"id": "@", "input": {"resolution": "WRITE_OFF"}}"#),
+    place("Mutation.campaignResolveUnknown(input.messageIds)", &["msg"], RESOLVE, r#"{"id": "SENT", "input": {"resolution": "RESEND", "messageIds": ["@"]}}"#),
     place("Mutation.campaignResume(id)", &["camp"], RESUME, ID),
     place("Mutation.campaignCancel(id)", &["camp"], CANCEL, ID),
     place("Mutation.campaignDelete(id)", &["camp"], DELETE, ID),

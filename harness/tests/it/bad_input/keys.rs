@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 use super::{Case, all_refused};
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
-    SEND_TEST, SITE_UPDATE, UNSUBSCRIBE, UPDATE, UPSERT, at, caller, done, draft, draft_input, key,
-    now, payload, post, problems, sites, world,
+    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESOLVE,
+    RESUME, Rows, SEND_TEST, SITE_UPDATE, UNSUBSCRIBE, UPDATE, UPSERT, at, caller, done, draft,
+    draft_input, key, now, payload, post, problems, sites, world,
 };
 
 /// Changes the row of the key that `token` opens with.
@@ -87,6 +87,7 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
         ("campaignReschedule", RESCHEDULE, with(at("2026-12-24T10:00:00"))),
         ("campaignPause", PAUSE, with(json!({}))),
         ("campaignResume", RESUME, with(json!({}))),
+        ("campaignResolveUnknown", RESOLVE, with(json!({ "resolution": "RESEND" }))),
         ("campaignCancel", CANCEL, with(json!({}))),
         ("campaignDuplicate", DUPLICATE, with(json!({}))),
         ("campaignDelete", DELETE, with(json!({}))),
@@ -145,6 +146,7 @@ async fn a_mutation_asks_for_its_role() {
     campaignReschedule             viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
     campaignPause                  viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
     campaignResume                 viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
+    campaignResolveUnknown         viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS                  admin: WRONG_STATUS
     campaignCancel                 viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: WRONG_STATUS id               admin: WRONG_STATUS id
     campaignDuplicate              viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
     campaignDelete                 viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done

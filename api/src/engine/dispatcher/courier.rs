@@ -1,0 +1,288 @@
+//! The courier: carries requests out, and records together what came back meanwhile.
+//!
+//! Each hand-over is a task of its own. Whoever comes back while a record is being written waits for its
+//! turn; whoever has the turn records for all that wait. So the busier the node, the more outcomes share one
+//! commit, and an idle node records at once.
+//!
+//! **Invariant:** what the aggregator answered is never forgotten while the process lives: a record is tried
+//! until the database takes it.
+
+use super::{
+    Lane,
+    handover::{End, Handover, Window},
+    notes::Seen,
+    permits::Permit,
+    span,
+};
+use crate::{
+    db::{
+        gate,
+        outcomes::{self, Ended, Outcome, Unsent},
+        receipts,
+    },
+    engine::{Engine, Fault, resolver::ask_again_at},
+    ports::{Submitted, Task},
+};
+use chrono::TimeDelta;
+use domain::{
+    Instant,
+    health::Pushback,
+    id::{CampaignId, ConnectionId},
+    reason::{MessageReason, StatusReason},
+    receipt,
+};
+use futures_util::future::join_all;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Attempts of one message that were certainly not taken before the engine gives up: with the longest hold
+/// between them, well over an hour. Those that were turned away for pace do not count.
+const ATTEMPTS_MAX: i64 = 100;
+/// How often a record is tried when the database refuses it: with the longest pause between, a day.
+const RECORD_TRIES_MAX: usize = 86_400;
+/// The pause after the first refusal; each further one is twice as long.
+const RECORD_PAUSE_MIN: Duration = Duration::from_millis(50);
+/// The longest pause.
+const RECORD_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Hand-overs that came back and wait to be recorded.
+#[derive(Default)]
+pub(super) struct Outbox {
+    ends: Mutex<Vec<(Arc<Lane>, End)>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").finish_non_exhaustive()
+    }
+}
+
+impl Outbox {
+    fn put(&self, lane: Arc<Lane>, end: End) {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).push((lane, end));
+    }
+
+    /// All that wait, by campaign.
+    fn take(&self) -> Vec<(Arc<Lane>, Vec<End>)> {
+        let waiting =
+            std::mem::take(&mut *self.ends.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut lanes: BTreeMap<_, (Arc<Lane>, Vec<End>)> = BTreeMap::new();
+        for (lane, end) in waiting {
+            // A lane read anew may carry another sender's connection.
+            let key = (lane.id().0, lane.connection.id.0);
+            lanes.entry(key).or_insert_with(|| (lane, Vec::new())).1.push(end);
+        }
+        lanes.into_values().collect()
+    }
+}
+
+impl Engine {
+    /// Sends a window's requests, each in a task of its own.
+    pub(super) fn dispatch(self: &Arc<Self>, window: Window) {
+        for (lane, handovers) in window.0 {
+            for handover in handovers {
+                tokio::spawn(Arc::clone(self).carry(Arc::clone(&lane), handover));
+            }
+        }
+    }
+
+    /// One request, and its record, with all others that came back meanwhile.
+    async fn carry(self: Arc<Self>, lane: Arc<Lane>, handover: Handover) {
+        let end = self.submit(&lane, handover).await;
+        self.dispatcher.outbox.put(lane, end);
+        let _turn = self.dispatcher.outbox.turn.lock().await;
+        for (lane, ends) in self.dispatcher.outbox.take() {
+            if let Err(fault) = self.settle(&lane, ends).await {
+                let causes = crate::causes::chain(&fault);
+                tracing::error!(campaign.id = %lane.id(), error = %fault, causes, "outcomes were not recorded");
+            }
+        }
+    }
+
+    /// Sends a window's requests together, waits for all, and records what each campaign's proved.
+    pub(in crate::engine) async fn hand_over(&self, window: Window) -> Result<(), Fault> {
+        let lanes = window.0.into_iter().map(async |(lane, handovers)| {
+            let ends = join_all(handovers.into_iter().map(|handover| self.submit(&lane, handover)));
+            let ends = ends.await;
+            self.settle(&lane, ends).await
+        });
+        for settled in join_all(lanes).await {
+            settled?;
+        }
+        Ok(())
+    }
+
+    /// Records what a lane's hand-overs proved, and acts on what it says of the connection.
+    async fn settle(&self, lane: &Lane, ends: Vec<End>) -> Result<(), Fault> {
+        let now = self.clock.now();
+        let failure = ends.iter().find_map(|end| failure(&end.submitted));
+        if ends.iter().any(|end| matches!(end.submitted, Submitted::Accepted { .. })) {
+            self.dispatcher.holds.release(lane.connection.id);
+        } else {
+            let missed = ends.iter().filter(|end| end.submitted == Submitted::Unknown).count();
+            let missed = u64::try_from(missed).unwrap_or(u64::MAX);
+            self.dispatcher.holds.miss(lane.connection.id, missed, now);
+        }
+        self.leave_alone(lane.connection.id, &ends, now);
+        let retry_at = self.dispatcher.holds.until(lane.connection.id, now).unwrap_or(now);
+        let seen = Seen::of(&ends);
+        // The permits come back when the outcomes are recorded, not before.
+        let (ended, _permits): (Vec<Ended>, Vec<Option<Permit>>) =
+            ends.into_iter().map(|end| self.ended(lane, end, retry_at, now)).unzip();
+        let at = (lane.id(), lane.connection.id);
+        self.record_surely(at, &ended, now).await?;
+        self.note(&lane.connection, seen, now).await;
+        if let Some(reason) = failure {
+            self.fail(lane.binding.campaign.site_id, lane.id(), reason, Task::Dispatcher).await?;
+        }
+        Ok(())
+    }
+
+    /// Records, and tries again for as long as the database refuses: what the aggregator answered is known
+    /// nowhere else.
+    pub(in crate::engine) async fn record_surely(
+        &self,
+        at: (CampaignId, ConnectionId),
+        ended: &[Ended],
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let mut pause = RECORD_PAUSE_MIN;
+        for _ in 1..RECORD_TRIES_MAX {
+            match self.record(at, ended, now).await {
+                Ok(()) => return Ok(()),
+                Err(fault) => {
+                    let causes = crate::causes::chain(&fault);
+                    tracing::warn!(error = %fault, causes, "a record was refused; trying again");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RECORD_PAUSE_MAX);
+        }
+        self.record(at, ended, now).await
+    }
+
+    /// What a request proved, with the time at which to try again.
+    fn ended(
+        &self,
+        lane: &Lane,
+        end: End,
+        retry_at: Instant,
+        now: Instant,
+    ) -> (Ended, Option<Permit>) {
+        let Handover { attempt_id, message_id, attempts_before, permit, asked, .. } = end.handover;
+        if let Submitted::Accepted { pause: Some(pause), .. } = &end.submitted {
+            self.dispatcher.pacer.pause(&lane.sender, span(*pause), now);
+        }
+        let outcome = match asked {
+            Some(tries) => repeated(end.submitted, tries, now),
+            None => {
+                let ask_at = ask_again_at(0, now).filter(|_| lane.connection.can_be_asked());
+                proved(end.submitted, attempts_before, (retry_at, ask_at), now)
+            }
+        };
+        (Ended { attempt_id, message_id, outcome }, permit)
+    }
+
+    /// Leaves a connection alone that did not take what it was sent, for as long as it asks.
+    fn leave_alone(&self, connection: ConnectionId, ends: &[End], now: Instant) {
+        for end in ends {
+            if let Submitted::NotSent { retry_after, pushback: Some(_), .. } = &end.submitted {
+                let asked =
+                    retry_after.map(|asked| TimeDelta::from_std(asked).unwrap_or(TimeDelta::MAX));
+                self.dispatcher.holds.hold(connection, asked, now);
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        (campaign, connection): (CampaignId, ConnectionId),
+        ended: &[Ended],
+        now: Instant,
+    ) -> Result<(), Fault> {
+        let txn = self.db.begin_write().await?;
+        gate::enter(&txn, campaign).await?;
+        let standing = outcomes::gate(&txn, campaign).await?;
+        let accepted = outcomes::record(&txn, &self.ids, ended, standing, now).await?;
+        let woken = receipts::unpark(&txn, connection, &accepted).await?;
+        txn.commit().await?;
+        if woken > 0 {
+            self.bells.ring(Task::Receipts);
+        }
+        self.bells.ring(Task::Completer);
+        self.hints.give();
+        Ok(())
+    }
+}
+
+/// What the first request of an attempt proved. One that was not taken waits until `retry_at`, when the
+/// connection is no longer held; what became of one whose answer was lost is asked for at `ask_at`.
+fn proved(
+    submitted: Submitted,
+    attempts_before: i64,
+    (retry_at, ask_at): (Instant, Option<Instant>),
+    now: Instant,
+) -> Outcome {
+    match submitted {
+        Submitted::Accepted { provider_id, segments, .. } => {
+            Outcome::Accepted { provider_id, segments }
+        }
+        // The account or the sender is refused, not this message: it waits, and the campaign fails.
+        Submitted::Rejected { scope, code } if receipt::campaign_failure(scope).is_some() => {
+            Outcome::NotSent { retry_at, unsent: Unsent::Unavailable, code }
+        }
+        Submitted::Rejected { code, .. } => rejected(code),
+        // The last look: nobody was asked.
+        Submitted::NotSent { pushback: None, code, .. } => {
+            Outcome::NotSent { retry_at: now, unsent: Unsent::Unasked, code }
+        }
+        Submitted::NotSent { pushback: Some(Pushback::Throttled), code, .. } => {
+            Outcome::NotSent { retry_at, unsent: Unsent::Throttled, code }
+        }
+        Submitted::NotSent { code, .. } if attempts_before + 1 >= ATTEMPTS_MAX => {
+            Outcome::GivenUp { code }
+        }
+        Submitted::NotSent { code, .. } => {
+            Outcome::NotSent { retry_at, unsent: Unsent::Unavailable, code }
+        }
+        Submitted::Unknown => Outcome::Unknown { ask_at },
+    }
+}
+
+/// What a repeat proved of an attempt whose answer was lost: only an answer about the message itself proves
+/// anything, since whoever stands before the aggregator may not know of the first request.
+fn repeated(submitted: Submitted, tries: i64, now: Instant) -> Outcome {
+    match submitted {
+        Submitted::Accepted { provider_id, segments, .. } => {
+            Outcome::Accepted { provider_id, segments }
+        }
+        // It was not taken in time, and may be sent anew where it still may.
+        Submitted::Rejected { code, .. } if code.as_deref() == Some(receipt::EXPIRED_IN_QUEUE) => {
+            Outcome::NotSent { retry_at: now, unsent: Unsent::Unasked, code }
+        }
+        Submitted::Rejected { scope, code } if receipt::campaign_failure(scope).is_none() => {
+            rejected(code)
+        }
+        Submitted::Rejected { .. } | Submitted::NotSent { .. } | Submitted::Unknown => {
+            Outcome::Unknown { ask_at: ask_again_at(tries, now) }
+        }
+    }
+}
+
+fn rejected(code: Option<String>) -> Outcome {
+    let known = code.as_deref().and_then(receipt::undelivered_reason);
+    Outcome::Rejected { reason: known.unwrap_or(MessageReason::AggregatorRejected), code }
+}
+
+/// The failure of the campaign that a refusal amounts to, if it concerns more than one message.
+fn failure(submitted: &Submitted) -> Option<StatusReason> {
+    match submitted {
+        Submitted::Rejected { scope, .. } => receipt::campaign_failure(*scope),
+        _ => None,
+    }
+}

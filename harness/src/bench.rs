@@ -1,0 +1,45 @@
+//! `harness bench NAME`: how fast the service is, measured beside something that anybody can repeat.
+//!
+//! Every benchmark prints what it sees as it goes to standard error, and ends with one line on standard
+//! output: a JSON object with its figures. `harness/benches/README.md` tells how they are meant.
+//!
+//! **Invariant:** the service runs in a process of its own, so that its memory is its own.
+//! **Invariant:** both sides of a ratio are measured in one run, in turn, on copies of one file.
+
+mod error;
+pub mod figures;
+mod plan;
+mod process;
+mod raw;
+mod seed;
+
+pub use error::Error;
+
+use std::io::Write;
+
+/// The benchmarks.
+#[derive(Debug, clap::Subcommand)]
+pub enum Bench {
+    /// Plan a campaign of many recipients, beside raw inserts of the same rows.
+    Plan(plan::Options),
+    /// The service that a benchmark starts in a process of its own. It ends with its standard input.
+    #[command(hide = true)]
+    Service(process::Options),
+}
+
+/// Runs a benchmark; its last line goes to `out`.
+pub async fn run(bench: &Bench, out: &mut (impl Write + Send)) -> Result<(), Error> {
+    match bench {
+        Bench::Plan(options) => {
+            let figures = plan::run(options).await?;
+            writeln!(out, "{}", figures.line()).map_err(Error::Output)
+        }
+        Bench::Service(options) => process::serve(options, out).await,
+    }
+}
+
+/// Tells whoever waits what was seen.
+fn tell(text: &str) {
+    // A benchmark goes on without anybody who watches it.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

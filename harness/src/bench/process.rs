@@ -1,0 +1,121 @@
+//! The service as a process of its own: this binary again, under a hidden command.
+//!
+//! **Invariant:** it ends with its standard input, so none is left behind whatever becomes of the benchmark.
+
+use super::Error;
+use crate::clock::RunningClock;
+use api::{
+    app::{self, App, Settings},
+    cli::start_logging,
+    config::Config,
+};
+use chrono::{DateTime, Utc};
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::Arc,
+};
+use tokio::{net::TcpListener, sync::oneshot};
+
+/// This binary, as Linux tells it.
+const OWN_PATH: &str = "/proc/self/exe";
+/// The line of a process's status that tells the most memory it ever had at once.
+const PEAK_FIELD: &str = "VmHWM:";
+/// Bytes of what that line counts in.
+const PEAK_UNIT_BYTES: u64 = 1_024;
+
+/// How the service runs.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// The directory of its database.
+    #[arg(long)]
+    dir: PathBuf,
+    /// The civil time at which it starts; time runs on from there as it does.
+    #[arg(long)]
+    at: DateTime<Utc>,
+    /// Subscribers planned in one transaction.
+    #[arg(long)]
+    plan_batch: u16,
+}
+
+/// Runs the service until standard input ends. Its first line on `out` is where it is reached.
+pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> Result<(), Error> {
+    let mut config = Config::default();
+    config.database.data_dir.clone_from(&options.dir);
+    config.engine.plan_batch_max = options.plan_batch;
+    "warn".clone_into(&mut config.log.filter);
+    start_logging(&config.log);
+    let db = app::open_database(&config).await?;
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Error::Spawn)?;
+    let address = listener.local_addr().map_err(Error::Spawn)?;
+    let url = format!("http://{address}");
+    let clock = Arc::new(RunningClock::new(options.at));
+    let app = App::new(db, clock, Settings::new(&config, url.clone()))?;
+    writeln!(out, "{url}").and_then(|()| out.flush()).map_err(Error::Output)?;
+    let (ended, end) = oneshot::channel();
+    std::thread::spawn(move || {
+        // Whatever comes of reading, nobody is there any more.
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        let _ = ended.send(());
+    });
+    let stop = async {
+        let _ = end.await;
+    };
+    Ok(app.run(listener, stop).await?)
+}
+
+/// A service that runs.
+pub(super) struct Service {
+    child: Child,
+    stdin: ChildStdin,
+    /// Where it is reached, without a path.
+    pub(super) url: String,
+}
+
+impl Service {
+    /// Starts a service on the database in `dir`, at a civil time of its own.
+    pub(super) fn start(dir: &Path, at: DateTime<Utc>, plan_batch: u16) -> Result<Self, Error> {
+        // Resolved here: by the time the new process reads its own link, it may be another's.
+        let path = std::fs::read_link(OWN_PATH).map_err(Error::Spawn)?;
+        let mut child = Command::new(path)
+            .args(["bench", "service", "--at", &at.to_rfc3339(), "--dir"])
+            .arg(dir)
+            .args(["--plan-batch", &plan_batch.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(Error::Spawn)?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Error::Ended);
+        };
+        let mut url = String::new();
+        BufReader::new(stdout).read_line(&mut url).map_err(Error::Spawn)?;
+        let url = url.trim().to_owned();
+        if url.is_empty() {
+            return Err(Error::Ended);
+        }
+        Ok(Self { child, stdin, url })
+    }
+
+    /// The most memory that it ever had at once, in bytes.
+    pub(super) fn peak_bytes(&self) -> Result<u64, Error> {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).map_err(Error::Memory)?;
+        let line = status.lines().find_map(|line| line.strip_prefix(PEAK_FIELD));
+        let number = line.and_then(|line| line.split_whitespace().next()).ok_or(Error::NoMemory)?;
+        Ok(number.parse::<u64>().map_err(Error::BadMemory)? * PEAK_UNIT_BYTES)
+    }
+
+    /// Whether it still runs.
+    pub(super) fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) fn stop(mut self) -> Result<(), Error> {
+        drop(self.stdin);
+        let status = self.child.wait().map_err(Error::Spawn)?;
+        if status.success() { Ok(()) } else { Err(Error::Ended) }
+    }
+}

@@ -1,0 +1,58 @@
+//! Benchmarks as processes: what they promise is the form of their last line. How fast anything is on the
+//! machine at hand is not asked.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Runs `harness bench` with these words; answers what its last line says.
+fn figures(words: &[&str]) -> Value {
+    let dir = tempfile::tempdir().unwrap();
+    let done = Command::new(env!("CARGO_BIN_EXE_harness"))
+        .env_clear()
+        .arg("bench")
+        .args(words)
+        .arg("--dir")
+        .arg(dir.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let seen = String::from_utf8(done.stderr).unwrap();
+    assert!(done.status.success(), "{seen}");
+    let left = std::fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(left, 0, "nothing is left behind");
+    let told = String::from_utf8(done.stdout).unwrap();
+    serde_json::from_str(told.lines().last().unwrap()).unwrap()
+}
+
+/// Goal: planning can be measured wherever the harness runs, and the line says what was measured. Method: a
+/// small run, whose batches do not come out even; the run itself fails unless every subscriber was planned
+/// and nothing handed over.
+#[test]
+fn planning_tells_its_figures() {
+    let told = figures(&["plan", "--subscribers", "1230", "--repetitions", "2", "--batch", "500"]);
+    for (name, wanted) in [("subscribers", 1230), ("repetitions", 2), ("batch", 500)] {
+        assert_eq!(told.get(name).and_then(Value::as_i64), Some(wanted), "{name}: {told}");
+    }
+    let figure = |name: &str| told.get(name).and_then(Value::as_f64).unwrap_or_default();
+    let positive = ["ratio", "rate_per_s", "raw_rate_per_s", "rss_peak_mb", "small_rss_peak_mb"];
+    for name in positive {
+        assert!(figure(name) > 0.0, "{name}: {told}");
+    }
+    let ratio = figure("rate_per_s") / figure("raw_rate_per_s");
+    assert!((figure("ratio") - ratio).abs() < 0.01, "{told}");
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    for words in [["--subscribers", "3"], ["--repetitions", "0"]] {
+        let done = Command::new(env!("CARGO_BIN_EXE_harness"))
+            .args(["bench", "plan"])
+            .args(words)
+            .output()
+            .unwrap();
+        let told = String::from_utf8(done.stderr).unwrap();
+        assert_eq!(done.status.code(), Some(1), "{told}");
+        assert!(told.starts_with("harness: `--"), "{told}");
+    }
+}
