@@ -46,7 +46,7 @@ mod touches;
 pub mod trials;
 pub mod waiting;
 
-pub use connect::{Options, Pending};
+pub use connect::{Options, Pending, Presence};
 
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,

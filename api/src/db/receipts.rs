@@ -61,6 +61,13 @@ pub struct NewReceipt {
     pub occurred_at: Instant,
 }
 
+impl NewReceipt {
+    /// What tells it from every other.
+    pub fn key(&self) -> (ConnectionId, &str) {
+        (self.connection_id, &self.dedupe_key)
+    }
+}
+
 /// Where a receipt is.
 const PENDING: &str = "pending";
 pub(super) const APPLIED: &str = "applied";

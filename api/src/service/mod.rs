@@ -2,8 +2,9 @@
 //!
 //! **Invariant:** every function that takes an id answers for a foreign id exactly as for a random one.
 //! **Invariant:** a refusal is data and changes nothing; a [`Fault`] is ours and is logged once, at the edge.
-//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers. A test
-//! send alone waits longer: for the aggregator, up to `submit_timeout`.
+//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers. Two wait
+//! longer: a test send for the aggregator, up to `submit_timeout`, and a cancel for what is in flight, up to
+//! two seconds.
 
 mod actor;
 pub mod admin;
@@ -13,6 +14,7 @@ mod campaigns;
 mod check;
 mod consent;
 mod events;
+mod inbox;
 mod messages;
 mod once;
 mod receipts;
@@ -75,6 +77,8 @@ pub struct Service {
     pub(crate) aggregator: Arc<dyn Aggregator>,
     /// What hands over texts outside the ledger.
     pub(crate) direct: Direct,
+    /// Receipts on their way into the database.
+    inbox: Arc<inbox::Inbox>,
 }
 
 impl Service {
@@ -88,7 +92,8 @@ impl Service {
         direct: Direct,
     ) -> Self {
         let aggregator = direct.aggregator();
-        Self { db, clock, ids, bells, hints, aggregator, direct }
+        let inbox = Arc::default();
+        Self { db, clock, ids, bells, hints, aggregator, direct, inbox }
     }
 
     /// Whether the database answers.
