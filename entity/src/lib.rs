@@ -39,3 +39,4 @@ pub mod site_attribute;
 pub mod site_log;
 pub mod subscriber;
 pub mod subscriber_tag;
+pub mod subscriber_tag_past;

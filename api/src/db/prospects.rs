@@ -4,7 +4,8 @@
 //! says is what a plan would do.
 
 use super::{
-    Result, audiences,
+    Result,
+    audiences::{self, AsOf},
     binding::Binding,
     revisions::FrozenRules,
     subscribers,
@@ -44,7 +45,7 @@ const ORIGINALS_MAX: usize = 16;
 pub struct Search<'a> {
     /// Whom the campaign selects and leaves out.
     pub rules: &'a FrozenRules,
-    /// Who subscribed later is no recipient.
+    /// Who is a member at this moment is a recipient, whatever becomes of their tags later.
     pub joined_by: Instant,
     /// The last subscriber looked at.
     pub after: Option<Uuid>,
@@ -95,7 +96,7 @@ pub async fn next(
     }
     let rows =
         select.order_by_asc(subscriber::Column::Id).limit(search.limit).all(connection).await?;
-    of_rows(connection, campaign, search.rules, rows).await
+    of_rows(connection, campaign, search, rows).await
 }
 
 /// One subscriber as a plan would find them; none whom the campaign does not select.
@@ -110,13 +111,15 @@ pub async fn one(
     }
     let select = selected(campaign, search).filter(subscriber::Column::Id.eq(id.0));
     let rows = select.limit(1).all(connection).await?;
-    Ok(of_rows(connection, campaign, search.rules, rows).await?.pop())
+    Ok(of_rows(connection, campaign, search, rows).await?.pop())
 }
 
 /// The subscribers whom a campaign selects.
 fn selected(campaign: &Campaign, search: Search<'_>) -> Select<subscriber::Entity> {
     let included = search.rules.included.iter();
-    let any = included.fold(Condition::any(), |any, rules| any.add(audiences::members(rules)));
+    let as_of = AsOf::Then(search.joined_by);
+    let any =
+        included.fold(Condition::any(), |any, rules| any.add(audiences::members(rules, as_of)));
     subscriber::Entity::find()
         .filter(subscriber::Column::SiteId.eq(campaign.site_id.0))
         .filter(subscriber::Column::CreatedAt.lte(ms(search.joined_by)))
@@ -127,13 +130,13 @@ fn selected(campaign: &Campaign, search: Search<'_>) -> Select<subscriber::Entit
 pub async fn of_rows(
     connection: &impl ConnectionTrait,
     campaign: &Campaign,
-    rules: &FrozenRules,
+    search: Search<'_>,
     rows: Vec<subscriber::Model>,
 ) -> Result<Vec<Prospect>> {
     let phones = || rows.iter().map(|row| row.phone.as_str());
     let opted_out = subscribers::opted_out(connection, campaign.site_id, phones()).await?;
     let reached = reached(connection, campaign, phones()).await?;
-    let excluded = excluded(connection, rules, &rows).await?;
+    let excluded = excluded(connection, search, &rows).await?;
     let prospect = |row: subscriber::Model| Prospect {
         has_opted_out: opted_out.contains(&row.phone),
         is_excluded: excluded.contains(&row.id),
@@ -146,16 +149,17 @@ pub async fn of_rows(
 /// Which of `rows` the campaign leaves out.
 async fn excluded(
     connection: &impl ConnectionTrait,
-    rules: &FrozenRules,
+    Search { rules, joined_by, .. }: Search<'_>,
     rows: &[subscriber::Model],
 ) -> Result<HashSet<Uuid>> {
+    let as_of = AsOf::Then(joined_by);
     if rules.excluded.is_empty() || rows.is_empty() {
         return Ok(HashSet::new());
     }
     let any = rules
         .excluded
         .iter()
-        .fold(Condition::any(), |any, rules| any.add(audiences::members(rules)));
+        .fold(Condition::any(), |any, rules| any.add(audiences::members(rules, as_of)));
     let ids: Vec<Uuid> = subscriber::Entity::find()
         .select_only()
         .column(subscriber::Column::Id)

@@ -18,6 +18,7 @@ mod receipts;
 mod secrets;
 mod sites;
 mod subscribers;
+mod turns;
 
 pub use crate::db::{
     campaigns::{
@@ -35,7 +36,7 @@ pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
     Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
-    Estimate, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
+    Estimate, Estimated, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
     Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution, UnknownResolved,
     Whom,
 };
@@ -48,6 +49,12 @@ use crate::{
     ports::{Aggregator, Bells, Clock, Hints, Ids},
 };
 use std::sync::Arc;
+use turns::Turns;
+
+/// Estimates worked out at once. Each reads for up to some seconds, and as many readers are left to all others.
+const ESTIMATES_AT_ONCE: usize = 4;
+/// Estimates that wait for those.
+const ESTIMATES_WAITING: usize = 16;
 
 /// A failure that is ours: the caller sees that something broke, the log sees what.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +78,8 @@ pub struct Service {
     pub(crate) aggregator: Arc<dyn Aggregator>,
     /// What hands over texts outside the ledger.
     pub(crate) direct: Direct,
+    /// Turns at working out estimates.
+    estimates: Turns,
 }
 
 impl Service {
@@ -84,7 +93,8 @@ impl Service {
         direct: Direct,
     ) -> Self {
         let aggregator = direct.aggregator();
-        Self { db, clock, ids, bells, hints, aggregator, direct }
+        let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
+        Self { db, clock, ids, bells, hints, aggregator, direct, estimates }
     }
 
     /// Whether the database answers.
