@@ -40,3 +40,4 @@ pub mod site_change;
 pub mod site_log;
 pub mod subscriber;
 pub mod subscriber_tag;
+pub mod subscriber_tag_past;

@@ -22,6 +22,7 @@ mod secrets;
 mod site_update;
 mod sites;
 mod subscribers;
+mod turns;
 
 pub use crate::db::{
     campaigns::{
@@ -39,9 +40,9 @@ pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
     Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
-    Estimate, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
-    Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution, UnknownResolved,
-    Whom,
+    Estimate, Estimated, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused,
+    Rescheduling, Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution,
+    UnknownResolved, Whom,
 };
 pub use check::NewQuietHours;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
@@ -54,6 +55,12 @@ use crate::{
     ports::{Aggregator, Bells, Clock, Hints, Ids},
 };
 use std::sync::Arc;
+use turns::Turns;
+
+/// Estimates worked out at once. Each reads for up to some seconds, and as many readers are left to all others.
+const ESTIMATES_AT_ONCE: usize = 4;
+/// Estimates that wait for those.
+const ESTIMATES_WAITING: usize = 16;
 
 /// A failure that is ours: the caller sees that something broke, the log sees what.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +86,8 @@ pub struct Service {
     pub(crate) direct: Direct,
     /// Receipts on their way into the database.
     inbox: Arc<inbox::Inbox>,
+    /// Turns at working out estimates.
+    estimates: Turns,
 }
 
 impl Service {
@@ -93,7 +102,8 @@ impl Service {
     ) -> Self {
         let aggregator = direct.aggregator();
         let inbox = Arc::default();
-        Self { db, clock, ids, bells, hints, aggregator, direct, inbox }
+        let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
+        Self { db, clock, ids, bells, hints, aggregator, direct, inbox, estimates }
     }
 
     /// Whether the database answers.

@@ -9,7 +9,7 @@ use crate::contract::instant_text;
 use crate::privacy::mask;
 use crate::scenario::{
     ClearPossibleOptOut, Command, QuietHours, Reschedule, Resolution, ResolveUnknown, SendTest,
-    SiteChange, SmsPlan, Span, Switch, Unsubscribe,
+    SiteChange, SmsPlan, Span, Switch, Tag, Unsubscribe,
 };
 
 const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status isPaused } \
@@ -31,6 +31,8 @@ const RESOLVE: &str = "mutation($id: ID!, $input: CampaignResolveUnknownInput!) 
     userErrors { code field } } }";
 const UNKNOWN: &str = "query($id: ID!) { campaign(id: $id) { messages(first: 100, filter: { \
     statuses: [UNKNOWN] }) { nodes { id subscriber { phoneNumber } } } } }";
+const UPSERT: &str = "mutation($input: SubscribersUpsertInput!) { subscribersUpsert(input: $input) { \
+    subscribers { id } userErrors { code field } } }";
 const SUBSCRIBER: &str = "query($phone: PhoneNumber) { site { subscribers(first: 1, filter: { \
     phoneNumber: $phone }) { nodes { id } } } }";
 
@@ -182,6 +184,22 @@ impl Story<'_> {
             None => "refused",
         };
         self.note(format!("→ subscriberClearPossibleOptOut {}: {told}", mask(&step.phone)));
+        Ok(())
+    }
+
+    pub(super) async fn tag(&mut self, step: &Tag) -> Result<(), Error> {
+        let tags = if step.tags.is_empty() { "none".to_owned() } else { step.tags.join(", ") };
+        let row = json!({ "phoneNumber": step.phone, "tags": step.tags });
+        let call = Call {
+            verb: "tag",
+            campaign: None,
+            words: format!("subscribersUpsert {}, tags {tags}", mask(&step.phone)),
+            document: UPSERT,
+            variables: json!({ "input": { "subscribers": [row] } }),
+            refused: None,
+        };
+        let Done::Ok(_) = self.mutate(&call).await? else { return Ok(()) };
+        self.note(format!("→ {}: done", call.words));
         Ok(())
     }
 

@@ -45,6 +45,8 @@ pub enum Step {
     Unsubscribe(Unsubscribe),
     /// Clears somebody whose words may be a wish to opt out, as a caller can.
     ClearPossibleOptOut(ClearPossibleOptOut),
+    /// Gives somebody tags in place of those they have, as a caller can.
+    Tag(Tag),
     /// Changes the site, as an operator can.
     Site(SiteChange),
     /// Changes the site, as a caller can.
@@ -60,6 +62,18 @@ pub enum Step {
     /// Moves time on by so much while the service stands still, as if it were down. What the
     /// aggregator had to post meanwhile comes when the service is back.
     Skip(Span),
+    /// Kills the service in the middle of a hand-over, and starts it again.
+    Crash(Crash),
+}
+
+/// A death in the middle of a hand-over: the service plans, sends a window of messages, and dies when the
+/// aggregator has taken them and answered none. The next process starts at the same instant of the story,
+/// with every lease run out.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crash {
+    /// How many messages of the window the aggregator has taken by then.
+    pub accepted: u64,
 }
 
 /// Making the campaign.
@@ -235,6 +249,16 @@ pub struct Unsubscribe {
 pub struct ClearPossibleOptOut {
     /// Whom.
     pub phone: String,
+}
+
+/// Giving somebody tags.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tag {
+    /// Whom.
+    pub phone: String,
+    /// Which, in place of those they have.
+    pub tags: Vec<String>,
 }
 
 /// Duplicating a campaign.

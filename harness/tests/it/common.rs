@@ -267,6 +267,7 @@ macro_rules! for_tables {
             site_log,
             subscriber,
             subscriber_tag,
+            subscriber_tag_past,
         );
     };
 }
