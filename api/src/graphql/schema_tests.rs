@@ -15,7 +15,7 @@ use domain::{access::Role, id::ApiKeyId};
 use uuid::Uuid;
 
 /// A mutation for each scope that a role can lack, with the scope its `@requiresScope` names.
-const WRITES: [(&str, &str); 14] = [
+const WRITES: [(&str, &str); 15] = [
     (r#"campaignCreate(input: {name: "x"}) {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (r#"campaignUpdate(id: "x", input: {}) {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (
@@ -28,6 +28,10 @@ const WRITES: [(&str, &str); 14] = [
     ),
     (r#"campaignPause(id: "x") {userErrors {code}}"#, "CAMPAIGN_SEND"),
     (r#"campaignResume(id: "x") {userErrors {code}}"#, "CAMPAIGN_SEND"),
+    (
+        r#"campaignResolveUnknown(id: "x", input: {resolution: RESEND}) {userErrors {code}}"#,
+        "CAMPAIGN_SEND",
+    ),
     (
         r#"campaignSendTest(id: "x", input: {stepId: "x", phoneNumbers: []}) {userErrors {code}}"#,
         "CAMPAIGN_SEND",

@@ -36,9 +36,9 @@ pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
     Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
-    Estimate, Estimated, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
-    Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution, UnknownResolved,
-    Whom,
+    Estimate, Estimated, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused,
+    Rescheduling, Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution,
+    UnknownResolved, Whom,
 };
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};

@@ -41,11 +41,7 @@ pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
 
 /// Who was texted more than once, and with what. `attempts` are the ids of messages by what their hand-overs
 /// were named to the aggregator.
-fn repeats(
-    ledger: &Ledger,
-    audits: &[Audit],
-    attempts: &BTreeMap<String, String>,
-) -> Vec<Repeat> {
+fn repeats(ledger: &Ledger, audits: &[Audit], attempts: &BTreeMap<String, String>) -> Vec<Repeat> {
     let rows = audits.iter().enumerate().flat_map(|(order, audit)| {
         let row = move |row: &Row| (row.id.clone(), (order, row.position));
         audit.rows.iter().map(row)

@@ -190,9 +190,9 @@ impl World {
     pub async fn attempts(&self) -> Result<BTreeMap<String, String>, Error> {
         let rows = attempt::Entity::find().all(self.db().read()).await;
         let rows = rows.map_err(|error| Error::Database(error.into()))?;
-        let named = rows.into_iter().map(|row| {
-            (AttemptId(row.id).to_string(), MessageId(row.message_id).to_string())
-        });
+        let named = rows
+            .into_iter()
+            .map(|row| (AttemptId(row.id).to_string(), MessageId(row.message_id).to_string()));
         Ok(named.collect())
     }
 

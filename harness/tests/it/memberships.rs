@@ -35,7 +35,8 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 
@@ -103,9 +104,8 @@ async fn recipients_are_those_of_the_moment_processing_began() {
     for round in 0..CAMPAIGNS {
         let id = activate(&world, &included, &excluded).await;
         let has = |tags: &BTreeSet<&str>, tag: &str| tags.contains(tag);
-        let selected = tagged.iter().filter(|(_, tags)| {
-            (has(tags, "a") || has(tags, "b")) && !has(tags, "c")
-        });
+        let selected =
+            tagged.iter().filter(|(_, tags)| (has(tags, "a") || has(tags, "b")) && !has(tags, "c"));
         let wanted: BTreeMap<String, bool> = selected
             .map(|(phone, tags)| (phone.clone(), has(tags, "a") && has(tags, "b")))
             .collect();

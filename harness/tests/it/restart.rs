@@ -205,7 +205,8 @@ async fn a_claim_that_grew_old_is_made_anew_and_blames_nobody() {
         assert_eq!(counts(&world, &id).await, json!({ "queued": 3 }), "and none has a reason");
         assert!(world.aggregator().core().journal_since(0).is_empty(), "nothing left");
     }
-    let query = "query($id: ID!) { campaign(id: $id) { delays { code } site { aggregator { health } } } }";
+    let query =
+        "query($id: ID!) { campaign(id: $id) { delays { code } site { aggregator { health } } } }";
     let answer = post(world.client(), query, json!({ "id": id })).await;
     assert_eq!(answer["data"]["campaign"]["delays"], json!([]));
     assert_eq!(answer["data"]["campaign"]["site"]["aggregator"]["health"], "HEALTHY");

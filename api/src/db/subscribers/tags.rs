@@ -13,8 +13,8 @@ use domain::{
 };
 use entity::{convert::ms, subscriber_tag, subscriber_tag_past};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{ExprTrait, OnConflict},
 };
 use std::collections::BTreeMap;
@@ -51,10 +51,8 @@ pub async fn set_tags(
     now: Instant,
 ) -> Result<bool> {
     use subscriber_tag::Column;
-    let known = subscriber_tag::Entity::find()
-        .filter(Column::SubscriberId.eq(id.0))
-        .all(txn)
-        .await?;
+    let known =
+        subscriber_tag::Entity::find().filter(Column::SubscriberId.eq(id.0)).all(txn).await?;
     let is_new = |tag: &&String| !known.iter().any(|row| row.tag == **tag);
     let added = tags.iter().filter(is_new).map(|tag| subscriber_tag::ActiveModel {
         site_id: Set(site_id.0),
@@ -96,8 +94,7 @@ pub async fn forget_tags(txn: &Txn, site_id: SiteId, now: Instant) -> Result<()>
     let recent = now - KEPT;
     let oldest_plan = runs::oldest_plan(txn, site_id).await?;
     let until = oldest_plan.map_or(recent, |began| std::cmp::Ord::min(began, recent));
-    let is_over =
-        || Column::SiteId.eq(site_id.0).and(Column::RemovedAt.lte(ms(until)));
+    let is_over = || Column::SiteId.eq(site_id.0).and(Column::RemovedAt.lte(ms(until)));
     // No row is removed one by one: those up to the moment of the last that may go do.
     let last: Option<i64> = subscriber_tag_past::Entity::find()
         .select_only()
