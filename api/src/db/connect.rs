@@ -21,12 +21,28 @@ pub struct Options {
     pub max_connections: u32,
 }
 
+/// A process's hold on its name.
+#[derive(Debug)]
+#[must_use = "the name is free again when this is dropped"]
+pub struct Presence {
+    _session: Option<DatabaseConnection>,
+}
+
 /// How long a caller waits for a connection before it is told that there is none.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long opening may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long SQLite waits for a lock held by another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Pages of the database that the writer keeps in memory. The ledger's indexes by phone are written all over:
+/// with SQLite's own 2 MiB nearly every row of a large plan costs a read and a write of its own.
+const WRITER_CACHE_KIB: u32 = 32 * 1_024;
+/// The same of each reader: SQLite's own default.
+const READER_CACHE_KIB: u32 = 2 * 1_024;
+/// Pages of the write-ahead log after which it is folded into the file: 16 MiB. A page that is written many times
+/// in between is folded once.
+const WAL_PAGES: u32 = 4_096;
 
 /// Steps of the schema that the database does not have yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +52,9 @@ impl Db {
     /// Opens a database; its schema is left as it is.
     pub async fn open(options: &Options) -> Result<Self> {
         if options.url.starts_with("sqlite:") {
-            let writer = open_sqlite(&options.url, 1).await?;
-            let reader = open_sqlite(&options.url, options.reader_connections.max(1)).await?;
+            let writer = open_sqlite(&options.url, 1, WRITER_CACHE_KIB).await?;
+            let readers = options.reader_connections.max(1);
+            let reader = open_sqlite(&options.url, readers, READER_CACHE_KIB).await?;
             assert_sqlite_settings(&writer).await?;
             Ok(Self { writer, reader })
         } else {
@@ -69,6 +86,38 @@ impl Db {
         Ok(())
     }
 
+    /// The database's own time, to the millisecond: what leases of several nodes are kept in.
+    pub async fn now_ms(&self) -> Result<i64> {
+        let backend = self.reader.get_database_backend();
+        let sql = match backend {
+            DbBackend::Postgres => "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+            _ => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        };
+        let row = self.reader.query_one_raw(Statement::from_string(backend, sql)).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the time".to_owned()))?;
+        Ok(row.try_get_by_index(0)?)
+    }
+
+    /// Makes this process the only one that goes by `name` until the answer is dropped; none when another
+    /// does. On SQLite there is one process anyway.
+    pub async fn be_present(url: &str, name: &str) -> Result<Option<Presence>> {
+        if url.starts_with("sqlite:") {
+            return Ok(Some(Presence { _session: None }));
+        }
+        let mut options = common(url);
+        // A lock of a session lasts as long as its connection: it must be one, and never change.
+        options.min_connections(1).max_connections(1).set_application_name("sendoff presence");
+        options.map_sqlx_postgres_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
+        let session = Database::connect(options).await?;
+        let sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+        let statement =
+            Statement::from_sql_and_values(DbBackend::Postgres, sql, [name.to_owned().into()]);
+        let row = session.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the lock".to_owned()))?;
+        let is_alone: bool = row.try_get_by_index(0)?;
+        Ok(is_alone.then_some(Presence { _session: Some(session) }))
+    }
+
     /// Closes every connection.
     pub async fn close(self) -> Result<()> {
         self.writer.close().await?;
@@ -87,15 +136,18 @@ fn common(url: &str) -> ConnectOptions {
     options
 }
 
-async fn open_sqlite(url: &str, connections: u32) -> Result<DatabaseConnection> {
+async fn open_sqlite(url: &str, connections: u32, cache_kib: u32) -> Result<DatabaseConnection> {
     let mut options = common(url);
-    options.min_connections(1).max_connections(connections).map_sqlx_sqlite_opts(|sqlite| {
+    options.min_connections(1).max_connections(connections).map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "FULL")
+            // SQLite takes a negative number for KiB, a positive one for pages.
+            .pragma("cache_size", format!("-{cache_kib}"))
+            .pragma("wal_autocheckpoint", WAL_PAGES.to_string())
     });
     Ok(Database::connect(options).await?)
 }

@@ -7,7 +7,7 @@
 use super::{
     Result, Txn,
     counts::Deltas,
-    plans::{active, key, standing_of},
+    plans::{active, insert, key, standing_of},
     revisions,
 };
 use crate::ports::Ids;
@@ -25,7 +25,7 @@ use entity::{
     convert::{self, code, ms},
     message,
 };
-use sea_orm::{EntityTrait, sea_query::OnConflict};
+use sea_orm::EntityTrait;
 use std::collections::{BTreeMap, btree_map::Entry};
 use uuid::Uuid;
 
@@ -65,12 +65,7 @@ pub(super) async fn begin(
         deltas.add(key(&follow_up, standing_of(&follow_up)?));
         rows.push(active(follow_up));
     }
-    let owed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    let inserted = message::Entity::insert_many(rows)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
-    super::expect_rows("follow-ups", inserted, owed)
+    insert(txn, "follow-ups", rows).await
 }
 
 /// What follows in a campaign; none when nothing does, or the campaign ended.

@@ -2,8 +2,9 @@
 //!
 //! **Invariant:** every function that takes an id answers for a foreign id exactly as for a random one.
 //! **Invariant:** a refusal is data and changes nothing; a [`Fault`] is ours and is logged once, at the edge.
-//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers. A test
-//! send alone waits longer: for the aggregator, up to `submit_timeout`.
+//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers. Two wait
+//! longer: a test send for the aggregator, up to `submit_timeout`, and a cancel for what is in flight, up to
+//! two seconds.
 
 mod actor;
 pub mod admin;
@@ -13,9 +14,12 @@ mod campaigns;
 mod check;
 mod consent;
 mod events;
+mod inbox;
 mod messages;
+mod once;
 mod receipts;
 mod secrets;
+mod site_update;
 mod sites;
 mod subscribers;
 mod turns;
@@ -40,7 +44,9 @@ pub use campaigns::{
     Rescheduling, Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution,
     UnknownResolved, Whom,
 };
+pub use check::NewQuietHours;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
+pub use site_update::{PackSwitch, SiteChanges};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
 
 use crate::{
@@ -80,6 +86,8 @@ pub struct Service {
     pub(crate) direct: Direct,
     /// Turns at working out estimates.
     estimates: Turns,
+    /// Receipts on their way into the database.
+    inbox: Arc<inbox::Inbox>,
 }
 
 impl Service {
@@ -94,7 +102,8 @@ impl Service {
     ) -> Self {
         let aggregator = direct.aggregator();
         let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
-        Self { db, clock, ids, bells, hints, aggregator, direct, estimates }
+        let inbox = Arc::default();
+        Self { db, clock, ids, bells, hints, aggregator, direct, estimates, inbox }
     }
 
     /// Whether the database answers.

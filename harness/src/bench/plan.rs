@@ -10,7 +10,7 @@
 use super::{
     Error,
     figures::{Figures, float, median, rounded},
-    process::Service,
+    process::{Running, Service},
     raw,
     seed::{self, SUBSCRIBERS_MAX, Seeded},
     tell,
@@ -29,9 +29,9 @@ use tempfile::TempDir;
 
 /// Twenty past eight in the earliest zone, ten minutes before the campaign is due there and forty before
 /// anything may leave: the plan begins at once, and has the time it takes.
-const STARTS_AT: &str = "2026-11-27T12:20:00Z";
+pub(super) const PLANS_AT: &str = "2026-11-27T12:20:00Z";
 /// The time chosen, on each recipient's clock: half an hour before quiet hours end.
-const DUE_AT: &str = "2026-11-27T08:30:00";
+pub(super) const DUE_AT: &str = "2026-11-27T08:30:00";
 /// The file of a service's database.
 const FILE: &str = "sendoff.db";
 /// How often the benchmark looks whether the plan is complete.
@@ -144,7 +144,7 @@ async fn template(dir: &Path, name: &str, count: u32) -> Result<Template, Error>
 }
 
 fn starts_at() -> Result<DateTime<Utc>, Error> {
-    STARTS_AT.parse().map_err(|_invalid| Error::Value(STARTS_AT))
+    PLANS_AT.parse().map_err(|_invalid| Error::Value(PLANS_AT))
 }
 
 /// Copies a seeded database into a directory of its own, down to the disk.
@@ -163,7 +163,8 @@ fn copy(template: &Template, dir: &Path) -> Result<PathBuf, Error> {
 /// Lets a service plan the campaign in a copy of the template, which it leaves in `dir`.
 async fn plan(template: &Template, dir: &Path, batch: u16) -> Result<Planned, Error> {
     let file = copy(template, dir)?;
-    let mut service = Service::start(dir, starts_at()?, batch)?;
+    let running = Running::new(starts_at()?).dir(dir).plan_batch(batch);
+    let mut service = Service::start(&running)?;
     let db = seed::open(&file).await?;
     let took = activate_and_wait(template, &mut service, &db).await?;
     let peak_bytes = service.peak_bytes()?;
@@ -228,6 +229,9 @@ async fn raw(
     if rows == u64::from(template.count) {
         Ok(took)
     } else {
-        Err(Error::Wrong(format!("{rows} messages were written for {} subscribers", template.count)))
+        Err(Error::Wrong(format!(
+            "{rows} messages were written for {} subscribers",
+            template.count
+        )))
     }
 }

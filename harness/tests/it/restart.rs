@@ -133,7 +133,7 @@ async fn what_was_in_flight_is_unknown_and_never_sent_again() {
     assert_eq!(counts(&world, &id).await, json!({ "inFlight": 3 }));
 
     let soon = process(&world, TimeDelta::zero());
-    let recovered = soon.engine().recover().await.unwrap();
+    let recovered = soon.engine().recover(false).await.unwrap();
     let leases = soon.engine().activate(Task::Recovery).await.unwrap();
     assert_eq!(leases.done, 0, "no lease has run out yet");
     assert_eq!(recovered, if world.db().is_sqlite() { 3 } else { 0 });
@@ -143,7 +143,7 @@ async fn what_was_in_flight_is_unknown_and_never_sent_again() {
     assert_eq!(counts(&world, &id).await, unknown);
     assert_eq!(status(&world, &id).await, "SENT");
     assert_eq!(world.aggregator().core().summary().accepted, 3, "nothing was sent again");
-    assert_eq!(later.engine().recover().await.unwrap(), 0, "nothing is left to recover");
+    assert_eq!(later.engine().recover(false).await.unwrap(), 0, "nothing is left to recover");
 
     // The aggregator's receipts name the attempts that went out.
     for attempt in attempt::Entity::find().all(world.db().read()).await.unwrap() {
@@ -179,7 +179,7 @@ async fn what_was_in_flight_is_found_out() {
         let id = activated(&world, now()).await;
         die_while_sending(&world, &id, 3).await;
         let next = process(&world, LATER);
-        next.engine().recover().await.unwrap();
+        next.engine().recover(false).await.unwrap();
         run(&next).await;
         assert_eq!(counts(&world, &id).await, json!({ "accepted": 3 }), "{agreement}");
         assert_eq!(status(&world, &id).await, "SENT");
@@ -224,7 +224,7 @@ async fn what_was_only_planned_is_sent_by_the_next() {
     let id = activated(&world, now()).await;
     world.activate(Task::Planner).await.unwrap();
     let next = process(&world, TimeDelta::zero());
-    assert_eq!(next.engine().recover().await.unwrap(), 0);
+    assert_eq!(next.engine().recover(false).await.unwrap(), 0);
     run(&next).await;
     assert_eq!(status(&world, &id).await, "SENT");
     assert_eq!(world.aggregator().core().summary().accepted, 5);

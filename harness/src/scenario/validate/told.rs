@@ -117,7 +117,7 @@ fn check_step<'a>(
             named.check(&of("crash"), None)?;
             require(step.accepted > 0, of("crash.accepted"), "must be at least 1")?;
         }
-        Step::Until(_) | Step::Skip(_) | Step::Site(_) => {}
+        Step::Until(_) | Step::Skip(_) | Step::Site(_) | Step::SiteUpdate(_) => {}
     }
     Ok(())
 }
