@@ -31,7 +31,7 @@ use api::db::Db;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::{ConnectionId, SiteId};
 
-pub use audit::{Audit, Row, Standing};
+pub use audit::{Audit, Row, Standing, Tried};
 pub use drive::{Beat, Driven, Watcher, Work};
 pub use error::Error;
 

@@ -10,8 +10,9 @@ use super::Error;
 use super::story::Story;
 use crate::aggregator::Ledger;
 use crate::privacy::mask;
+use crate::scenario::{Resolution, Step};
 use crate::timeline::{CampaignEnd, Finale, Repeat, Text};
-use crate::world::{Audit, Row};
+use crate::world::{Audit, Row, Tried};
 
 /// The closing block of a story; what is wrong is noted among its problems.
 pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
@@ -26,21 +27,26 @@ pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
     }
     let core = story.world.aggregator().core();
     let direct = story.world.direct_texts().await?;
-    story.problems.extend(core.with_ledger(|ledger| against(ledger, &audits, &direct)));
+    let attempts = story.world.attempts().await?;
     let scenario = story.scenario;
+    // Only a person's choice to send again may leave a first text that nobody knows of.
+    let is_resent = |step: &Step| {
+        matches!(step, Step::ResolveUnknown(step) if step.resolution == Resolution::Resend)
+    };
+    let resent = scenario.steps.iter().any(is_resent).then_some(&attempts);
+    story.problems.extend(core.with_ledger(|ledger| against(ledger, &audits, &direct, resent)));
     for (index, one) in scenario.expect.iter().enumerate() {
         let many = scenario.expect.0.len() > 1;
         let place = if many { format!("expect[{index}]") } else { "expect".to_owned() };
         story.hold_to(&place, one, &audits).await?;
     }
-    let attempts = story.world.attempts().await?;
     let repeats = core.with_ledger(|ledger| repeats(ledger, &audits, &attempts));
     let campaigns = audits.into_iter().map(end).collect();
     Ok(Finale { campaigns, ledger: core.summary(), repeats })
 }
 
-/// Who was texted more than once, and with what. `attempts` are the ids of messages by what their hand-overs
-/// were named to the aggregator.
+/// Who was texted more than once, and with what. `attempts` are hand-overs by what they were named to the
+/// aggregator.
 fn repeats(ledger: &Ledger, audits: &[Audit], attempts: &BTreeMap<String, String>) -> Vec<Repeat> {
     let rows = audits.iter().enumerate().flat_map(|(order, audit)| {
         let row = move |row: &Row| (row.id.clone(), (order, row.position));
@@ -52,7 +58,8 @@ fn repeats(ledger: &Ledger, audits: &[Audit], attempts: &BTreeMap<String, String
     let mut phones: BTreeMap<&str, BTreeMap<(usize, u64), u64>> = BTreeMap::new();
     for taken in ledger.iter() {
         let message = attempts.get(&taken.request.reference);
-        let place = message.and_then(|id| places.get(id)).copied().unwrap_or(last);
+        let place = message.and_then(|tried| places.get(&tried.message)).copied();
+        let place = place.unwrap_or(last);
         *phones.entry(&taken.request.to).or_default().entry(place).or_default() += 1;
     }
     let text = |(order, position): (usize, u64)| match audits.get(order) {
@@ -78,8 +85,14 @@ fn end(audit: Audit) -> CampaignEnd {
 }
 
 /// What the service's ledger says otherwise than the aggregator's: a message that was never taken, one
-/// that was taken and is not accounted for, one that was taken twice.
-fn against(ledger: &Ledger, audits: &[Audit], direct: &BTreeMap<String, String>) -> Vec<String> {
+/// that was taken and is not accounted for, one that was taken twice. Where somebody chose to send again, of
+/// `resent` those that are said to be unknown are accounted for.
+fn against(
+    ledger: &Ledger,
+    audits: &[Audit],
+    direct: &BTreeMap<String, String>,
+    resent: Option<&BTreeMap<String, Tried>>,
+) -> Vec<String> {
     let mut problems = Vec::new();
     let (mut known, mut open): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
     for (id, phone) in direct {
@@ -111,6 +124,7 @@ fn against(ledger: &Ledger, audits: &[Audit], direct: &BTreeMap<String, String>)
         match known.get(taken.id.as_str()) {
             Some(1) => {}
             Some(more) => problems.push(format!("{} is said of {more} messages", taken.id)),
+            None if resent.is_some_and(|tried| is_unknown(tried, &taken.request.reference)) => {}
             None => {
                 let open = open.entry(&taken.request.to).or_default();
                 if *open == 0 {
@@ -122,6 +136,10 @@ fn against(ledger: &Ledger, audits: &[Audit], direct: &BTreeMap<String, String>)
         }
     }
     problems
+}
+
+fn is_unknown(tried: &BTreeMap<String, Tried>, reference: &str) -> bool {
+    tried.get(reference).is_some_and(|tried| tried.is_unknown)
 }
 
 /// The phones with more than one message of one step.

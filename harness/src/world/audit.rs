@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use domain::history::AttemptOutcome;
 use domain::id::{AttemptId, MessageId};
 use entity::attempt;
 use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait as _, QueryResult, Statement};
@@ -172,6 +173,15 @@ pub struct Audit {
     pub rows: Vec<Row>,
 }
 
+/// A hand-over of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// The message's id.
+    pub message: String,
+    /// Whether the service says that it does not know whether it was taken.
+    pub is_unknown: bool,
+}
+
 impl World {
     /// The aggregator's ids of the texts that belong to no campaign (tests, answers to HELP), each with the
     /// phone it is for: the service tells nobody of them, so its database is asked.
@@ -185,15 +195,17 @@ impl World {
         rows.into_iter().map(read).collect::<Result<_, DbErr>>().map_err(failed)
     }
 
-    /// The messages of campaigns by the references their hand-overs went out under, a message's several: the
-    /// service tells nobody of them either.
-    pub async fn attempts(&self) -> Result<BTreeMap<String, String>, Error> {
+    /// What was handed over for campaigns, by the references it went out under: the service tells nobody of
+    /// them either.
+    pub async fn attempts(&self) -> Result<BTreeMap<String, Tried>, Error> {
         let rows = attempt::Entity::find().all(self.db().read()).await;
         let rows = rows.map_err(|error| Error::Database(error.into()))?;
-        let named = rows
-            .into_iter()
-            .map(|row| (AttemptId(row.id).to_string(), MessageId(row.message_id).to_string()));
-        Ok(named.collect())
+        let tried = rows.into_iter().map(|row| {
+            let message = MessageId(row.message_id).to_string();
+            let is_unknown = row.outcome.as_deref() == Some(AttemptOutcome::Unknown.as_str());
+            (AttemptId(row.id).to_string(), Tried { message, is_unknown })
+        });
+        Ok(tried.collect())
     }
 
     /// The ids of the site's campaigns, in the order the API lists them.

@@ -259,7 +259,8 @@ async fn nothing_is_told_of_another_site() {
     let bad = "! BAD_USER_INPUT";
     assert_eq!(codes, [bad, bad, bad, bad, "! NOT_FOUND"]);
     // What happens at one site is not told at the other.
-    let mut theirs = watch(&other, CHANGES, json!({})).await;
+    let after = cursor(&other).await;
+    let mut theirs = watch(&other, CHANGES, json!({ "after": after })).await;
     done(world.client(), UPDATE, json!({ "id": id, "input": { "name": "Ours" } })).await;
     let made = json!({ "input": { "name": "Theirs" } });
     done(&other, crate::common::CREATE, made).await;

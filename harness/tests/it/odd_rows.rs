@@ -8,7 +8,7 @@ use harness::world::World;
 use sea_orm::{ActiveModelTrait as _, ActiveValue::Set, DbErr, EntityTrait as _};
 use serde_json::{Value, json};
 
-use crate::common::{activated, at, now, post, status, world};
+use crate::common::{activated, now, post, status, world};
 
 const SKIPPED: &str = "query($id: ID!) { campaign(id: $id) { progress { recipientCount counts { total \
     delivered skipped } skipped { reason count } } } }";
@@ -66,8 +66,8 @@ async fn a_number_is_nobody_elses() {
     let world = world("subscribers: [{ count: 2 }]").await;
     let rows = subscribers(&world).await;
     write(&world, &rows[0], &rows[0].phone).await.unwrap_err();
-    let id = activated(&world, at("2026-11-23T12:00:00")).await;
-    world.drive(Some("2026-11-23T16:50:00Z".parse().unwrap()), &mut ()).await.unwrap();
+    let id = activated(&world, now()).await;
+    world.activate(Task::Planner).await.unwrap();
     let rows = message::Entity::find().all(world.db().read()).await.unwrap();
     assert_eq!(rows.len(), 2, "planned, and not sent yet");
     let txn = world.db().begin_write().await.unwrap();
