@@ -8,10 +8,13 @@
 
 mod error;
 pub mod figures;
+mod handover;
 mod plan;
 mod process;
 mod raw;
 mod seed;
+mod sink;
+mod store;
 
 pub use error::Error;
 
@@ -22,6 +25,11 @@ use std::io::Write;
 pub enum Bench {
     /// Plan a campaign of many recipients, beside raw inserts of the same rows.
     Plan(plan::Options),
+    /// Hand a campaign over to an aggregator that takes everything, beside the same requests without a ledger.
+    Handover(handover::Options),
+    /// The aggregator of a benchmark, in a process of its own. It ends with its standard input.
+    #[command(hide = true)]
+    Sink(sink::Options),
     /// The service that a benchmark starts in a process of its own. It ends with its standard input.
     #[command(hide = true)]
     Service(process::Options),
@@ -34,6 +42,11 @@ pub async fn run(bench: &Bench, out: &mut (impl Write + Send)) -> Result<(), Err
             let figures = plan::run(options).await?;
             writeln!(out, "{}", figures.line()).map_err(Error::Output)
         }
+        Bench::Handover(options) => {
+            let figures = handover::run(options).await?;
+            writeln!(out, "{}", figures.line()).map_err(Error::Output)
+        }
+        Bench::Sink(options) => sink::serve(options, out).await,
         Bench::Service(options) => process::serve(options, out).await,
     }
 }

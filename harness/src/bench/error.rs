@@ -55,6 +55,9 @@ pub enum Error {
     /// A call brought no answer.
     #[error("a call brought no answer")]
     Client(#[from] client::Error),
+    /// The sink cannot be asked.
+    #[error("the sink cannot be asked")]
+    Http(#[source] reqwest::Error),
     /// The work did not end in time.
     #[error("the service was not done in time")]
     Late,

@@ -10,7 +10,7 @@
 use super::{
     Error,
     figures::{Figures, float, median, rounded},
-    process::Service,
+    process::{Running, Service},
     raw,
     seed::{self, SUBSCRIBERS_MAX, Seeded},
     tell,
@@ -163,7 +163,8 @@ fn copy(template: &Template, dir: &Path) -> Result<PathBuf, Error> {
 /// Lets a service plan the campaign in a copy of the template, which it leaves in `dir`.
 async fn plan(template: &Template, dir: &Path, batch: u16) -> Result<Planned, Error> {
     let file = copy(template, dir)?;
-    let mut service = Service::start(dir, starts_at()?, batch)?;
+    let running = Running::new(starts_at()?).dir(dir).plan_batch(batch);
+    let mut service = Service::start(&running)?;
     let db = seed::open(&file).await?;
     let took = activate_and_wait(template, &mut service, &db).await?;
     let peak_bytes = service.peak_bytes()?;

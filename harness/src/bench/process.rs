@@ -19,9 +19,16 @@ use std::{
 use tokio::{net::TcpListener, sync::oneshot};
 
 /// This binary, as Linux tells it.
-const OWN_PATH: &str = "/proc/self/exe";
+pub(super) const OWN_PATH: &str = "/proc/self/exe";
 /// The line of a process's status that tells the most memory it ever had at once.
 const PEAK_FIELD: &str = "VmHWM:";
+/// The most messages claimed in one transaction.
+const CLAIM_BATCH_MAX: u16 = 1_000;
+/// Clock ticks of a second, in which Linux counts a process's time.
+const TICKS_PER_S: u64 = 100;
+/// Where the time in user space stands in a process's line, counted from after its name; that in the kernel
+/// comes next.
+const TICKS_AT: usize = 11;
 /// Bytes of what that line counts in.
 const PEAK_UNIT_BYTES: u64 = 1_024;
 
@@ -30,20 +37,34 @@ const PEAK_UNIT_BYTES: u64 = 1_024;
 pub struct Options {
     /// The directory of its database.
     #[arg(long)]
-    dir: PathBuf,
+    dir: Option<PathBuf>,
+    /// The URL of its database, in place of the directory.
+    #[arg(long)]
+    database: Option<String>,
     /// The civil time at which it starts; time runs on from there as it does.
     #[arg(long)]
     at: DateTime<Utc>,
     /// Subscribers planned in one transaction.
     #[arg(long)]
-    plan_batch: u16,
+    plan_batch: Option<u16>,
+    /// Hand-overs in flight at once, over all connections and over one.
+    #[arg(long)]
+    in_flight: Option<u16>,
 }
 
 /// Runs the service until standard input ends. Its first line on `out` is where it is reached.
 pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> Result<(), Error> {
     let mut config = Config::default();
-    config.database.data_dir.clone_from(&options.dir);
-    config.engine.plan_batch_max = options.plan_batch;
+    if let Some(dir) = &options.dir {
+        config.database.data_dir.clone_from(dir);
+    }
+    config.database.url = options.database.clone().map(Into::into);
+    config.engine.plan_batch_max = options.plan_batch.unwrap_or(config.engine.plan_batch_max);
+    if let Some(in_flight) = options.in_flight {
+        config.engine.max_in_flight = in_flight;
+        config.engine.max_in_flight_per_connection = in_flight;
+        config.engine.claim_batch_max = in_flight.min(CLAIM_BATCH_MAX);
+    }
     "warn".clone_into(&mut config.log.filter);
     start_logging(&config.log);
     let db = app::open_database(&config).await?;
@@ -65,6 +86,41 @@ pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> R
     Ok(app.run(listener, stop).await?)
 }
 
+/// How to start a service.
+pub(super) struct Running(Vec<String>);
+
+impl Running {
+    /// At a civil time of its own.
+    pub(super) fn new(at: DateTime<Utc>) -> Self {
+        Self(vec!["--at".to_owned(), at.to_rfc3339()])
+    }
+
+    fn with(mut self, option: &str, value: String) -> Self {
+        self.0.extend([option.to_owned(), value]);
+        self
+    }
+
+    /// On the database in a directory.
+    pub(super) fn dir(self, dir: &Path) -> Self {
+        self.with("--dir", dir.display().to_string())
+    }
+
+    /// On the database of a URL.
+    pub(super) fn database(self, url: String) -> Self {
+        self.with("--database", url)
+    }
+
+    /// Planning so many subscribers in one transaction.
+    pub(super) fn plan_batch(self, batch: u16) -> Self {
+        self.with("--plan-batch", batch.to_string())
+    }
+
+    /// With so many hand-overs in flight at once.
+    pub(super) fn in_flight(self, count: u16) -> Self {
+        self.with("--in-flight", count.to_string())
+    }
+}
+
 /// A service that runs.
 pub(super) struct Service {
     child: Child,
@@ -74,14 +130,13 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Starts a service on the database in `dir`, at a civil time of its own.
-    pub(super) fn start(dir: &Path, at: DateTime<Utc>, plan_batch: u16) -> Result<Self, Error> {
+    /// Starts a service.
+    pub(super) fn start(running: &Running) -> Result<Self, Error> {
         // Resolved here: by the time the new process reads its own link, it may be another's.
         let path = std::fs::read_link(OWN_PATH).map_err(Error::Spawn)?;
         let mut child = Command::new(path)
-            .args(["bench", "service", "--at", &at.to_rfc3339(), "--dir"])
-            .arg(dir)
-            .args(["--plan-batch", &plan_batch.to_string()])
+            .args(["bench", "service"])
+            .args(&running.0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -105,6 +160,19 @@ impl Service {
         let line = status.lines().find_map(|line| line.strip_prefix(PEAK_FIELD));
         let number = line.and_then(|line| line.split_whitespace().next()).ok_or(Error::NoMemory)?;
         Ok(number.parse::<u64>().map_err(Error::BadMemory)? * PEAK_UNIT_BYTES)
+    }
+
+    /// How long it kept a core busy, in user space and in the kernel.
+    pub(super) fn cpu(&self) -> Result<std::time::Duration, Error> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let line = std::fs::read_to_string(path).map_err(Error::Memory)?;
+        // A name may have spaces in it, and ends with the last parenthesis.
+        let (_, rest) = line.rsplit_once(')').ok_or(Error::NoMemory)?;
+        let ticks = rest.split_whitespace().skip(TICKS_AT).take(2);
+        let ticks: Vec<u64> =
+            ticks.map(str::parse).collect::<Result<_, _>>().map_err(Error::BadMemory)?;
+        let ms = ticks.iter().sum::<u64>() * 1_000 / TICKS_PER_S;
+        Ok(std::time::Duration::from_millis(ms))
     }
 
     /// Whether it still runs.

@@ -90,8 +90,16 @@ pub(super) struct Seeded {
 
 /// Makes the database in `file`, as of `at`.
 pub(super) async fn seed(file: &Path, at: DateTime<Utc>, count: u32) -> Result<Seeded, Error> {
-    tell(&format!("seeding {count} subscribers"));
     let db = open(file).await?;
+    let seeded = seed_into(&db, at, count).await?;
+    // Closing it folds the write-ahead log into the file.
+    db.close().await?;
+    Ok(seeded)
+}
+
+/// Makes all of it in an empty database, as of `at`.
+pub(super) async fn seed_into(db: &Db, at: DateTime<Utc>, count: u32) -> Result<Seeded, Error> {
+    tell(&format!("seeding {count} subscribers"));
     db.migrate().await?;
     let clock = Arc::new(RunningClock::new(at - SUBSCRIBED_AGO));
     let ids = Ids::new(clock.clone());
@@ -99,9 +107,7 @@ pub(super) async fn seed(file: &Path, at: DateTime<Utc>, count: u32) -> Result<S
     let (site_id, actor, key) = site(&app).await?;
     let campaign = draft(&app, &actor, site_id).await?;
     drop(app);
-    people(&db, &ids, site_id, at, count).await?;
-    // Closing it folds the write-ahead log into the file.
-    db.close().await?;
+    people(db, &ids, site_id, at, count).await?;
     Ok(Seeded { campaign, key })
 }
 
