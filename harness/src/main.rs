@@ -2,7 +2,14 @@
 
 use clap::{Parser, Subcommand};
 use harness::runner::{Printed, run_files};
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// The exit code for a journal that cannot be judged.
+const CANNOT_JUDGE: u8 = 2;
 
 /// Sendoff's harness. Without a subcommand: the development world.
 #[derive(Parser)]
@@ -18,6 +25,12 @@ enum Command {
     Watch {
         /// The campaign's id: `camp_…`.
         campaign: String,
+    },
+    /// Prove the invariants of the campaign ledger from a journal: exits with 0 if all hold, with 1 if
+    /// one does not, and with 2 if the journal cannot be judged.
+    Check {
+        /// The journal.
+        file: PathBuf,
     },
     /// Play scenario files against a fresh service each, on virtual time.
     Run {
@@ -40,6 +53,7 @@ fn main() -> ExitCode {
         match cli.command {
             None => told(harness::dev::run().await),
             Some(Command::Watch { campaign }) => told(harness::watch::watch(&campaign).await),
+            Some(Command::Check { file }) => check(&file),
             Some(Command::Run { files, print }) => {
                 let printed = if print { Printed::Timeline } else { Printed::Problems };
                 let played = run_files(&files, printed, &mut std::io::stdout()).await;
@@ -51,6 +65,19 @@ fn main() -> ExitCode {
             }
         }
     })
+}
+
+fn check(file: &Path) -> ExitCode {
+    let judged = harness::check::check_file(file)
+        .and_then(|report| report.print(&mut std::io::stdout().lock()).map(|()| report.is_clean()));
+    match judged {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            fail(&error);
+            ExitCode::from(CANNOT_JUDGE)
+        }
+    }
 }
 
 fn told<E: std::error::Error + 'static>(outcome: Result<(), E>) -> ExitCode {

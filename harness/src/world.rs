@@ -36,6 +36,7 @@ use tokio::task::JoinHandle;
 pub use audit::{Audit, Row, Standing};
 pub use drive::{Beat, Driven, Watcher, Work};
 pub use error::Error;
+pub(crate) use setup::{SENDER, SITE};
 
 use civil::CivilClock;
 use database::Database;
@@ -184,6 +185,11 @@ impl World {
     /// The service's database.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// The clock of the story.
+    pub(crate) fn clock(&self) -> VirtualClock {
+        self.clock.clone()
     }
 
     /// The present instant of the story.

@@ -105,24 +105,29 @@ async fn answer(
     aggregator: Aggregator,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Cut> {
-    let mut reply = match wire(request).await {
+    let number = aggregator.core().begun();
+    let mut reply = match wire(request, number).await {
         Ok(request) => aggregator.core().handle(&request),
         Err(reply) => reply,
     };
     aggregator.post_all(std::mem::take(&mut reply.before)).await;
-    match reply.transport {
-        Some(Transport::CloseAfterRead) => return Err(Cut),
+    let is_cut = match reply.transport {
+        Some(Transport::CloseAfterRead) => true,
         Some(Transport::Hang(span)) => {
             tokio::time::sleep(span.duration()).await;
-            return Err(Cut);
+            true
         }
-        None => tokio::time::sleep(reply.delay).await,
-    }
-    Ok(response(reply))
+        None => {
+            tokio::time::sleep(reply.delay).await;
+            false
+        }
+    };
+    aggregator.core().answered(number);
+    if is_cut { Err(Cut) } else { Ok(response(reply)) }
 }
 
 /// The request as the core sees it; a body that is too long or breaks off is refused at once.
-async fn wire(request: Request<Incoming>) -> Result<WireRequest, Reply> {
+async fn wire(request: Request<Incoming>, number: u64) -> Result<WireRequest, Reply> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
         return Err(Reply::problem(&problem::TOO_LARGE, "at most 64 KiB"));
@@ -136,6 +141,7 @@ async fn wire(request: Request<Incoming>) -> Result<WireRequest, Reply> {
         if_none_match: text(&head.headers, header::IF_NONE_MATCH.as_str()),
         // Copied: hyper's bytes would keep its whole read buffer alive.
         body: body.to_bytes().to_vec(),
+        number: Some(number),
     })
 }
 

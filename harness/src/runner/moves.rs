@@ -11,9 +11,9 @@ use crate::scenario::{
     ClearPossibleOptOut, Command, Reschedule, SendTest, SiteChange, SmsPlan, Switch, Unsubscribe,
 };
 
-const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status isPaused } \
-    userErrors { code field } } }";
-const RESUME: &str = "mutation($id: ID!) { campaignResume(id: $id) { campaign { id status isPaused } \
+const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status revision isPaused } \
+    inFlightCount handedOverCount userErrors { code field } } }";
+const RESUME: &str = "mutation($id: ID!) { campaignResume(id: $id) { campaign { id status revision isPaused } \
     userErrors { code field } } }";
 const RESCHEDULE: &str = "mutation($id: ID!, $input: CampaignRescheduleInput!) { \
     campaignReschedule(id: $id, input: $input) { campaign { id status schedule { startsAt } } \
@@ -84,6 +84,7 @@ impl Story<'_> {
             refused: step.refused.as_ref(),
         };
         let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
+        self.record.frozen(self.world, &made).await?;
         self.note(format!("→ {}: {}{}", call.words, status(&payload), starts_at(&payload)));
         Ok(())
     }
@@ -113,6 +114,7 @@ impl Story<'_> {
     pub(super) async fn unsubscribe(&mut self, step: &Unsubscribe) -> Result<(), Error> {
         let named = ("unsubscribe", "subscriberUnsubscribe");
         let payload = self.of_subscriber(named, UNSUBSCRIBE, &step.phone).await?;
+        self.record.unsubscribed(&step.phone, &payload);
         let status = payload.pointer("/subscriber/status").and_then(Value::as_str);
         let words = format!("→ subscriberUnsubscribe {}", mask(&step.phone));
         self.note(format!("{words}: {}", status.unwrap_or("refused")));
