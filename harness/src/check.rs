@@ -60,7 +60,9 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// A line is cut off and its writer went on.
-    #[error("line {line} is cut off or no fact of this format, and its writer was not killed over it")]
+    #[error(
+        "line {line} is cut off or no fact of this format, and its writer was not killed over it"
+    )]
     Torn {
         /// The line, from 1.
         line: u32,

@@ -40,6 +40,9 @@ enum Command {
         /// Print each timeline.
         #[arg(long)]
         print: bool,
+        /// Write each run's journal to a file in this folder: `NAME.jsonl`.
+        #[arg(long)]
+        journals: Option<PathBuf>,
     },
 }
 
@@ -54,9 +57,10 @@ fn main() -> ExitCode {
             None => told(harness::dev::run().await),
             Some(Command::Watch { campaign }) => told(harness::watch::watch(&campaign).await),
             Some(Command::Check { file }) => check(&file),
-            Some(Command::Run { files, print }) => {
+            Some(Command::Run { files, print, journals }) => {
                 let printed = if print { Printed::Timeline } else { Printed::Problems };
-                let played = run_files(&files, printed, &mut std::io::stdout()).await;
+                let journals = journals.as_deref();
+                let played = run_files(&files, printed, journals, &mut std::io::stdout()).await;
                 match played {
                     Ok(true) => ExitCode::SUCCESS,
                     Ok(false) => ExitCode::FAILURE,

@@ -24,8 +24,8 @@ use sha2::{Digest as _, Sha256};
 
 pub use fact::{
     Accepted, Answered, Body, Called, ClockKind, Counts, Decided, Did, Event, Fact, Frozen, Header,
-    HowStopped, Hours, Ledger, Line, LookedUp, Person, Progress, Read, Receipt, Received, Row,
-    Selection, Sender, Service, Site, StepText, Stopped, Stream, StreamEnd,
+    Hours, HowStopped, Ledger, Line, LookedUp, Person, Progress, Read, Receipt, Received, Row,
+    Selection, Sender, Service, SiteState, StepText, Stopped, StreamEnd, StreamStart,
 };
 pub use monotonic::monotonic_us;
 
@@ -109,8 +109,7 @@ impl Recorder {
     }
 
     fn new(name: &str, sink: Sink, clock: Arc<dyn Now>, kind: ClockKind) -> Self {
-        let writer =
-            Writer { name: name.to_owned(), sink, next: 0, last_us: 0, failed: None };
+        let writer = Writer { name: name.to_owned(), sink, next: 0, last_us: 0, failed: None };
         let writer = Arc::new(Mutex::new(writer));
         let recorder = Self { writer, clock, requests: Arc::new(AtomicU64::new(0)) };
         recorder.record(Fact::Journal(Header { version: FORMAT_VERSION, clock: kind }));

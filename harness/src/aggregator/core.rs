@@ -261,8 +261,7 @@ impl Core {
                 if passed && self.script.defaults.obeys_not_after {
                     return Err((&problem::EXPIRED, "`not_after` has passed"));
                 }
-                let (reply, taken) =
-                    self.hand_over(&mut state, now, read, key, &request.body);
+                let (reply, taken) = self.hand_over(&mut state, now, read, key, &request.body);
                 let did = if taken.is_some() { Did::Accepted } else { Did::Declined };
                 self.decided(number, did, taken.as_deref(), &reply);
                 drop(state);

@@ -96,6 +96,18 @@ async fn serve_connection(
     connection.await.ok();
 }
 
+/// Notes that a request is over: answered, cut, or given up by its caller, who is not waited for.
+struct Over {
+    aggregator: Aggregator,
+    number: u64,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.aggregator.core().answered(self.number);
+    }
+}
+
 /// The script closes the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the script closes the connection")]
@@ -106,6 +118,8 @@ async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Cut> {
     let number = aggregator.core().begun();
+    // Dropped with everything else here when the caller goes away.
+    let over = Over { aggregator: aggregator.clone(), number };
     let mut reply = match wire(request, number).await {
         Ok(request) => aggregator.core().handle(&request),
         Err(reply) => reply,
@@ -122,7 +136,7 @@ async fn answer(
             false
         }
     };
-    aggregator.core().answered(number);
+    drop(over);
     if is_cut { Err(Cut) } else { Ok(response(reply)) }
 }
 

@@ -8,7 +8,7 @@ use super::symbols::{Sym, Symbols};
 use super::text::{Frame, fill};
 use crate::record::{
     Body, Called, ClockKind, Did, Event, Frozen, Ledger, LookedUp, Person, Progress, Receipt,
-    Received, Sender, Service, Site, Stopped, Stream, StreamEnd,
+    Received, Sender, Service, SiteState, Stopped, StreamEnd, StreamStart,
 };
 
 /// Where and when a fact stands.
@@ -80,7 +80,7 @@ pub(super) enum Owner {
 #[derive(Clone, Debug)]
 pub(super) struct Message {
     pub(super) stamp: Stamp,
-    pub(super) message: Sym,
+    pub(super) own_id: Sym,
     pub(super) campaign: Sym,
     pub(super) position: u32,
     pub(super) phone: Sym,
@@ -103,7 +103,7 @@ pub(super) struct Book {
     pub(super) clock: ClockKind,
     pub(super) lines: u64,
     pub(super) torn: u64,
-    pub(super) sites: Vec<Noted<Site>>,
+    pub(super) sites: Vec<Noted<SiteState>>,
     pub(super) senders: HashMap<Sym, Noted<Sender>>,
     pub(super) people: HashMap<Sym, Noted<Person>>,
     pub(super) started: Vec<Noted<Service>>,
@@ -114,7 +114,7 @@ pub(super) struct Book {
     pub(super) looked_up: Vec<Noted<LookedUp>>,
     pub(super) receipts: Vec<Noted<Receipt>>,
     pub(super) received: Vec<Noted<Received>>,
-    pub(super) streams: Vec<Noted<Stream>>,
+    pub(super) streams: Vec<Noted<StreamStart>>,
     pub(super) events: Vec<Noted<Event>>,
     pub(super) stream_ends: Vec<Noted<StreamEnd>>,
     pub(super) progress: Vec<Noted<Progress>>,
@@ -172,12 +172,15 @@ impl Book {
         }
         let rows = self.by_phone.get(&request.to).into_iter().flatten();
         let alike = rows.filter_map(|place| Some((*place, self.rows.get(*place)?)));
-        let alike = alike.filter(|(_, row)| row.text == Some(request.text) && row.attempts > 0);
+        let alike = alike.filter(|(_, row)| row.text == Some(request.text));
         // What was taken under an id that nobody names belongs to a message that knows none.
         let is_open = |row: &Message| !request.is_taken() || row.id.is_none();
-        let mut open = alike.filter(|(_, row)| is_open(row)).map(|(place, _)| place);
-        match (open.next(), open.next()) {
-            (Some(place), None) => Owner::Row(place),
+        let open: Vec<_> = alike.filter(|(_, row)| is_open(row)).collect();
+        // A message that says it was tried comes before one that says it never was.
+        let was_tried = open.iter().any(|(_, row)| row.attempts > 0);
+        let mut likely = open.iter().filter(|(_, row)| row.attempts > 0 || !was_tried);
+        match (likely.next(), likely.next()) {
+            (Some((place, _)), None) => Owner::Row(*place),
             _ => Owner::Unclear,
         }
     }
@@ -197,7 +200,7 @@ impl Book {
     }
 
     /// How a site was set at `us`.
-    pub(super) fn site_at(&self, site: &str, us: u64) -> Option<&Noted<Site>> {
+    pub(super) fn site_at(&self, site: &str, us: u64) -> Option<&Noted<SiteState>> {
         let of_site = self.sites.iter().filter(|noted| noted.fact.site == site);
         of_site.clone().rfind(|noted| noted.stamp.us <= us).or_else(|| of_site.clone().next())
     }

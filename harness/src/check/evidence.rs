@@ -42,11 +42,7 @@ impl Evidence {
     pub(super) fn tell(&self, violation: &Violation) -> String {
         let Violation { rule, what, lines: [first, second] } = violation;
         let line = |number: &u32| self.lines.get(number).map_or("", String::as_str);
-        format!(
-            "{rule} {what}\n  line {first}: {}\n  line {second}: {}",
-            line(first),
-            line(second)
-        )
+        format!("{rule} {what}\n  line {first}: {}\n  line {second}: {}", line(first), line(second))
     }
 }
 

@@ -41,7 +41,8 @@ pub(super) fn read(mut from: impl BufRead) -> Result<Book, Error> {
         if count == 0 {
             return reader.finish();
         }
-        if bytes.last() != Some(&b'\n') && bytes.len() > usize::try_from(LINE_BYTES_MAX).unwrap_or(0)
+        if bytes.last() != Some(&b'\n')
+            && bytes.len() > usize::try_from(LINE_BYTES_MAX).unwrap_or(0)
         {
             return Err(Error::TooLong { line });
         }
@@ -197,7 +198,7 @@ impl Reader {
         let symbols = &mut self.book.symbols;
         let message = Message {
             stamp,
-            message: symbols.keep(&fact.message),
+            own_id: symbols.keep(&fact.message),
             campaign: symbols.keep(&fact.campaign),
             position: fact.position,
             phone: symbols.keep(&fact.phone),

@@ -62,8 +62,10 @@ mod tests {
 
     #[test]
     fn a_text_is_filled_in_one_pass() {
-        let values =
-            BTreeMap::from([("a".to_owned(), "{{ b }}".to_owned()), ("b".to_owned(), String::new())]);
+        let values = BTreeMap::from([
+            ("a".to_owned(), "{{ b }}".to_owned()),
+            ("b".to_owned(), String::new()),
+        ]);
         let frame = Frame { site_name: "Shop", prefix: Some("Acme"), footer: Some("STOP ends") };
         let filled = |body| fill(body, &values, frame);
         assert_eq!(filled("Hi {{a}}").as_deref(), Some("Acme: Hi {{ b }}\nSTOP ends"));

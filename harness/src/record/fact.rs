@@ -65,7 +65,7 @@ pub enum Fact {
     /// The first fact of a writer.
     Journal(Header),
     /// How a site is set, from here on.
-    Site(Site),
+    Site(SiteState),
     /// A number that texts are sent from, and its pace.
     Sender(Sender),
     /// Somebody who can be texted.
@@ -96,7 +96,7 @@ pub enum Fact {
     /// A text from a phone was posted.
     Received(Received),
     /// Somebody listens to what the service tells.
-    Stream(Stream),
+    Stream(StreamStart),
     /// The service told an event.
     Event(Event),
     /// Nothing more comes from a stream.

@@ -14,8 +14,8 @@ use super::calls::Call;
 use super::story::{Made, Story};
 use crate::check;
 use crate::record::{
-    Accepted, Called, ClockKind, Counts, Event, Fact, Frozen, Hours, Ledger, Person,
-    Progress, Recorder, Row, Selection, Sender, Service, Site, StepText, Stream, digest,
+    Accepted, Called, ClockKind, Counts, Event, Fact, Frozen, Hours, Ledger, Person, Progress,
+    Recorder, Row, Selection, Sender, Service, SiteState, StepText, StreamStart, digest,
     monotonic_us,
 };
 use crate::scenario::{QuietHours, Scenario, SiteChange, SmsPlan};
@@ -36,7 +36,7 @@ const FROZEN: &str = "query($id: ID!) { campaign(id: $id) { usesSmartSending ste
 /// What records a story.
 pub(super) struct Record {
     recorder: Recorder,
-    site: Site,
+    site: SiteState,
     /// The hours of their own that campaigns were made with.
     quiet_hours: BTreeMap<String, Option<Hours>>,
 }
@@ -46,10 +46,10 @@ impl Record {
     pub(super) fn begin(world: &World, scenario: &Scenario) -> Self {
         let recorder = Recorder::in_memory("runner", Arc::new(world.clock()), ClockKind::Virtual);
         world.aggregator().core().record_to(recorder.clone());
-        let site = Site {
+        let site = SiteState {
             site: world.site_id(),
             name: world::SITE.to_owned(),
-            ..Site::default()
+            ..SiteState::default()
         };
         let mut record = Self { recorder, site, quiet_hours: BTreeMap::new() };
         record.site_changed(world, &SiteChange::from(&scenario.site));
@@ -72,7 +72,7 @@ impl Record {
                 is_opted_out: one.unsubscribed,
             }));
         }
-        record.recorder.record(Fact::Stream(Stream {
+        record.recorder.record(Fact::Stream(StreamStart {
             stream: STREAM.to_owned(),
             site: Some(world.site_id()),
             campaign: None,
@@ -132,7 +132,7 @@ impl Record {
             phone: None,
             key: call.variables.pointer("/input/idempotencyKey").and_then(text),
             asked: digest(call.variables.to_string().as_bytes()),
-            told: digest(payload.to_string().as_bytes()),
+            told: digest(frozen_part(payload).to_string().as_bytes()),
             refused: refused.iter().map(|code| (*code).to_owned()).collect(),
             status: status.map(str::to_owned),
             revision: payload.pointer("/campaign/revision").and_then(Value::as_i64),
@@ -293,6 +293,16 @@ impl Story<'_> {
         }
         Ok(())
     }
+}
+
+/// An answer without how the campaign stands: that is shown as it is when the answer is read, and so may be
+/// another when the answer is repeated.
+fn frozen_part(payload: &Value) -> Value {
+    let mut payload = payload.clone();
+    if let Some(campaign) = payload.get_mut("campaign").and_then(Value::as_object_mut) {
+        campaign.retain(|name, _| name == "id");
+    }
+    payload
 }
 
 fn hours_of(hours: &QuietHours) -> Hours {

@@ -6,6 +6,8 @@ mod architecture;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod checker;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod consent;

@@ -140,7 +140,7 @@ pub(super) fn told_the_end(book: &Book, found: &mut Findings) {
             });
         }
     }
-    for end in book.stream_ends.iter() {
+    for end in &book.stream_ends {
         let stream = book.streams.iter().find(|it| it.fact.stream == end.fact.stream);
         let Some(campaign) = stream.and_then(|it| it.fact.campaign.as_deref()) else { continue };
         let told = last.get(&(end.fact.stream.as_str(), campaign));
@@ -186,8 +186,8 @@ pub(super) fn liveness(book: &Book, found: &mut Findings) {
     let Some(idle) = book.idle else { return };
     for ledger in book.ledgers.values().filter(|ledger| ledger.stamp > idle) {
         let status = ledger.fact.status.as_str();
-        let shown = book.progress.iter().filter(|it| it.fact.campaign == ledger.fact.campaign);
-        let is_paused = shown.last().is_some_and(|it| it.fact.is_paused);
+        let mut shown = book.progress.iter().filter(|it| it.fact.campaign == ledger.fact.campaign);
+        let is_paused = shown.next_back().is_some_and(|it| it.fact.is_paused);
         let is_stuck = ["PROCESSING", "SENDING"].contains(&status) && !is_paused;
         found.hold(Rule::I29, !is_stuck, [idle, ledger.stamp], || {
             format!("nothing was left to do, and a campaign is {status}")

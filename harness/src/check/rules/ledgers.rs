@@ -174,7 +174,9 @@ pub(super) fn crashes(book: &Book, found: &mut Findings) {
     let mut allowed: u64 = 0;
     for stopped in killed {
         let mut starts = book.started.iter().filter(|start| start.stamp < stopped.stamp);
-        let Some(start) = starts.rfind(|start| start.fact.node == stopped.fact.node) else { return };
+        let Some(start) = starts.rfind(|start| start.fact.node == stopped.fact.node) else {
+            return;
+        };
         if start.fact.max_in_flight == 0 {
             return;
         }

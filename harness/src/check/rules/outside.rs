@@ -17,14 +17,14 @@ pub(super) fn taken_once(book: &Book, found: &mut Findings) {
     let mut by_phone: HashMap<(Sym, u32, Sym), (&Request, Sym)> = HashMap::new();
     for (request, row) in book.taken() {
         found.judged(Rule::I3);
-        if let Some(first) = by_message.insert(row.message, request) {
+        if let Some(first) = by_message.insert(row.own_id, request) {
             let facts = [first.settled(), request.settled()];
             found.against(Rule::I3, "one message was taken twice", facts);
             continue;
         }
         found.judged(Rule::I4);
         let place = (row.campaign, row.position, row.phone);
-        let Some((first, _)) = by_phone.insert(place, (request, row.message)) else { continue };
+        let Some((first, _)) = by_phone.insert(place, (request, row.own_id)) else { continue };
         let facts = [first.settled(), request.settled()];
         found.against(Rule::I4, "one step was taken twice for one phone", facts);
     }
@@ -74,7 +74,7 @@ pub(super) fn known(book: &Book, found: &mut Findings) {
             "a message has an id that was never given for its phone".to_owned()
         });
         let first = book.by_id.get(&id).and_then(|place| book.rows.get(*place));
-        if let Some(first) = first.filter(|first| first.message != row.message) {
+        if let Some(first) = first.filter(|first| first.own_id != row.own_id) {
             let facts = [first.stamp, row.stamp];
             found.against(Rule::I5, "two messages have one id of the aggregator's", facts);
         }
@@ -122,7 +122,11 @@ pub(super) fn receipts(book: &Book, found: &mut Findings) {
         let expected = STANDINGS.get(rank).copied().unwrap_or_default();
         let is_right = is_unheard || book.is_in(row, expected);
         found.hold(Rule::I15, is_right, [stamp, row.stamp], || {
-            format!("a message is {}, and it must be {}", book.text(row.state), expected.join(" or "))
+            format!(
+                "a message is {}, and it must be {}",
+                book.text(row.state),
+                expected.join(" or ")
+            )
         });
     }
 }

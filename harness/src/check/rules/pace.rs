@@ -40,10 +40,8 @@ pub(super) fn rate(book: &Book, found: &mut Findings) {
         let early_us = next_us.saturating_sub(at_us).saturating_sub(room_us);
         // Clocks tick in milliseconds.
         if early_us > slack_us.saturating_add(1_000) {
-            let what = format!(
-                "a sender of {per_s} segments a second was {} ms early",
-                early_us / 1_000
-            );
+            let what =
+                format!("a sender of {per_s} segments a second was {} ms early", early_us / 1_000);
             found.against(Rule::I25, what, [before, request.read]);
         }
         let spent_us = segments.saturating_mul(interval_us);

@@ -77,9 +77,7 @@ pub(super) fn waits(book: &Book, found: &mut Findings) {
 fn is_open(request: &Request) -> bool {
     match request.status {
         None => true,
-        Some(status) => {
-            OPEN.contains(&status) || (status >= 500 && !NOT_TAKEN.contains(&status))
-        }
+        Some(status) => OPEN.contains(&status) || (status >= 500 && !NOT_TAKEN.contains(&status)),
     }
 }
 

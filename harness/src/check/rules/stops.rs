@@ -102,7 +102,8 @@ pub(super) fn halted(book: &Book, found: &mut Findings) {
         let allowed = usize::try_from(named).unwrap_or(usize::MAX);
         if let Some(request) = late.nth(allowed) {
             let verb = &halt.fact.verb;
-            let what = format!("a hand-over began after the {verb} was answered with {named} in flight");
+            let what =
+                format!("a hand-over began after the {verb} was answered with {named} in flight");
             found.against(Rule::I11, what, [halt.stamp, request.read]);
         }
     }
@@ -140,7 +141,9 @@ pub(super) fn cancel_counts(book: &Book, found: &mut Findings) {
         let facts = [call.stamp, ledger.stamp];
         let most = handed_over.saturating_add(in_flight);
         found.hold(Rule::I12, (handed_over..=most).contains(&out), facts, || {
-            format!("{handed_over} were handed over and {in_flight} in flight, and {out} came of it")
+            format!(
+                "{handed_over} were handed over and {in_flight} in flight, and {out} came of it"
+            )
         });
         let most = canceled.saturating_add(in_flight);
         let stopped = counts.canceled;

@@ -27,9 +27,8 @@ pub(super) fn own_values(book: &Book, found: &mut Findings) {
     for request in &book.requests {
         for canary in canaries(book.text(request.text)) {
             let person = book.people.get(&request.to);
-            let is_own = person.is_some_and(|person| {
-                person.fact.attributes.values().any(|value| value == canary)
-            });
+            let is_own = person
+                .is_some_and(|person| person.fact.attributes.values().any(|value| value == canary));
             let stamp = person.map_or(request.read, |person| person.stamp);
             found.hold(Rule::I23, is_own, [stamp, request.read], || {
                 "a text has a value that is not its recipient's".to_owned()
@@ -69,9 +68,10 @@ pub(super) fn output(book: &Book, found: &mut Findings) {
         let Some(phone) = phones_in(&noted.fact.text).find(|run| phones.contains(run)) else {
             continue;
         };
-        let person = book.people.values().find(|person| {
-            last_digits(&person.fact.phone).as_deref() == Some(phone.as_str())
-        });
+        let person = book
+            .people
+            .values()
+            .find(|person| last_digits(&person.fact.phone).as_deref() == Some(phone.as_str()));
         let stamp = person.map_or(noted.stamp, |person| person.stamp);
         let what = "a phone stands in the output of the service";
         found.against(Rule::I31, what, [stamp, noted.stamp]);

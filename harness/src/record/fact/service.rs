@@ -25,7 +25,7 @@ facts! {
         key: Option<String>,
         /// A digest of what was asked.
         asked: String,
-        /// A digest of what was answered.
+        /// A digest of what was answered, but for how the campaign stands by then.
         told: String,
         /// The codes it was refused with; empty if it was done.
         refused: Vec<String>,
@@ -99,7 +99,7 @@ facts! {
     }
 
     /// A subscription.
-    Stream {
+    StreamStart {
         /// Its name in this journal.
         stream: String,
         /// The site whose campaigns it follows.

@@ -25,7 +25,7 @@ facts! {
     }
 
     /// A site and how it is set.
-    Site {
+    SiteState {
         /// Its id.
         site: String,
         /// Its name.
