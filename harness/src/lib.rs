@@ -6,6 +6,7 @@
 //! - [`bench`] how fast the service is
 //! - [`clock`] time set by hand
 //! - [`world`] a whole service in one value, on that clock
+//! - [`record`] what happened, as a journal of facts, and [`check`], which proves the invariants from it
 //! - [`client`] a caller of the GraphQL API
 //! - [`dev`] the development world, and [`watch`], which follows a campaign in it
 //! - [`runner`] plays a story in a world and tells it as a timeline
@@ -16,12 +17,14 @@
 
 pub mod aggregator;
 pub mod bench;
+pub mod check;
 pub mod client;
 pub mod clock;
 pub mod contract;
 pub mod dev;
 pub mod dice;
 pub mod privacy;
+pub mod record;
 pub mod runner;
 pub mod scenario;
 pub mod source_rules;

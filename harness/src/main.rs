@@ -3,7 +3,14 @@
 use clap::{Parser, Subcommand};
 use harness::bench::{self, Bench};
 use harness::runner::{Printed, run_files};
-use std::{io::Write as _, path::PathBuf, process::ExitCode};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// The exit code for a journal that cannot be judged.
+const CANNOT_JUDGE: u8 = 2;
 
 /// Sendoff's harness. Without a subcommand: the development world.
 #[derive(Parser)]
@@ -20,6 +27,12 @@ enum Command {
         /// The campaign's id: `camp_…`.
         campaign: String,
     },
+    /// Prove the invariants of the campaign ledger from a journal: exits with 0 if all hold, with 1 if
+    /// one does not, and with 2 if the journal cannot be judged.
+    Check {
+        /// The journal.
+        file: PathBuf,
+    },
     /// Play scenario files against a fresh service each, on virtual time.
     Run {
         /// The files.
@@ -28,6 +41,9 @@ enum Command {
         /// Print each timeline.
         #[arg(long)]
         print: bool,
+        /// Write each run's journal to a file in this folder: `NAME.jsonl`.
+        #[arg(long)]
+        journals: Option<PathBuf>,
     },
     /// Measure how fast the service is; harness/benches/README.md tells how.
     Bench {
@@ -49,9 +65,11 @@ fn main() -> ExitCode {
             Some(Command::Bench { bench }) => {
                 told(bench::run(&bench, &mut std::io::stdout()).await)
             }
-            Some(Command::Run { files, print }) => {
+            Some(Command::Check { file }) => check(&file),
+            Some(Command::Run { files, print, journals }) => {
                 let printed = if print { Printed::Timeline } else { Printed::Problems };
-                let played = run_files(&files, printed, &mut std::io::stdout()).await;
+                let journals = journals.as_deref();
+                let played = run_files(&files, printed, journals, &mut std::io::stdout()).await;
                 match played {
                     Ok(true) => ExitCode::SUCCESS,
                     Ok(false) => ExitCode::FAILURE,
@@ -60,6 +78,19 @@ fn main() -> ExitCode {
             }
         }
     })
+}
+
+fn check(file: &Path) -> ExitCode {
+    let judged = harness::check::check_file(file)
+        .and_then(|report| report.print(&mut std::io::stdout().lock()).map(|()| report.is_clean()));
+    match judged {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            fail(&error);
+            ExitCode::from(CANNOT_JUDGE)
+        }
+    }
 }
 
 fn told<E: std::error::Error + 'static>(outcome: Result<(), E>) -> ExitCode {

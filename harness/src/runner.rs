@@ -14,6 +14,7 @@ mod expected;
 mod fields;
 mod files;
 mod moves;
+mod record;
 mod settings;
 mod story;
 mod verdict;
@@ -69,13 +70,21 @@ pub enum Error {
 }
 
 /// What came of a scenario.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Played {
     /// Its timeline, in words.
     pub timeline: String,
     /// What was not as it must be: what the scenario expects, and what holds for every story. None
     /// when all is well.
     pub problems: Vec<String>,
+    /// The journal of the run, as the checker read it: phones and texts of the story stand in it.
+    pub journal: String,
+}
+
+impl std::fmt::Debug for Played {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Played").field("problems", &self.problems).finish_non_exhaustive()
+    }
 }
 
 impl From<client::Ended> for Error {

@@ -34,6 +34,7 @@ use domain::id::{ConnectionId, SiteId};
 pub use audit::{Audit, Row, Standing, Tried};
 pub use drive::{Beat, Driven, Watcher, Work};
 pub use error::Error;
+pub(crate) use setup::{SENDER, SITE};
 
 use civil::CivilClock;
 use database::Database;
@@ -190,6 +191,11 @@ impl World {
     /// The service's database.
     pub fn db(&self) -> &Db {
         &self.db
+    }
+
+    /// The clock of the story.
+    pub(crate) fn clock(&self) -> VirtualClock {
+        self.clock.clone()
     }
 
     /// The present instant of the story.

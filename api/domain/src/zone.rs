@@ -7,7 +7,8 @@
 //! of a *window* asks a [`Clock`]: in a gap both are the change itself, because a
 //! window waits for nothing that the change has put behind it.
 //!
-//! **Invariant:** no other file of the workspace asks chrono-tz or jiff anything.
+//! **Invariant:** no other file of the product asks chrono-tz or jiff anything. The harness's checker does, so as
+//! not to ask this one.
 //! **Invariant:** the system's own zone files are never read: two nodes must not disagree.
 
 mod offsets;

@@ -4,12 +4,13 @@
 //! on, entered and journaled under it at once.
 
 mod owing;
+mod recording;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
@@ -26,6 +27,7 @@ use crate::contract::problem::{self, Code};
 use crate::contract::signing::{SecretError, WebhookSecret};
 use crate::contract::{Accepted, MESSAGES_PATH, MessageList, SubmitRequest};
 use crate::dice;
+use crate::record::{Did, Recorder};
 use crate::scenario::{Respond, Script, is_phone};
 
 /// The longest idempotency key, in bytes.
@@ -43,6 +45,7 @@ pub struct Core {
     state: Mutex<State>,
     owing: Notify,
     memory: Option<Memory>,
+    recorder: OnceLock<Recorder>,
 }
 
 /// Everything that changes.
@@ -79,7 +82,17 @@ impl Core {
         }
         let state = Mutex::new(state);
         let owing = Notify::new();
-        Ok(Self { settings, script, secret, wrong_secret, clock, state, owing, memory: None })
+        Ok(Self {
+            settings,
+            script,
+            secret,
+            wrong_secret,
+            clock,
+            state,
+            owing,
+            memory: None,
+            recorder: OnceLock::new(),
+        })
     }
 
     /// Remembers over restarts what is taken, in the file at `path`; what it holds is taken up again,
@@ -148,14 +161,21 @@ impl Core {
 
     /// Answers a request.
     pub fn handle(&self, request: &WireRequest) -> Reply {
+        let number = request.number.unwrap_or_else(|| self.begun());
         let answered = match (request.path.as_str(), request.method.as_str()) {
-            (MESSAGES_PATH, "POST") => self.submit(request),
+            (MESSAGES_PATH, "POST") => self.submit(request, number),
             (MESSAGES_PATH, "GET") => self.look_up(request),
             (status_page::SUMMARY_PATH, "GET") => Ok(self.tell_status(request)),
             (MESSAGES_PATH, _) => Err((&problem::METHOD_NOT_ALLOWED, "POST and GET are")),
             _ => Err((&problem::NOT_FOUND, "the contract has one path: /messages")),
         };
-        answered.unwrap_or_else(|(code, why)| self.refuse(request, code, why))
+        let mut reply = answered.unwrap_or_else(|(code, why)| {
+            let reply = self.refuse(request, code, why);
+            self.decided(number, Did::Declined, None, &reply);
+            reply
+        });
+        reply.number = Some(number);
+        reply
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -224,19 +244,26 @@ impl Core {
             && (loopback || self.settings.callbacks == Callbacks::Anywhere)
     }
 
-    fn submit(&self, request: &WireRequest) -> Result<Reply, Refused> {
+    fn submit(&self, request: &WireRequest, number: u64) -> Result<Reply, Refused> {
         let (read, key) = self.read(request)?;
         let now = self.now();
         let mut state = self.state();
+        self.was_read(number, key, &read, &request.body);
         match state.ledger.key_state(key, &request.body, now) {
-            KeyState::Same(accepted) => Ok(self.replay(&mut state, now, read.to, key, &accepted)),
+            KeyState::Same(accepted) => {
+                let reply = self.replay(&mut state, now, read.to, key, &accepted);
+                self.decided(number, Did::Replayed, Some(&accepted.id), &reply);
+                Ok(reply)
+            }
             KeyState::Other => Err((&problem::IDEMPOTENCY_MISMATCH, "its body was another")),
             KeyState::New => {
                 let passed = read.not_after.is_some_and(|limit| limit < now);
                 if passed && self.script.defaults.obeys_not_after {
                     return Err((&problem::EXPIRED, "`not_after` has passed"));
                 }
-                let reply = self.hand_over(&mut state, now, read, key, &request.body);
+                let (reply, taken) = self.hand_over(&mut state, now, read, key, &request.body);
+                let did = if taken.is_some() { Did::Accepted } else { Did::Declined };
+                self.decided(number, did, taken.as_deref(), &reply);
                 drop(state);
                 self.owing.notify_one();
                 Ok(reply)
@@ -260,7 +287,7 @@ impl Core {
         reply
     }
 
-    /// Decides on a new hand-over, and enters it if it is taken.
+    /// Decides on a new hand-over, and enters it if it is taken; answers the id it has then, too.
     fn hand_over(
         &self,
         state: &mut State,
@@ -268,7 +295,7 @@ impl Core {
         read: SubmitRequest,
         key: &str,
         body: &[u8],
-    ) -> Reply {
+    ) -> (Reply, Option<String>) {
         let place = state.count(&read);
         let verdict = decide::decide(&self.script, &mut state.uses, &read, place, now);
         let (to, reference) = (read.to.clone(), read.reference.clone());
@@ -287,9 +314,10 @@ impl Core {
         reply = decide::dress(reply, verdict.respond.as_ref(), verdict.transport, verdict.latency);
         reply.before = before;
         let (key, answer) = (key.to_owned(), answer(&reply));
-        let seen = Seen::Submission { to, reference, key, by: verdict.by, taken, answer };
+        let (by, id) = (verdict.by, taken.clone());
+        let seen = Seen::Submission { to, reference, key, by, taken, answer };
         self.write(state, now, seen);
-        reply
+        (reply, id)
     }
 
     /// The message as it will stand in the ledger, and what happens to it.
@@ -354,7 +382,8 @@ impl Core {
         let mut state = self.state();
         let under = state.ledger.under(&reference);
         let messages: Vec<_> = under.into_iter().map(|taken| taken.view(now)).collect();
-        let found = messages.iter().map(|view| view.id.clone()).collect();
+        let found: Vec<_> = messages.iter().map(|view| view.id.clone()).collect();
+        self.looked_up(&reference, &found);
         let reply = self.through_window(now, Reply::json(200, &MessageList { messages }));
         let answer = answer(&reply);
         self.write(&mut state, now, Seen::LookUp { reference, found, answer });

@@ -96,6 +96,18 @@ async fn serve_connection(
     connection.await.ok();
 }
 
+/// Notes that a request is over: answered, cut, or given up by its caller, who is not waited for.
+struct Over {
+    aggregator: Aggregator,
+    number: u64,
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.aggregator.core().answered(self.number);
+    }
+}
+
 /// The script closes the connection.
 #[derive(Debug, thiserror::Error)]
 #[error("the script closes the connection")]
@@ -105,24 +117,31 @@ async fn answer(
     aggregator: Aggregator,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Cut> {
-    let mut reply = match wire(request).await {
+    let number = aggregator.core().begun();
+    // Dropped with everything else here when the caller goes away.
+    let over = Over { aggregator: aggregator.clone(), number };
+    let mut reply = match wire(request, number).await {
         Ok(request) => aggregator.core().handle(&request),
         Err(reply) => reply,
     };
     aggregator.post_all(std::mem::take(&mut reply.before)).await;
-    match reply.transport {
-        Some(Transport::CloseAfterRead) => return Err(Cut),
+    let is_cut = match reply.transport {
+        Some(Transport::CloseAfterRead) => true,
         Some(Transport::Hang(span)) => {
             tokio::time::sleep(span.duration()).await;
-            return Err(Cut);
+            true
         }
-        None => tokio::time::sleep(reply.delay).await,
-    }
-    Ok(response(reply))
+        None => {
+            tokio::time::sleep(reply.delay).await;
+            false
+        }
+    };
+    drop(over);
+    if is_cut { Err(Cut) } else { Ok(response(reply)) }
 }
 
 /// The request as the core sees it; a body that is too long or breaks off is refused at once.
-async fn wire(request: Request<Incoming>) -> Result<WireRequest, Reply> {
+async fn wire(request: Request<Incoming>, number: u64) -> Result<WireRequest, Reply> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, BODY_BYTES_MAX).collect().await else {
         return Err(Reply::problem(&problem::TOO_LARGE, "at most 64 KiB"));
@@ -136,6 +155,7 @@ async fn wire(request: Request<Incoming>) -> Result<WireRequest, Reply> {
         if_none_match: text(&head.headers, header::IF_NONE_MATCH.as_str()),
         // Copied: hyper's bytes would keep its whole read buffer alive.
         body: body.to_bytes().to_vec(),
+        number: Some(number),
     })
 }
 

@@ -40,10 +40,11 @@ impl WiremockFront {
     pub async fn start(aggregator: Aggregator) -> Self {
         let server = MockServer::builder().disable_request_recording().start().await;
         let said = Said::default();
-        let asks = Asks { aggregator, said: Arc::clone(&said), runtime: Handle::current() };
+        let answers = Answers { aggregator: aggregator.clone(), said: Arc::clone(&said) };
+        let asks = Asks { aggregator, said, runtime: Handle::current() };
         let cuts = Mock::given(asks).respond_with_err(|_: &Request| Cut);
         cuts.with_priority(CUTS_FIRST).mount(&server).await;
-        Mock::given(any()).respond_with(Answers { said }).mount(&server).await;
+        Mock::given(any()).respond_with(answers).mount(&server).await;
         Self { server }
     }
 
@@ -86,6 +87,9 @@ impl Match for Asks {
         let mut reply = self.aggregator.core().handle(&wire(request));
         self.post_all(std::mem::take(&mut reply.before));
         let closes = reply.transport == Some(Transport::CloseAfterRead);
+        if let Some(number) = reply.number.filter(|_| closes) {
+            self.aggregator.core().answered(number);
+        }
         *self.said.lock().unwrap_or_else(PoisonError::into_inner) = Some(reply);
         closes
     }
@@ -93,12 +97,17 @@ impl Match for Asks {
 
 /// Answers what the core said.
 struct Answers {
+    aggregator: Aggregator,
     said: Said,
 }
 
 impl Respond for Answers {
     fn respond(&self, _: &Request) -> ResponseTemplate {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // wiremock waits out a delay by itself and tells nobody when it has.
+        if let Some(number) = said.as_ref().and_then(|reply| reply.number) {
+            self.aggregator.core().answered(number);
+        }
         said.map_or_else(|| ResponseTemplate::new(500), template)
     }
 }
@@ -129,6 +138,7 @@ fn wire(request: &Request) -> WireRequest {
         idempotency_key: text(IDEMPOTENCY_KEY),
         if_none_match: text(header::IF_NONE_MATCH.as_str()),
         body: request.body.clone(),
+        number: None,
     }
 }
 

@@ -49,6 +49,7 @@ fn post(key: &str, body: &Value) -> WireRequest {
         idempotency_key: Some(key.to_owned()),
         if_none_match: None,
         body: serde_json::to_vec(body).unwrap(),
+        number: None,
     }
 }
 

@@ -27,6 +27,8 @@ pub struct WireRequest {
     pub if_none_match: Option<String>,
     /// The body.
     pub body: Vec<u8>,
+    /// Its number, if it was given one when its first bytes came.
+    pub number: Option<u64>,
 }
 
 impl WireRequest {
@@ -86,6 +88,8 @@ pub struct Reply {
     pub delay: Duration,
     /// What to do to the connection in place of answering.
     pub transport: Option<Transport>,
+    /// The number of its request.
+    pub(crate) number: Option<u64>,
     /// Receipts to post before answering.
     pub(crate) before: Vec<Outgoing>,
 }
@@ -99,6 +103,7 @@ impl Reply {
             body,
             delay: Duration::ZERO,
             transport: None,
+            number: None,
             before: Vec::new(),
         }
     }

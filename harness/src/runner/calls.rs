@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::Error;
 use super::expected::{CancelDone, Refusal};
 use super::story::{Made, Story};
+use crate::record::monotonic_us;
 use crate::scenario::{
     Activate, Campaign, Cancel, Command, Create, Duplicated, MessageStep, QuietHours, Schedule,
     Span, Update,
@@ -15,10 +16,10 @@ const CREATE: &str = "mutation($input: CampaignCreateInput!) { campaignCreate(in
 const UPDATE: &str = "mutation($id: ID!, $input: CampaignUpdateInput!) { campaignUpdate(id: $id, \
     input: $input) { campaign { id status revision } userErrors { code field } } }";
 const ACTIVATE: &str = "mutation($id: ID!, $input: CampaignActivateInput!) { \
-    campaignActivate(id: $id, input: $input) { campaign { id status schedule { startsAt } } \
+    campaignActivate(id: $id, input: $input) { campaign { id status revision schedule { startsAt } } \
     userErrors { code field } } }";
 const CANCEL: &str = "mutation($id: ID!, $input: CampaignCancelInput) { campaignCancel(id: $id, \
-    input: $input) { campaign { id status } canceledCount handedOverCount inFlightCount \
+    input: $input) { campaign { id status revision } canceledCount handedOverCount inFlightCount \
     userErrors { code field } } }";
 const DUPLICATE: &str = "mutation($id: ID!, $input: CampaignDuplicateInput) { \
     campaignDuplicate(id: $id, input: $input) { campaign { id status } \
@@ -124,6 +125,7 @@ impl Story<'_> {
         for known in self.made.iter_mut().filter(|known| known.id == made.id) {
             known.taken_before = taken;
         }
+        self.record.frozen(self.world, &made).await?;
         self.note(format!("→ {}: {}{}", call.words, status(&payload), starts_at(&payload)));
         Ok(())
     }
@@ -207,6 +209,7 @@ impl Story<'_> {
     /// Calls a mutation, and holds what it answers against what the step says of it.
     pub(super) async fn mutate(&mut self, call: &Call<'_>) -> Result<Done, Error> {
         let (words, refused) = (&call.words, call.refused);
+        let began_us = monotonic_us();
         let answer = self.world.client().post(call.document, call.variables.clone()).await?;
         let payload = answer.get("data").and_then(|data| data.as_object()?.values().next());
         let errors = payload.and_then(|payload| payload.get("userErrors")?.as_array());
@@ -215,6 +218,7 @@ impl Story<'_> {
         };
         let codes: Vec<&str> =
             errors.iter().filter_map(|error| error.get("code")?.as_str()).collect();
+        self.record.called(call, began_us, payload, &codes);
         let told = if codes.is_empty() { "it was done".to_owned() } else { codes.join(", ") };
         match refused {
             Some(expected) if !codes.contains(&expected.as_str()) => {

@@ -40,6 +40,8 @@ pub(super) struct Change {
     pub(super) at: DateTime<Utc>,
     /// What.
     pub(super) words: String,
+    /// The change as it came.
+    pub(super) told: Value,
 }
 
 /// How far a campaign's events were seen.
@@ -131,7 +133,7 @@ impl Changes {
             _ => format!("{id} {kind} by the {actor}"),
         };
         self.hold_to_account(id, sequence.unwrap_or_default(), kind, from.zip(to));
-        Ok(Change { at, words })
+        Ok(Change { at, words, told: change.clone() })
     }
 
     /// Checks an event against those before it.

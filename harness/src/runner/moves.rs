@@ -12,9 +12,9 @@ use crate::scenario::{
     SiteChange, SmsPlan, Span, Switch, Tag, Unsubscribe,
 };
 
-const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status isPaused } \
-    userErrors { code field } } }";
-const RESUME: &str = "mutation($id: ID!) { campaignResume(id: $id) { campaign { id status isPaused } \
+const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status revision isPaused } \
+    inFlightCount handedOverCount userErrors { code field } } }";
+const RESUME: &str = "mutation($id: ID!) { campaignResume(id: $id) { campaign { id status revision isPaused } \
     userErrors { code field } } }";
 const RESCHEDULE: &str = "mutation($id: ID!, $input: CampaignRescheduleInput!) { \
     campaignReschedule(id: $id, input: $input) { campaign { id status schedule { startsAt } } \
@@ -136,6 +136,7 @@ impl Story<'_> {
             refused: step.refused.as_ref(),
         };
         let Done::Ok(payload) = self.mutate(&call).await? else { return Ok(()) };
+        self.record.frozen(self.world, &made).await?;
         self.note(format!("→ {}: {}{}", call.words, status(&payload), starts_at(&payload)));
         Ok(())
     }
@@ -165,6 +166,7 @@ impl Story<'_> {
     pub(super) async fn unsubscribe(&mut self, step: &Unsubscribe) -> Result<(), Error> {
         let named = ("unsubscribe", "subscriberUnsubscribe");
         let payload = self.of_subscriber(named, UNSUBSCRIBE, &step.phone).await?;
+        self.record.unsubscribed(&step.phone, &payload);
         let status = payload.pointer("/subscriber/status").and_then(Value::as_str);
         let words = format!("→ subscriberUnsubscribe {}", mask(&step.phone));
         self.note(format!("{words}: {}", status.unwrap_or("refused")));

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::changes::Changes;
 use super::expected::{CancelDone, Refusal};
 use super::moves::site_words;
+use super::record::Record;
 use super::{Error, Played, verdict};
 use crate::aggregator::Seen;
 use crate::scenario::{Campaign, Crash, Expect, OneOrMany, Scenario, Step, WhenReached};
@@ -54,12 +55,15 @@ pub(super) struct Story<'a> {
     pub(super) cancels: Vec<CancelDone>,
     /// What the service told.
     pub(super) changes: Changes,
+    /// The journal that the checker reads.
+    pub(super) record: Record,
     journaled: u64,
 }
 
 impl<'a> Story<'a> {
     /// Opens the book: subscribes to the site's campaigns.
     pub(super) async fn begin(world: &'a World, scenario: &'a Scenario) -> Result<Self, Error> {
+        let record = Record::begin(world, scenario);
         let changes = Changes::begin(world).await?;
         let timeline = Timeline::new(scenario.start());
         Ok(Self {
@@ -71,6 +75,7 @@ impl<'a> Story<'a> {
             refusals: Vec::new(),
             cancels: Vec::new(),
             changes,
+            record,
             journaled: 0,
         })
     }
@@ -105,6 +110,7 @@ impl<'a> Story<'a> {
             Step::Tag(step) => self.tag(step).await,
             Step::Site(change) => {
                 self.world.change_site(change).await?;
+                self.record.site_changed(self.world, change);
                 self.timeline.push(self.world.now(), Phase::Call, "operator", site_words(change));
                 Ok(())
             }
@@ -112,7 +118,11 @@ impl<'a> Story<'a> {
             Step::Query(step) => self.query(step).await,
             Step::Expect(expected) => self.expect_now(index, expected).await,
             Step::When(step) => self.wait_for(index, step).await,
-            Step::Until(_) => self.run_until_idle().await,
+            Step::Until(_) => {
+                self.run_until_idle().await?;
+                self.record.idle();
+                Ok(())
+            }
             Step::Skip(span) => {
                 self.world.advance_by(span.delta());
                 let words = format!("the service is down for {span}");
@@ -159,9 +169,11 @@ impl<'a> Story<'a> {
     /// Closes the book: how it ended, and what was not as it must be.
     pub(super) async fn end(mut self) -> Result<Played, Error> {
         let finale = verdict::finale(&mut self).await?;
+        self.check().await?;
         let mut problems = self.problems;
         problems.extend(self.changes.end().await?);
-        Ok(Played { timeline: self.timeline.render(&finale), problems })
+        let journal = self.record.text();
+        Ok(Played { timeline: self.timeline.render(&finale), problems, journal })
     }
 
     /// The campaign a step is about: the one of that name, or the one made last.
@@ -193,8 +205,10 @@ impl<'a> Story<'a> {
         }
         self.timeline.push_journal(&seen);
         for change in self.changes.since_last(self.world).await? {
+            self.record.told(&change.told);
             self.timeline.push(change.at, phase, "service", change.words);
         }
+        self.record.progress(self.world).await?;
         self.timeline.next_beat();
         Ok(())
     }

@@ -148,7 +148,7 @@ async fn files_are_played_one_by_one_and_each_gets_a_line() {
         std::fs::File::create(path).unwrap().write_all(text.as_bytes()).unwrap();
     }
     let mut output = Vec::new();
-    assert!(!run_files(&paths, Printed::Problems, &mut output).await.unwrap());
+    assert!(!run_files(&paths, Printed::Problems, None, &mut output).await.unwrap());
     let output = String::from_utf8(output).unwrap();
     assert!(output.contains("ok     good\n"), "{output}");
     assert!(output.contains("FAILED bad\n       expected DRAFT, and it is SENT\n"), "{output}");
@@ -157,6 +157,6 @@ async fn files_are_played_one_by_one_and_each_gets_a_line() {
     assert!(output.ends_with("3 played, 2 failed\n"), "{output}");
     let mut output = Vec::new();
     let good = &paths[..1];
-    assert!(run_files(good, Printed::Timeline, &mut output).await.unwrap());
+    assert!(run_files(good, Printed::Timeline, None, &mut output).await.unwrap());
     assert!(String::from_utf8(output).unwrap().contains("--- in the end ---"));
 }

@@ -30,9 +30,7 @@ pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
     let attempts = story.world.attempts().await?;
     let scenario = story.scenario;
     // Only a person's choice to send again may leave a first text that nobody knows of.
-    let is_resent = |step: &Step| {
-        matches!(step, Step::ResolveUnknown(step) if step.resolution == Resolution::Resend)
-    };
+    let is_resent = |step: &Step| matches!(step, Step::ResolveUnknown(step) if step.resolution == Resolution::Resend);
     let resent = scenario.steps.iter().any(is_resent).then_some(&attempts);
     story.problems.extend(core.with_ledger(|ledger| against(ledger, &audits, &direct, resent)));
     for (index, one) in scenario.expect.iter().enumerate() {

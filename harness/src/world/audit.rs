@@ -37,7 +37,7 @@ const CAMPAIGN: &str = "query($id: ID!) { campaign(id: $id) { status statusReaso
     undelivered { reason count } } } }";
 const MESSAGES: &str = "query($id: ID!, $first: Int!, $after: String) { campaign(id: $id) { \
     messages(first: $first, after: $after) { nodes { id status reason { code rule { code } } step { id position } \
-    aggregatorMessageId subscriber { phoneNumber } timeZone dueAt deferredFrom acceptedAt \
+    aggregatorMessageId subscriber { phoneNumber region } timeZone timeZones dueAt deferredFrom acceptedAt \
     deliveredAt attemptCount segmentCount } pageInfo { hasNextPage endCursor } } } }";
 
 /// A message, as far as it is held against the aggregator's ledger and the story's expectations.
@@ -61,6 +61,10 @@ pub struct Row {
     pub aggregator_id: Option<String>,
     /// The zone its due time was worked out in.
     pub zone: String,
+    /// Every zone the recipient may be in, that one first.
+    pub zones: Vec<String>,
+    /// The place whose law protects the recipient.
+    pub region: Option<String>,
     /// When it is or was due.
     pub due_at: Option<DateTime<Utc>>,
     /// When it was due before it was deferred.
@@ -80,6 +84,7 @@ impl Row {
         let some = |path: &str| node.pointer(path).and_then(Value::as_str).map(str::to_owned);
         let at = |path: &str| node.pointer(path).and_then(Value::as_str)?.parse().ok();
         let count = |path: &str| node.pointer(path).and_then(Value::as_u64);
+        let zones = node.get("timeZones").and_then(Value::as_array).into_iter().flatten();
         Ok(Self {
             id: setup::text(node, "/id")?,
             step: setup::text(node, "/step/id")?,
@@ -90,6 +95,8 @@ impl Row {
             rule: some("/reason/rule/code"),
             aggregator_id: some("/aggregatorMessageId"),
             zone: setup::text(node, "/timeZone")?,
+            zones: zones.filter_map(Value::as_str).map(str::to_owned).collect(),
+            region: some("/subscriber/region"),
             due_at: at("/dueAt"),
             deferred_from: at("/deferredFrom"),
             accepted_at: at("/acceptedAt"),

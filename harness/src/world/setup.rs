@@ -30,11 +30,11 @@ use crate::scenario::{
 };
 
 /// The scenario's site.
-pub(super) const SITE: &str = "Demo";
+pub(crate) const SITE: &str = "Demo";
 /// The second one.
 pub(super) const OTHER_SITE: &str = "Other";
 /// The number everything is sent from.
-const SENDER: &str = "+18885550100";
+pub(crate) const SENDER: &str = "+18885550100";
 /// Where nobody listens: the discard port.
 const NOWHERE: &str = "http://127.0.0.1:9";
 /// Subscribers added in one call.

@@ -75,6 +75,7 @@ impl Core {
         let now = self.now();
         let mut state = self.state();
         let seen = self.seen(&state, &outgoing, &outcome);
+        self.posted(&outgoing, &outcome);
         self.write(&mut state, now, seen);
         let forged = self.forgery(&outgoing);
         let wait = RETRY_AFTER_S.get(outgoing.tries).filter(|_| outcome.is_worth_another_try());
@@ -126,14 +127,14 @@ impl Core {
     }
 
     /// How a post is forged, if it is.
-    fn forgery(&self, outgoing: &Outgoing) -> Option<ForgedSignature> {
+    pub(super) fn forgery(&self, outgoing: &Outgoing) -> Option<ForgedSignature> {
         match &outgoing.content {
             Content::Forged { index, .. } => self.forged(*index).map(|forged| forged.signature),
             _ => None,
         }
     }
 
-    fn kind(&self, content: &Content) -> EventType {
+    pub(super) fn kind(&self, content: &Content) -> EventType {
         match content {
             Content::Receipt { kind, .. } => *kind,
             Content::Forged { index, .. } => {
@@ -147,7 +148,7 @@ impl Core {
         }
     }
 
-    fn message_id(&self, content: &Content) -> Option<String> {
+    pub(super) fn message_id(&self, content: &Content) -> Option<String> {
         match content {
             Content::Receipt { message_id, .. } => Some(message_id.clone()),
             Content::Forged { message_id, .. } => message_id.clone(),

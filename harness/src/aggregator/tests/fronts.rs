@@ -158,3 +158,34 @@ async fn a_stopped_front_answers_nobody() {
     let http = http_builder().build().unwrap();
     assert!(http.get(base).send().await.unwrap_err().is_connect());
 }
+
+/// Goal: a journal says when a request is over, also where nobody is left to be answered. Method: a caller
+/// that waits less long than the script hangs, recorded to a file.
+#[tokio::test]
+async fn a_caller_that_gives_up_is_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.jsonl");
+    let clock = Arc::new(crate::clock::WallClock);
+    let kind = crate::record::ClockKind::Real;
+    let recorder = crate::record::Recorder::append("aggregator", &path, clock, kind).unwrap();
+    let script = "rules: [{ transport: { hang: 30s }, accepts: true }]";
+    let mut fronts = fronts(&|| aggregator(script).0).await;
+    let (front, aggregator) = fronts.pop().unwrap();
+    aggregator.core().record_to(recorder);
+    let http = http_builder().timeout(Duration::from_millis(300)).build().unwrap();
+    let request = http.post(format!("{}/messages", front.base)).bearer_auth("t");
+    let request = request.header("idempotency-key", "k").body(bytes(TO, NOWHERE));
+    assert!(request.send().await.unwrap_err().is_timeout());
+    front.stop().await;
+    let journal = std::fs::read_to_string(&path).unwrap();
+    let facts: Vec<Value> =
+        journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = facts
+        .iter()
+        .map(|line| line["fact"].as_object().unwrap().keys().next().unwrap().as_str())
+        .collect();
+    assert_eq!(kinds, ["journal", "begun", "read", "decided", "answered"]);
+    assert_eq!(facts[3]["fact"]["decided"]["did"], "accepted");
+    assert_eq!(facts[3]["fact"]["decided"].get("status"), None);
+    assert!(crate::check::check_file(&path).unwrap().is_clean());
+}

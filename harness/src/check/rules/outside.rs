@@ -1,0 +1,132 @@
+//! The ledger of the service against what reached the world.
+
+use std::collections::HashMap;
+
+use crate::check::book::{Book, Owner, Request};
+use crate::check::findings::Findings;
+use crate::check::rule::Rule;
+use crate::check::symbols::Sym;
+use crate::record::Receipt;
+
+/// The states of a message that the aggregator has taken, by the service's account.
+const TAKEN: [&str; 3] = ["ACCEPTED", "DELIVERED", "UNCONFIRMED"];
+
+/// I3 and I4.
+pub(super) fn taken_once(book: &Book, found: &mut Findings) {
+    let mut by_message: HashMap<Sym, &Request> = HashMap::new();
+    let mut by_phone: HashMap<(Sym, u32, Sym), (&Request, Sym)> = HashMap::new();
+    for (request, row) in book.taken() {
+        found.judged(Rule::I3);
+        if let Some(first) = by_message.insert(row.own_id, request) {
+            let facts = [first.settled(), request.settled()];
+            found.against(Rule::I3, "one message was taken twice", facts);
+            continue;
+        }
+        found.judged(Rule::I4);
+        let place = (row.campaign, row.position, row.phone);
+        let Some((first, _)) = by_phone.insert(place, (request, row.own_id)) else { continue };
+        let facts = [first.settled(), request.settled()];
+        found.against(Rule::I4, "one step was taken twice for one phone", facts);
+    }
+    let mut references: HashMap<Sym, &Request> = HashMap::new();
+    for request in book.requests.iter().filter(|request| request.is_taken()) {
+        let Some(first) = references.insert(request.reference, request) else { continue };
+        // A message that is known twice was told above.
+        if request.owner == Owner::Unclear || first.owner == Owner::Unclear {
+            let facts = [first.settled(), request.settled()];
+            found.against(Rule::I3, "one attempt was taken twice", facts);
+        }
+    }
+}
+
+/// I5.
+pub(super) fn known(book: &Book, found: &mut Findings) {
+    let mut taken: HashMap<Sym, &Request> = HashMap::new();
+    let mut references: HashMap<Sym, u32> = HashMap::new();
+    for request in book.requests.iter().filter(|request| request.is_taken()) {
+        *references.entry(request.reference).or_default() += 1;
+        if let Some(id) = request.id {
+            taken.insert(id, request);
+        }
+    }
+    // What was taken under one reference twice is told by I3.
+    let is_told = |request: &Request| references.get(&request.reference).is_some_and(|n| *n > 1);
+    if book.ledgers.is_empty() {
+        return;
+    }
+    for request in book.requests.iter().filter(|request| request.is_taken()) {
+        let is_ghost = request.owner == Owner::Unclear && !is_told(request);
+        let facts = [request.read, request.settled()];
+        found.hold(Rule::I5, !is_ghost, facts, || {
+            "a message was taken that no ledger knows".to_owned()
+        });
+    }
+    for row in &book.rows {
+        let Some(id) = row.id else {
+            let is_taken = book.is_in(row, &TAKEN);
+            found.hold(Rule::I5, !is_taken, [row.stamp, row.stamp], || {
+                format!("a message is {} and has no id of the aggregator's", book.text(row.state))
+            });
+            continue;
+        };
+        let request = taken.get(&id).filter(|request| request.to == row.phone);
+        found.hold(Rule::I5, request.is_some(), [row.stamp, row.stamp], || {
+            "a message has an id that was never given for its phone".to_owned()
+        });
+        let first = book.by_id.get(&id).and_then(|place| book.rows.get(*place));
+        if let Some(first) = first.filter(|first| first.own_id != row.own_id) {
+            let facts = [first.stamp, row.stamp];
+            found.against(Rule::I5, "two messages have one id of the aggregator's", facts);
+        }
+    }
+    for (id, (stamp, phone)) in &book.direct {
+        let is_taken = taken.get(id).is_some_and(|request| request.to == *phone);
+        found.hold(Rule::I5, is_taken, [*stamp, *stamp], || {
+            "a text of no campaign has an id that was never given for its phone".to_owned()
+        });
+    }
+}
+
+/// What a receipt leads to, in the order of [`STANDINGS`].
+fn rank(receipt: &Receipt) -> usize {
+    match receipt.status.as_str() {
+        "delivered" => 2,
+        "undelivered" | "failed" | "expired" => 1,
+        _ => 0,
+    }
+}
+
+/// The states that the greatest of a message's receipts leaves it in.
+const STANDINGS: [&[&str]; 3] = [&["ACCEPTED", "UNCONFIRMED"], &["UNDELIVERED"], &["DELIVERED"]];
+
+/// I15, once nothing is left to do: until then a receipt may still wait to be applied.
+pub(super) fn receipts(book: &Book, found: &mut Findings) {
+    if book.idle.is_none() {
+        return;
+    }
+    let mut greatest: HashMap<Sym, (usize, _)> = HashMap::new();
+    for noted in &book.receipts {
+        let is_stored = noted.fact.answered.is_some_and(|status| (200..300).contains(&status));
+        let id = noted.fact.id.as_deref().and_then(|id| book.symbols.find(id));
+        let Some(id) = id.filter(|_| is_stored && !noted.fact.is_forged) else { continue };
+        let rank = rank(&noted.fact);
+        let known = greatest.entry(id).or_insert((rank, noted.stamp));
+        if rank > known.0 {
+            *known = (rank, noted.stamp);
+        }
+    }
+    for (request, row) in book.taken() {
+        let evidence = request.id.and_then(|id| greatest.get(&id));
+        let (rank, stamp) = evidence.copied().unwrap_or((0, request.settled()));
+        let is_unheard = evidence.is_none() && row.id.is_none() && book.is_in(row, &["UNKNOWN"]);
+        let expected = STANDINGS.get(rank).copied().unwrap_or_default();
+        let is_right = is_unheard || book.is_in(row, expected);
+        found.hold(Rule::I15, is_right, [stamp, row.stamp], || {
+            format!(
+                "a message is {}, and it must be {}",
+                book.text(row.state),
+                expected.join(" or ")
+            )
+        });
+    }
+}
