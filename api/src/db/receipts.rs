@@ -207,13 +207,14 @@ pub async fn apply(
     now: Instant,
 ) -> Result<()> {
     let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
-    let mut messages = rows::lock(txn, found.values().copied()).await?;
+    let mut messages = rows::lock(txn, found.values().map(|about| about.message)).await?;
     let mut deltas = Deltas::default();
     let mut news = News::default();
     let (mut others, mut applied) = (Vec::new(), Vec::new());
     for (receipt, evidence) in receipts {
-        let message_id = found.get(&receipt.id).copied();
-        let Some(row) = message_id.and_then(|id| messages.get_mut(&id)) else {
+        let about = found.get(&receipt.id);
+        let row = about.and_then(|about| Some((about, messages.get_mut(&about.message)?)));
+        let Some((about, row)) = row else {
             others.push(receipt.about_another(*evidence));
             continue;
         };
@@ -222,7 +223,7 @@ pub async fn apply(
         if after != before {
             deltas.moved(key(row, before), after);
         }
-        news.note(row, receipt, now);
+        news.note(row, receipt, about.taken_at.unwrap_or(ms(now)));
         news.verdicts.extend(Verdict::of_receipt(
             row,
             (before, *evidence, after),
@@ -238,11 +239,12 @@ pub async fn apply(
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
-    let messaged: Vec<Pair> = news.taken.iter().map(Pair::from).collect();
-    let touched = messaged.iter().map(|pair| pair.subscriber);
+    let taken = news.taken(&messages);
+    let messaged = taken.iter().filter_map(|row| Some((Pair::from(row), row.accepted_at?)));
+    let touched = taken.iter().map(|row| row.subscriber_id);
     touches::lock(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
-    touches::accepted(txn, &messaged, now).await?;
-    follow_ups::begin(txn, ids, &news.taken, &mut deltas, now).await?;
+    touches::accepted(txn, messaged.collect()).await?;
+    follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     for campaign in &news.campaigns {
@@ -260,8 +262,8 @@ pub async fn apply(
 /// What receipts tell beside the message's state: an acceptance whose own answer was lost or is late.
 #[derive(Default)]
 struct News {
-    /// Messages that are now known to have been taken, as they were before.
-    taken: Vec<message::Model>,
+    /// Messages that are now known to have been taken, with what was reserved for them.
+    taken: Vec<(Uuid, i64)>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
     /// What was said of numbers themselves.
@@ -271,29 +273,52 @@ struct News {
 }
 
 impl News {
-    fn note(&mut self, row: &message::Model, receipt: &Waiting, now: Instant) {
+    /// Looks at a message before a receipt is merged into it. The first that proves that the aggregator took
+    /// it, should its answer never come, proves that it did so at `taken_at`, in ms.
+    fn note(&mut self, row: &mut message::Model, receipt: &Waiting, taken_at: i64) {
         if row.accepted_at.is_none() {
-            self.taken.push(message::Model { accepted_at: Some(ms(now)), ..row.clone() });
+            row.accepted_at = Some(taken_at);
+            self.taken.push((row.id, row.reserved));
             self.campaigns.insert(row.campaign_id);
         }
         if let (None, Some(provider_id)) = (&row.provider_id, &receipt.provider_id) {
             self.named.entry(receipt.connection_id).or_default().push(provider_id.clone());
         }
     }
+
+    /// The messages now known to have been taken, as all receipts left them, but with what was reserved.
+    fn taken(&self, messages: &HashMap<Uuid, message::Model>) -> Vec<message::Model> {
+        let taken = self.taken.iter();
+        let with_reserved = |(id, reserved): &(Uuid, i64)| {
+            Some(message::Model { reserved: *reserved, ..messages.get(id)?.clone() })
+        };
+        taken.filter_map(with_reserved).collect()
+    }
+}
+
+/// What a receipt is about.
+#[derive(Clone, Copy)]
+struct About {
+    message: Uuid,
+    /// When the attempt that it names began, in ms: the aggregator took it then, whenever that is found out.
+    taken_at: Option<i64>,
 }
 
 /// Which message each receipt is about: by our reference where it is echoed, else by the aggregator's id.
 async fn find_messages(
     txn: &Txn,
     receipts: impl Iterator<Item = &Waiting> + Clone,
-) -> Result<HashMap<Uuid, Uuid>> {
+) -> Result<HashMap<Uuid, About>> {
     let attempts = attempt::Entity::find()
         .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(Waiting::attempt)))
         .all(txn)
         .await?;
     // An echo counts only on the connection the attempt went out on.
-    let by_attempt: HashMap<(Uuid, Uuid), Uuid> =
-        attempts.into_iter().map(|row| ((row.connection_id, row.id), row.message_id)).collect();
+    let about = |row: attempt::Model| {
+        let about = About { message: row.message_id, taken_at: Some(row.started_at) };
+        ((row.connection_id, row.id), about)
+    };
+    let by_attempt: HashMap<(Uuid, Uuid), About> = attempts.into_iter().map(about).collect();
     let by_provider = by_provider_id(txn, receipts.clone()).await?;
     let mut found = HashMap::new();
     for receipt in receipts {
@@ -301,9 +326,10 @@ async fn find_messages(
         let by_id = receipt
             .provider_id
             .as_ref()
-            .and_then(|id| by_provider.get(&(receipt.connection_id, id.clone())));
-        if let Some(message) = by_echo.or(by_id) {
-            found.insert(receipt.id, *message);
+            .and_then(|id| by_provider.get(&(receipt.connection_id, id.clone())))
+            .map(|message| About { message: *message, taken_at: None });
+        if let Some(about) = by_echo.copied().or(by_id) {
+            found.insert(receipt.id, about);
         }
     }
     Ok(found)
@@ -354,8 +380,6 @@ fn merge(
     after.state.as_str().clone_into(&mut row.state);
     row.reason = after.reason.map(|reason| reason.as_str().to_owned());
     row.updated_at = ms(now);
-    // A receipt proves that the aggregator took the message, should its answer never come.
-    row.accepted_at = row.accepted_at.or(Some(ms(now)));
     row.reserved = 0;
     if after.state != MessageState::Unknown {
         (row.resolve_at, row.resolve_tries) = (None, None);
