@@ -41,8 +41,8 @@ pub use script::{
 pub use status_page::{ComponentStatus, PageIndicator, StatusNotice};
 pub use story::{
     Activate, CampaignStatusName, Cancel, ClearPossibleOptOut, Command, Create, Details,
-    Duplicated, Estimate, Explain, Query, Reschedule, Resolution, ResolveUnknown, SendTest, Step,
-    Unsubscribe, Until, Update, WhenReached,
+    Duplicated, Estimate, Explain, Query, Reschedule, Resolution, ResolveUnknown, SendTest,
+    SiteUpdate, Step, Unsubscribe, Until, Update, WhenReached,
 };
 pub use validate::{Problem, is_phone};
 pub(crate) use values::text;

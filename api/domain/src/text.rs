@@ -8,6 +8,7 @@ mod look_alike;
 
 use crate::limits::{TEXT_FOOTER_CHARS_MAX, TEXT_PREFIX_CHARS_MAX};
 pub use hidden::{HiddenCharacter, is_blank, problem_in, shown};
+use std::sync::LazyLock;
 
 crate::codes! {
     /// Encodings of a text.
@@ -92,7 +93,17 @@ pub fn measure(text: &str) -> Measure {
     Measure { encoding, units: filling.units, segments, remaining, offending }
 }
 
+/// Septets of each ASCII character: planning measures a text for every recipient, and most of it is ASCII.
+static ASCII_SEPTETS: LazyLock<[Option<u32>; 128]> = LazyLock::new(|| {
+    std::array::from_fn(|place| u8::try_from(place).ok().map(char::from).and_then(listed_units))
+});
+
 fn gsm7_units(c: char) -> Option<u32> {
+    let place = usize::try_from(u32::from(c)).unwrap_or(usize::MAX);
+    ASCII_SEPTETS.get(place).copied().unwrap_or_else(|| listed_units(c))
+}
+
+fn listed_units(c: char) -> Option<u32> {
     if GSM7_BASIC.contains(c) {
         Some(1)
     } else if GSM7_EXTENDED.contains(c) {

@@ -32,7 +32,7 @@ use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
-    sea_query::{self, Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr},
+    sea_query::{self, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
 use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
@@ -419,6 +419,10 @@ pub async fn expire(
     // What became of them is asked for at once.
     message::Entity::update_many()
         .col_expr(message::Column::ResolveAt, ms(now).into())
+        .col_expr(
+            message::Column::ResolveTries,
+            Func::coalesce([Expr::col(message::Column::ResolveTries), 0.into()]).add(1),
+        )
         .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
         .exec(txn)
         .await?;

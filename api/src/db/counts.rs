@@ -82,10 +82,18 @@ impl Deltas {
     /// Writes the changes.
     pub(super) async fn apply(self, txn: &Txn) -> Result<()> {
         let mut campaigns = BTreeSet::new();
+        // Counts that follow each other are raised together; the order stays that of the keys.
+        let mut raised = Vec::new();
         for (key, delta) in self.counts.into_iter().filter(|(_, delta)| *delta != 0) {
             campaigns.insert(key.campaign);
-            if delta > 0 { raise(txn, key, delta).await? } else { lower(txn, &key, delta).await? }
+            if delta > 0 {
+                raised.push((key, delta));
+            } else {
+                raise(txn, std::mem::take(&mut raised)).await?;
+                lower(txn, &key, delta).await?;
+            }
         }
+        raise(txn, raised).await?;
         for campaign in campaigns {
             touch(txn, campaign).await?;
         }
@@ -96,24 +104,31 @@ impl Deltas {
     }
 }
 
-async fn raise(txn: &Txn, key: Key, delta: i64) -> Result<()> {
+/// Counts raised in one statement at the most; each binds seven values.
+const RAISED_MAX: usize = 500;
+
+/// Raises counts, which are in the order of their keys.
+async fn raise(txn: &Txn, raised: Vec<(Key, i64)>) -> Result<()> {
     use message_count::Column;
-    let sum = Expr::col((message_count::Entity, Column::Count))
-        .add(Expr::col(("excluded", Column::Count)));
-    let row = message_count::ActiveModel {
+    let row = |(key, delta): &(Key, i64)| message_count::ActiveModel {
         campaign_id: Set(key.campaign),
         step_id: Set(key.step),
         state: Set(key.state.as_str().to_owned()),
         reason: Set(key.reason_text().to_owned()),
-        time_zone: Set(key.time_zone),
+        time_zone: Set(key.time_zone.clone()),
         site_id: Set(key.site),
-        count: Set(delta),
+        count: Set(*delta),
     };
+    let sum = Expr::col((message_count::Entity, Column::Count))
+        .add(Expr::col(("excluded", Column::Count)));
     let id = [Column::CampaignId, Column::StepId, Column::TimeZone, Column::State, Column::Reason];
-    message_count::Entity::insert(row)
-        .on_conflict(OnConflict::columns(id).value(Column::Count, sum).to_owned())
-        .exec_without_returning(txn)
-        .await?;
+    let on_conflict = OnConflict::columns(id).value(Column::Count, sum).to_owned();
+    for raised in raised.chunks(RAISED_MAX) {
+        message_count::Entity::insert_many(raised.iter().map(row))
+            .on_conflict(on_conflict.clone())
+            .exec_without_returning(txn)
+            .await?;
+    }
     Ok(())
 }
 

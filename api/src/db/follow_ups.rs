@@ -8,7 +8,7 @@
 use super::{
     Result, Txn,
     counts::Deltas,
-    plans::{active, key, standing_of},
+    plans::{active, insert, key, standing_of},
     prospects, revisions, subscribers,
 };
 use crate::ports::Ids;
@@ -27,7 +27,7 @@ use entity::{
     convert::{self, code, ms},
     message, subscriber,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::OnConflict};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 use uuid::Uuid;
 
@@ -83,12 +83,7 @@ pub(super) async fn begin(
         deltas.add(key(&follow_up, standing_of(&follow_up)?));
         rows.push(active(follow_up));
     }
-    let owed = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    let inserted = message::Entity::insert_many(rows)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
-    super::expect_rows("follow-ups", inserted, owed)
+    insert(txn, "follow-ups", rows).await
 }
 
 /// What follows in a campaign; none when nothing does, or the campaign ended.

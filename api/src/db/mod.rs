@@ -39,6 +39,7 @@ pub mod revisions;
 mod rows;
 pub mod runs;
 pub mod silence;
+pub mod site_changes;
 pub mod sites;
 pub mod status_pages;
 pub mod subscribers;

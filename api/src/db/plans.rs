@@ -75,11 +75,7 @@ pub async fn extend(txn: &Txn, ids: &Ids, batch: Batch<'_>, now: Instant) -> Res
         rows.push(active(row));
     }
     let planned = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-    let inserted = message::Entity::insert_many(rows)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
-    super::expect_rows("a planned batch", inserted, planned)?;
+    insert(txn, "a planned batch", rows).await?;
     deltas.apply(txn).await?;
     let completed_at = (planned < limit).then_some(now);
     let cursor = found.last().map(|prospect| prospect.row.id);
@@ -89,6 +85,28 @@ pub async fn extend(txn: &Txn, ids: &Ids, batch: Batch<'_>, now: Instant) -> Res
         return Ok(Extended::Impossible(StatusReason::TrialLimitReached));
     }
     Ok(Extended::Planned)
+}
+
+/// Rows of one statement at the most: SQLite binds 32,766 values in one, and a message has 36 columns.
+const INSERT_ROWS_MAX: usize = 800;
+
+/// Adds messages, none of which may be there already.
+pub(super) async fn insert(
+    txn: &Txn,
+    what: &'static str,
+    mut rows: Vec<message::ActiveModel>,
+) -> Result<()> {
+    let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    let mut inserted: u64 = 0;
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(INSERT_ROWS_MAX));
+        inserted += message::Entity::insert_many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(txn)
+            .await?;
+        rows = rest;
+    }
+    super::expect_rows(what, inserted, expected)
 }
 
 fn row(

@@ -6,6 +6,7 @@
 use super::{
     Result, audiences,
     binding::Binding,
+    outcomes,
     revisions::FrozenRules,
     subscribers,
     touches::{self, Touches},
@@ -23,17 +24,19 @@ use domain::{
     schedule::Due,
     subscriber::SubscriberStatus,
     template,
+    zone::Zone,
 };
 use entity::{
-    campaign,
+    attempt, campaign,
     convert::{self, code, ms},
     message, subscriber,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QueryResult, QuerySelect, Select,
+    sea_query::{Expr, Query},
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
 /// Originals whose reach a duplicate of a duplicate leaves out.
@@ -93,9 +96,8 @@ pub async fn next(
     if let Some(after) = search.after {
         select = select.filter(subscriber::Column::Id.gt(after));
     }
-    let rows =
-        select.order_by_asc(subscriber::Column::Id).limit(search.limit).all(connection).await?;
-    of_rows(connection, campaign, search.rules, rows).await
+    let select = select.order_by_asc(subscriber::Column::Id).limit(search.limit);
+    found(connection, campaign, search.rules, select).await
 }
 
 /// One subscriber as a plan would find them; none whom the campaign does not select.
@@ -109,8 +111,7 @@ pub async fn one(
         return Ok(None);
     }
     let select = selected(campaign, search).filter(subscriber::Column::Id.eq(id.0));
-    let rows = select.limit(1).all(connection).await?;
-    Ok(of_rows(connection, campaign, search.rules, rows).await?.pop())
+    Ok(found(connection, campaign, search.rules, select.limit(1)).await?.pop())
 }
 
 /// The subscribers whom a campaign selects.
@@ -123,33 +124,53 @@ fn selected(campaign: &Campaign, search: Search<'_>) -> Select<subscriber::Entit
         .filter(any)
 }
 
-/// Looks up what the rows of subscribers do not tell themselves.
-pub async fn of_rows(
+/// A subscriber, and whether the phone opted out.
+struct Found {
+    row: subscriber::Model,
+    has_opted_out: bool,
+}
+
+/// The name of what is read beside a subscriber's own columns.
+const HAS_OPTED_OUT: &str = "has_opted_out";
+
+impl FromQueryResult for Found {
+    fn from_query_result(result: &QueryResult, prefix: &str) -> std::result::Result<Self, DbErr> {
+        Ok(Self {
+            row: subscriber::Model::from_query_result(result, prefix)?,
+            has_opted_out: result.try_get(prefix, HAS_OPTED_OUT)?,
+        })
+    }
+}
+
+/// Reads subscribers, and looks up what their rows do not tell.
+async fn found(
     connection: &impl ConnectionTrait,
     campaign: &Campaign,
     rules: &FrozenRules,
-    rows: Vec<subscriber::Model>,
+    select: Select<subscriber::Entity>,
 ) -> Result<Vec<Prospect>> {
-    let phones = || rows.iter().map(|row| row.phone.as_str());
-    let opted_out = subscribers::opted_out(connection, campaign.site_id, phones()).await?;
-    let reached = reached(connection, campaign, phones()).await?;
-    let excluded = excluded(connection, rules, &rows).await?;
-    let prospect = |row: subscriber::Model| Prospect {
-        has_opted_out: opted_out.contains(&row.phone),
+    let opted_out = Expr::exists(subscribers::opt_out_of_row());
+    let found: Vec<Found> =
+        select.expr_as(opted_out, HAS_OPTED_OUT).into_model().all(connection).await?;
+    let rows = || found.iter().map(|found| &found.row);
+    let reached = reached(connection, campaign, rows().map(|row| row.phone.as_str())).await?;
+    let excluded = excluded(connection, rules, rows().map(|row| row.id)).await?;
+    let prospect = |Found { row, has_opted_out }: Found| Prospect {
+        has_opted_out,
         is_excluded: excluded.contains(&row.id),
         was_reached: reached.contains(&row.phone),
         row,
     };
-    Ok(rows.into_iter().map(prospect).collect())
+    Ok(found.into_iter().map(prospect).collect())
 }
 
-/// Which of `rows` the campaign leaves out.
+/// Which of `subscribers` the campaign leaves out.
 async fn excluded(
     connection: &impl ConnectionTrait,
     rules: &FrozenRules,
-    rows: &[subscriber::Model],
+    subscribers: impl Iterator<Item = Uuid>,
 ) -> Result<HashSet<Uuid>> {
-    if rules.excluded.is_empty() || rows.is_empty() {
+    if rules.excluded.is_empty() {
         return Ok(HashSet::new());
     }
     let any = rules
@@ -159,7 +180,7 @@ async fn excluded(
     let ids: Vec<Uuid> = subscriber::Entity::find()
         .select_only()
         .column(subscriber::Column::Id)
-        .filter(subscriber::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .filter(subscriber::Column::Id.is_in(subscribers))
         .filter(any)
         .into_tuple()
         .all(connection)
@@ -184,11 +205,28 @@ async fn reached(
         MessageState::Delivered,
         MessageState::InFlight,
     ];
+    use sea_orm::sea_query::ExprTrait as _;
+
+    // One that was to be sent again and then was not may have been taken the first time.
+    let may_have_been_taken = Expr::exists(
+        Query::select()
+            .expr(Expr::val(1))
+            .from(attempt::Entity)
+            .and_where(
+                Expr::col((attempt::Entity, attempt::Column::MessageId))
+                    .equals((message::Entity, message::Column::Id)),
+            )
+            .and_where(Expr::col((attempt::Entity, attempt::Column::Outcome)).eq(outcomes::UNKNOWN))
+            .to_owned(),
+    );
+    let is_reached = Condition::any()
+        .add(message::Column::State.is_in(states.map(MessageState::as_str)))
+        .add(may_have_been_taken);
     let phones: Vec<String> = message::Entity::find()
         .select_only()
         .column(message::Column::Phone)
         .filter(message::Column::CampaignId.is_in(originals))
-        .filter(message::Column::State.is_in(states.map(MessageState::as_str)))
+        .filter(is_reached)
         .filter(message::Column::Phone.is_in(phones))
         .into_tuple()
         .all(connection)
@@ -221,6 +259,8 @@ pub struct Bench<'a> {
     pub judge: Judge<'a>,
     /// What the prospects were sent lately.
     pub touches: Touches,
+    /// When initial messages are due, by zone.
+    dues: HashMap<Zone, Due>,
 }
 
 impl<'a> Bench<'a> {
@@ -235,7 +275,8 @@ impl<'a> Bench<'a> {
         let rows = prospects.iter().map(|prospect| &prospect.row);
         let regions = rows.map(|row| (row, row.region.as_deref()));
         let touches = touches::recent(connection, binding.rules.packs, regions, now).await?;
-        Ok(Self { binding, processing_at, judge: Judge::new(&binding.rules, now), touches })
+        let judge = Judge::new(&binding.rules, now);
+        Ok(Self { binding, processing_at, judge, touches, dues: HashMap::new() })
     }
 
     /// Works one prospect out.
@@ -249,9 +290,7 @@ impl<'a> Bench<'a> {
             Ok(texts) => texts,
             Err(too_long) => return Ok(Err(too_long)),
         };
-        let due = binding.schedule.as_ref().map_or(Due::At(self.processing_at), |schedule| {
-            schedule.due(place.zones.principal(), self.processing_at)
-        });
+        let due = self.due(place.zones.principal());
         let due_at = match due {
             Due::At(at) => at,
             Due::Passed => self.processing_at,
@@ -279,6 +318,17 @@ impl<'a> Bench<'a> {
             segments_of_all: texts.segments_of_all,
             values: texts.values,
         }))
+    }
+}
+
+impl Bench<'_> {
+    /// When the initial message of a recipient in `zone` is due, quiet hours aside.
+    fn due(&mut self, zone: Zone) -> Due {
+        let Self { binding, processing_at, .. } = *self;
+        *self.dues.entry(zone).or_insert_with(|| {
+            let schedule = binding.schedule.as_ref();
+            schedule.map_or(Due::At(processing_at), |schedule| schedule.due(zone, processing_at))
+        })
     }
 }
 

@@ -3,12 +3,14 @@
 //! **Invariant:** a receipt is stored once for each `webhook-id` of a connection, and never dropped.
 //! **Invariant:** applying receipts in any order, any number of times, leads to the same message.
 
+mod find;
+
 use super::{
     Result, Txn,
     bulk::{self, Bulk, Kind},
     consent::{self, Verdict},
     counts::Deltas,
-    direct_texts, follow_ups,
+    direct_texts, follow_ups, gate,
     plans::{key, standing_of},
     rows, runs,
     touches::{self, Pair},
@@ -20,7 +22,6 @@ use domain::{
     message::{MessageState, Standing},
 };
 use entity::{
-    attempt,
     convert::{instant, ms},
     direct_text, message, receipt,
 };
@@ -206,7 +207,12 @@ pub async fn apply(
     receipts: &[(Waiting, Standing)],
     now: Instant,
 ) -> Result<()> {
-    let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
+    let (found, campaigns) =
+        find::messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
+    // What follows an acceptance is written while the campaign cannot be stopped. Always in one order.
+    for campaign in campaigns {
+        gate::enter(txn, campaign.into()).await?;
+    }
     let mut messages = rows::lock(txn, found.values().map(|about| about.message)).await?;
     let mut deltas = Deltas::default();
     let mut news = News::default();
@@ -294,73 +300,6 @@ impl News {
         };
         taken.filter_map(with_reserved).collect()
     }
-}
-
-/// What a receipt is about.
-#[derive(Clone, Copy)]
-struct About {
-    message: Uuid,
-    /// When the attempt that it names began, in ms: the aggregator took it then, whenever that is found out.
-    taken_at: Option<i64>,
-}
-
-/// Which message each receipt is about: by our reference where it is echoed, else by the aggregator's id.
-async fn find_messages(
-    txn: &Txn,
-    receipts: impl Iterator<Item = &Waiting> + Clone,
-) -> Result<HashMap<Uuid, About>> {
-    let attempts = attempt::Entity::find()
-        .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(Waiting::attempt)))
-        .all(txn)
-        .await?;
-    // An echo counts only on the connection the attempt went out on.
-    let about = |row: attempt::Model| {
-        let about = About { message: row.message_id, taken_at: Some(row.started_at) };
-        ((row.connection_id, row.id), about)
-    };
-    let by_attempt: HashMap<(Uuid, Uuid), About> = attempts.into_iter().map(about).collect();
-    let by_provider = by_provider_id(txn, receipts.clone()).await?;
-    let mut found = HashMap::new();
-    for receipt in receipts {
-        let by_echo = receipt.attempt().and_then(|id| by_attempt.get(&(receipt.connection_id, id)));
-        let by_id = receipt
-            .provider_id
-            .as_ref()
-            .and_then(|id| by_provider.get(&(receipt.connection_id, id.clone())))
-            .map(|message| About { message: *message, taken_at: None });
-        if let Some(about) = by_echo.copied().or(by_id) {
-            found.insert(receipt.id, about);
-        }
-    }
-    Ok(found)
-}
-
-/// The messages that receipts name by the aggregator's id. Ids are told apart by their connection, so each
-/// connection is asked for on its own.
-async fn by_provider_id(
-    txn: &Txn,
-    receipts: impl Iterator<Item = &Waiting>,
-) -> Result<HashMap<(Uuid, String), Uuid>> {
-    let mut wanted: BTreeMap<Uuid, Vec<&str>> = BTreeMap::new();
-    for receipt in receipts {
-        if let Some(provider_id) = &receipt.provider_id {
-            wanted.entry(receipt.connection_id).or_default().push(provider_id);
-        }
-    }
-    let mut found = HashMap::new();
-    for (connection, provider_ids) in wanted {
-        let rows = message::Entity::find()
-            .filter(message::Column::ConnectionId.eq(connection))
-            .filter(message::Column::ProviderId.is_in(provider_ids))
-            .all(txn)
-            .await?;
-        for row in rows {
-            if let Some(provider_id) = row.provider_id {
-                found.insert((connection, provider_id), row.id);
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn merge(

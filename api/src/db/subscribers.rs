@@ -25,7 +25,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
     prelude::Json,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement},
 };
 use std::collections::{BTreeMap, HashSet};
 
@@ -237,6 +237,19 @@ pub async fn set_tags(txn: &Txn, site_id: SiteId, id: SubscriberId, tags: &[Stri
         .exec_without_returning(txn)
         .await?;
     Ok(())
+}
+
+/// The opt-out of the phone of a subscriber's row, in a statement that reads the table of subscribers.
+pub(super) fn opt_out_of_row() -> SelectStatement {
+    let is_same = |of_opt_out, of_row| {
+        Expr::col((opt_out::Entity, of_opt_out)).equals((subscriber::Entity, of_row))
+    };
+    Query::select()
+        .expr(Expr::val(1))
+        .from(opt_out::Entity)
+        .and_where(is_same(opt_out::Column::SiteId, subscriber::Column::SiteId))
+        .and_where(is_same(opt_out::Column::Phone, subscriber::Column::Phone))
+        .to_owned()
 }
 
 /// Which of `phones` opted out of the site's texts.

@@ -71,7 +71,8 @@ impl Inbox {
     /// The receipts that were brought first.
     fn take(&self) -> Vec<Brought> {
         let mut waiting = self.lock();
-        let rest = waiting.split_off(BATCH_MAX.min(waiting.len()));
+        let count = BATCH_MAX.min(waiting.len());
+        let rest = waiting.split_off(count);
         std::mem::replace(&mut *waiting, rest)
     }
 }

@@ -16,8 +16,10 @@ mod consent;
 mod events;
 mod inbox;
 mod messages;
+mod once;
 mod receipts;
 mod secrets;
+mod site_update;
 mod sites;
 mod subscribers;
 
@@ -41,7 +43,9 @@ pub use campaigns::{
     Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution, UnknownResolved,
     Whom,
 };
+pub use check::NewQuietHours;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
+pub use site_update::{PackSwitch, SiteChanges};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
 
 use crate::{

@@ -12,8 +12,8 @@ use sea_orm::{
 };
 use std::time::{Duration, Instant};
 
-/// Rows of one statement at the most: SQLite binds 32,766 values in one, and a row has 34.
-const STATEMENT_ROWS_MAX: usize = 900;
+/// Rows of one statement at the most: SQLite binds 32,766 values in one, and a row has 36.
+const STATEMENT_ROWS_MAX: usize = 800;
 
 /// Inserts into `to` the messages of `from`, in their order, `batch` rows to a transaction; answers how many
 /// there were and how long that took.

@@ -107,6 +107,7 @@ impl<'a> Story<'a> {
                 self.timeline.push(self.world.now(), Phase::Call, "operator", site_words(change));
                 Ok(())
             }
+            Step::SiteUpdate(step) => self.site_update(step).await,
             Step::Query(step) => self.query(step).await,
             Step::Expect(expected) => self.expect_now(index, expected).await,
             Step::When(step) => self.wait_for(index, step).await,

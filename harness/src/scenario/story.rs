@@ -47,6 +47,8 @@ pub enum Step {
     ClearPossibleOptOut(ClearPossibleOptOut),
     /// Changes the site, as an operator can.
     Site(SiteChange),
+    /// Changes the site, as a caller can.
+    SiteUpdate(SiteUpdate),
     /// Asks anything; the answer goes into the timeline.
     Query(Query),
     /// Says what must be so at this point.
@@ -158,6 +160,10 @@ pub struct Reschedule {
     /// Until when its messages are of use; `off` for always; as it was, if not said.
     #[serde(default)]
     pub send_by: Option<Switch<Moment>>,
+    /// How late it may start after an outage; `off` for the service's own limit; as it was, if not
+    /// said.
+    #[serde(default)]
+    pub max_lateness: Option<Switch<Span>>,
     /// The code it must be refused with; it must succeed, if not said.
     #[serde(default)]
     pub refused: Option<String>,
@@ -267,6 +273,36 @@ pub struct Update {
     pub uses_smart_sending: Option<bool>,
     /// Hours of its own in which nothing leaves; `off` for none.
     pub quiet_hours: Option<Switch<QuietHours>>,
+    /// The code it must be refused with; it must succeed, if not said.
+    pub refused: Option<String>,
+}
+
+/// Changing the site as a caller: what is said is put in place of what is set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteUpdate {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its IANA time zone.
+    pub time_zone: Option<String>,
+    /// Its subdomain; `off` for none.
+    pub subdomain: Option<Switch<String>>,
+    /// When nothing leaves.
+    pub quiet_hours: Option<Switch<QuietHours>>,
+    /// How long after a message somebody is left alone.
+    pub smart_sending: Option<Switch<Span>>,
+    /// The legal rule packs to switch, by code: on or off.
+    pub rule_packs: BTreeMap<String, bool>,
+    /// The countries whose numbers it texts.
+    pub countries: Option<Vec<String>>,
+    /// What every text begins with; `off` for nothing.
+    pub text_prefix: Option<Switch<String>>,
+    /// What every text ends with; `off` for nothing.
+    pub text_footer: Option<Switch<String>>,
+    /// What HELP is answered; `off` for what the service says by itself.
+    pub help_reply: Option<Switch<String>>,
+    /// The idempotency key; none, if not said.
+    pub key: Option<String>,
     /// The code it must be refused with; it must succeed, if not said.
     pub refused: Option<String>,
 }

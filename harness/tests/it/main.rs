@@ -38,6 +38,8 @@ mod scenarios;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod source_rules;
 #[cfg(test)]
 mod status_pages;

@@ -2,7 +2,8 @@
 
 use super::{
     Audience, CampaignDelay, CampaignEstimate, CampaignEventConnection, CampaignProgress,
-    CampaignSchedule, MessageConnection, MessageStep, RecipientExplanation, SendingDetails, Site,
+    CampaignSchedule, MessageConnection, MessageStep, QuietHours, RecipientExplanation,
+    SendingDetails, Site,
 };
 use crate::{
     graphql::{
@@ -13,7 +14,7 @@ use crate::{
         error,
         inputs::{CampaignScheduleInput, MessageFilterInput},
         loaders,
-        scalars::{DateTime, EventCursor, PhoneNumber},
+        scalars::{DateTime, Duration, EventCursor, PhoneNumber},
     },
     service::{self, Cursor, MessageFilter, PageRequest, Progress, Slice, Whom},
 };
@@ -150,6 +151,17 @@ impl Campaign {
     /// Whether Smart Sending applies to it.
     fn uses_smart_sending(&self) -> bool {
         self.row.uses_smart_sending
+    }
+
+    /// Quiet hours of its own, enforced beside the site's. Null when it has none.
+    fn quiet_hours(&self) -> Option<QuietHours> {
+        self.row.quiet_hours.map(QuietHours::from)
+    }
+
+    /// How late it may start, as after an outage: later, it fails with `SCHEDULE_MISSED`. Null when
+    /// the service's own limit holds, and for a draft.
+    fn max_lateness(&self) -> Option<Duration> {
+        self.row.max_lateness_s.map(Duration::of_seconds)
     }
 
     /// How it is being delivered: what the (i) beside the status shows. Null before activation.

@@ -112,7 +112,7 @@ fn check_step<'a>(
             check_expected(named, &phones(scenario), &of("expect"), expected)?;
         }
         Step::When(when) => check_when(named, &of("when"), when)?,
-        Step::Until(_) | Step::Skip(_) | Step::Site(_) => {}
+        Step::Until(_) | Step::Skip(_) | Step::Site(_) | Step::SiteUpdate(_) => {}
     }
     Ok(())
 }
