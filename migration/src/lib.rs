@@ -29,6 +29,7 @@ mod m0011_history;
 mod m0012_resolution;
 mod m0013_site_changes;
 mod m0014_memberships;
+mod m0015_touches;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_resolution::Migration),
             Box::new(m0013_site_changes::Migration),
             Box::new(m0014_memberships::Migration),
+            Box::new(m0015_touches::Migration),
         ]
     }
 }

@@ -53,6 +53,11 @@ pub fn frequency_cap(
     binding.min_by_key(|cap| (cap.messages, -cap.window))
 }
 
+/// Whether one of `packs` limits texts to a recipient of `region`, now or from some day on.
+pub fn is_capped(packs: RulePacks, region: Option<Region>) -> bool {
+    packs.covering(region).any(|rule| rule.facts().cap.is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,7 +80,10 @@ mod tests {
         ] {
             let cap = FrequencyCap { messages: 3, window: TimeDelta::hours(24), rule };
             assert_eq!(cap_in(region, now), Some(cap));
+            assert!(is_capped(RulePacks::ALL, Some(region.parse().unwrap())));
         }
+        assert!(!is_capped(RulePacks::ALL, Some("US-TX".parse().unwrap())));
+        assert!(!is_capped(RulePacks::ALL, None));
         assert_eq!(cap_in("US-TX", now), None);
         assert_eq!(cap_in("CA-ON", now), None);
         assert_eq!(frequency_cap(RulePacks::ALL, None, now), None);

@@ -8,7 +8,7 @@
 use crate::{
     Instant,
     campaign::StepCondition,
-    curfew::{Curfew, HeldBy, Opening},
+    curfew::{Curfew, HORIZON, HeldBy, Opening},
     frequency_cap::frequency_cap,
     id::MessageId,
     message::MessageState,
@@ -28,6 +28,10 @@ pub const RESERVATION_PAUSE: TimeDelta = TimeDelta::seconds(1);
 /// A hand-over as old as this whose outcome is still not known counts as one that was taken: nobody is
 /// texted twice for want of an answer.
 pub const RESERVATION_MAX: TimeDelta = TimeDelta::minutes(2);
+
+/// How often the places of a recipient are asked in turn for the next opening. Each closes and opens a few
+/// times a day at the most, and openings are looked for little more than a week ahead.
+const OPENING_ROUNDS_MAX: usize = 64;
 
 /// What binds every message of a campaign: what was frozen at activation, and whatever has grown stricter.
 #[derive(Clone, Debug)]
@@ -75,7 +79,8 @@ impl Consent {
         }
     }
 
-    const fn obstacle(self) -> Option<MessageReason> {
+    /// Why nothing is sent; none where they may be texted.
+    pub const fn obstacle(self) -> Option<MessageReason> {
         match self {
             Self::Given => None,
             Self::Never => Some(MessageReason::NotSubscribed),
@@ -107,7 +112,8 @@ pub struct Previous {
 }
 
 impl Previous {
-    const fn obstacle(self) -> Option<MessageReason> {
+    /// Why the follow-up is not sent, by what is known; none where it is.
+    pub const fn obstacle(self) -> Option<MessageReason> {
         let is_lost = matches!(self.state, MessageState::Undelivered);
         match self.condition {
             StepCondition::NotDelivered if matches!(self.state, MessageState::Delivered) => {
@@ -134,17 +140,27 @@ pub struct Facts<'a> {
     pub zones: ZoneSet,
     /// The region whose laws protect them, if it is known.
     pub region: Option<Region>,
+    /// Where they are taken to be by now, where that is not where the message was planned for: what holds
+    /// there binds too.
+    pub moved_to: Option<(ZoneSet, Option<Region>)>,
     /// When the message is due.
     pub due_at: Instant,
     /// Messages not handed over by then are skipped.
     pub send_by: Option<Instant>,
     /// The last message accepted for the phone.
     pub last: Option<Touch>,
-    /// Messages accepted for the phone within the longest window of any cap; may be left empty where no cap
-    /// covers the region.
+    /// Messages accepted for the phone within the longest window of any cap, and those whose outcome has not
+    /// been known for [`RESERVATION_MAX`]; may be left empty where no cap covers the region.
     pub recent: &'a [Touch],
     /// Another message to the phone that is being handed over, or whose outcome is not known.
     pub reservation: Option<Touch>,
+}
+
+impl Facts<'_> {
+    /// Where they may be: as the message was planned, and by now.
+    fn places(&self) -> impl Iterator<Item = (ZoneSet, Option<Region>)> {
+        std::iter::once((self.zones, self.region)).chain(self.moved_to)
+    }
 }
 
 /// What is to be done with a message.
@@ -219,7 +235,7 @@ impl<'a> Judge<'a> {
             return Verdict::Skip(Skip::because(reason));
         }
         let due_at = facts.due_at.max(self.now);
-        let opening = self.opening(due_at, facts.zones, facts.region);
+        let opening = self.opening_for(due_at, facts);
         let Some(at) = opening.at else {
             let expired = Skip::because(MessageReason::Expired);
             return Verdict::Skip(Skip { rule: opening.held_by, ..expired });
@@ -239,12 +255,12 @@ impl<'a> Judge<'a> {
 
     /// The end of the open span that `at` lies in: the last moment at which a message that is handed over
     /// then may still arrive.
-    pub fn closes_at(
-        &mut self,
-        at: Instant,
-        zones: ZoneSet,
-        region: Option<Region>,
-    ) -> Option<Instant> {
+    pub fn closes_at(&mut self, at: Instant, facts: &Facts<'_>) -> Option<Instant> {
+        let closings = facts.places().map(|(zones, region)| self.closing(at, zones, region));
+        closings.flatten().min()
+    }
+
+    fn closing(&mut self, at: Instant, zones: ZoneSet, region: Option<Region>) -> Option<Instant> {
         let key = (at, zones, region);
         if let Some(known) = self.closings.get(&key) {
             return *known;
@@ -252,6 +268,28 @@ impl<'a> Judge<'a> {
         let closes_at = self.curfew(region).closes_at(at, zones.zones());
         self.closings.insert(key, closes_at);
         closes_at
+    }
+
+    /// The first instant at which every place of a recipient is open.
+    fn opening_for(&mut self, due_at: Instant, facts: &Facts<'_>) -> Opening {
+        let mut at = due_at;
+        let mut held_by = None;
+        for _ in 0..OPENING_ROUNDS_MAX {
+            let from = at;
+            for (zones, region) in facts.places() {
+                let opening = self.opening(at, zones, region);
+                held_by = held_by.or(opening.held_by);
+                let Some(open_at) = opening.at else { return Opening { at: None, held_by } };
+                at = open_at;
+            }
+            if at == from || facts.moved_to.is_none() {
+                return Opening { at: Some(at), held_by };
+            }
+            if at - due_at > HORIZON {
+                break;
+            }
+        }
+        Opening { at: None, held_by }
     }
 
     fn opening(&mut self, at: Instant, zones: ZoneSet, region: Option<Region>) -> Opening {
@@ -275,21 +313,26 @@ impl<'a> Judge<'a> {
     /// what the phone will have been sent when this message leaves `at`.
     fn recently_texted(&self, facts: &Facts<'_>, at: Instant) -> Option<Verdict> {
         let smart = self.rules.smart_sending.filter(|_| facts.previous.is_none());
-        let cap = frequency_cap(self.rules.packs, facts.region, at);
+        let caps =
+            facts.places().filter_map(|(_, region)| frequency_cap(self.rules.packs, region, at));
+        let cap = caps.min_by_key(|cap| (cap.messages, -cap.window));
         let (underway, uncertain) = match facts.reservation {
             Some(other) if self.now - other.at >= RESERVATION_MAX => (None, Some(other)),
             other => (other, None),
         };
+        let is_listed = |other: &Touch| facts.recent.iter().any(|it| it.message == other.message);
+        let uncertain = uncertain.filter(|other| !is_listed(other));
+        let touches = || facts.recent.iter().copied().chain(uncertain);
         let counts = |touch: &Touch, window: TimeDelta| touch.at > at - window;
         if let Some(window) = smart {
-            let last = facts.last.into_iter().chain(uncertain).max_by_key(|touch| touch.at);
+            let last = facts.last.into_iter().chain(touches()).max_by_key(|touch| touch.at);
             if let Some(last) = last.filter(|last| counts(last, window)) {
                 let skip = Skip::because(MessageReason::SmartSending);
                 return Some(Verdict::Skip(Skip { blocked_by: Some(last), ..skip }));
             }
         }
         if let Some(cap) = cap {
-            let mut recent: Vec<Touch> = facts.recent.iter().copied().chain(uncertain).collect();
+            let mut recent: Vec<Touch> = touches().collect();
             recent.retain(|touch| counts(touch, cap.window));
             recent.sort_unstable_by_key(|touch| touch.at);
             let allowed = usize::try_from(cap.messages).unwrap_or(usize::MAX);

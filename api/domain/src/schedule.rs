@@ -207,14 +207,16 @@ impl Schedule {
     }
 
     /// When the initial message of a recipient in `zone` is due, for a campaign whose processing began at
-    /// `processing_at`; quiet hours aside.
+    /// `processing_at`; quiet hours aside. Where processing began late, what came since it was to begin is
+    /// late and has not passed.
     pub fn due(&self, zone: Zone, processing_at: Instant) -> Due {
         let local = self.local_date_time.zip(self.if_passed);
         match (self.mode, local) {
             (SendingMode::Immediate, _) => Due::At(processing_at),
             (SendingMode::SubscriberTime, Some((local, policy))) => {
+                let planned_at = processing_at.min(self.launches_at);
                 // A time out of the calendar's range was refused at activation.
-                local_due(local, policy, zone, processing_at).unwrap_or(Due::Passed)
+                local_due(local, policy, zone, planned_at).unwrap_or(Due::Passed)
             }
             _ => Due::At(self.starts_at),
         }
@@ -388,6 +390,22 @@ mod tests {
         for policy in [SendNow, NextDay, Skip] {
             let passed = subscriber_time(policy, &[east, center], now);
             assert_eq!(passed, Err(ScheduleProblem::TimePassed), "{policy}");
+        }
+    }
+
+    /// Goal: an engine that was down at the launch makes a time late, and not passed. Method: the only zone,
+    /// whose time comes between the launch that was planned and the one that was.
+    #[test]
+    fn a_late_launch_is_judged_as_the_one_that_was_planned() {
+        let east = zone("America/New_York");
+        for policy in [PassedTimePolicy::SendNow, PassedTimePolicy::NextDay, PassedTimePolicy::Skip]
+        {
+            let schedule = subscriber_time(policy, &[east], "2026-07-01T12:00:00Z").unwrap();
+            assert_eq!(schedule.launches_at, at("2026-07-01T13:45:00Z"));
+            let due = Due::At(at("2026-07-01T14:00:00Z"));
+            for began_at in ["2026-07-01T13:45:00Z", "2026-07-01T14:05:00Z"] {
+                assert_eq!(schedule.due(east, at(began_at)), due, "{policy}, {began_at}");
+            }
         }
     }
 

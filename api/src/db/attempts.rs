@@ -10,22 +10,22 @@ use super::{
     decisions::{self, Decision, Why},
     expect_rows, outcomes,
     plans::{self, key, standing_of},
-    prospects, runs, subscribers,
-    touches::{self, Pair, Touches},
+    recipients::Found,
+    runs,
+    touches::{self, Pair},
 };
 use crate::ports::Ids;
 use domain::{
     Instant,
-    gate::{Consent, Facts, Judge, Previous, Skip, Verdict},
+    gate::{Judge, Skip, Verdict},
     id::{AttemptId, CampaignId, ConnectionId, MessageId},
     message::{MessageState, Standing},
-    place::{Region, ZoneSet},
     reason::MessageReason,
 };
 use entity::{
     attempt,
     convert::{self, instant, ms},
-    message, subscriber,
+    message,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -34,7 +34,7 @@ use sea_orm::{
     QuerySelect,
     sea_query::{self, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// A message that may be claimed.
@@ -111,12 +111,10 @@ pub async fn candidates(
     let mut taken = Vec::with_capacity(rows.len());
     let mut held = Vec::new();
     for row in rows {
-        let zones = convert::rules::zones(&row)?;
-        let region = convert::rules::region(&row)?;
-        let place = (zones, region);
-        match judge.verdict(&found.facts(binding, &row, place)?) {
+        let facts = found.facts(binding, &row)?;
+        match judge.verdict(&facts) {
             Verdict::Send => {
-                let closes_at = judge.closes_at(now, zones, region);
+                let closes_at = judge.closes_at(now, &facts);
                 taken.push(Candidate { standing: standing_of(&row)?, closes_at, row });
             }
             other => held.push((row, other)),
@@ -144,86 +142,6 @@ async fn due(
         select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
     Ok(select.all(txn).await?)
-}
-
-/// What is known of the recipients of due messages, their rows locked.
-struct Found {
-    subscribers: HashMap<Uuid, subscriber::Model>,
-    opted_out: HashSet<String>,
-    touches: Touches,
-    previous: HashMap<Uuid, (MessageState, Option<i64>)>,
-}
-
-impl Found {
-    async fn of(
-        txn: &Txn,
-        binding: &Binding,
-        rows: &[message::Model],
-        now: Instant,
-    ) -> Result<Self> {
-        let subscribers = touches::lock(txn, rows.iter().map(|row| row.subscriber_id)).await?;
-        let phones = rows.iter().map(|row| row.phone.as_str());
-        let opted_out = subscribers::opted_out(txn, binding.campaign.site_id, phones).await?;
-        let (packs, all) = (binding.rules.packs, subscribers.values());
-        let touches = touches::recent(txn, packs, all, now).await?;
-        let previous = previous(txn, rows).await?;
-        Ok(Self { subscribers, opted_out, touches, previous })
-    }
-
-    fn facts<'a>(
-        &'a self,
-        binding: &Binding,
-        row: &message::Model,
-        (zones, region): (ZoneSet, Option<Region>),
-    ) -> Result<Facts<'a>> {
-        let subscriber = self.subscribers.get(&row.subscriber_id);
-        let has_opted_out = self.opted_out.contains(&row.phone);
-        let consent = match subscriber {
-            Some(subscriber) => prospects::consent(subscriber, has_opted_out)?,
-            None => Consent::of(None, has_opted_out, false),
-        };
-        Ok(Facts {
-            consent,
-            unfit: None,
-            previous: self.previous(binding, row, subscriber),
-            zones,
-            region,
-            due_at: instant(row.due_at),
-            send_by: row.send_by.map(instant),
-            last: subscriber.and_then(touches::last),
-            recent: self.touches.of(row.subscriber_id),
-            reservation: subscriber.and_then(|found| touches::reservation(found, row.id)),
-        })
-    }
-
-    fn previous(
-        &self,
-        binding: &Binding,
-        row: &message::Model,
-        subscriber: Option<&subscriber::Model>,
-    ) -> Option<Previous> {
-        let (state, accepted_at) = *self.previous.get(&row.previous_id?)?;
-        let (step, _) = binding.step(row.step_position)?;
-        let replied_at = subscriber.and_then(|found| found.last_inbound_at);
-        let has_replied = replied_at.zip(accepted_at).is_some_and(|(reply, sent)| reply > sent);
-        Some(Previous { condition: step.condition, state, has_replied })
-    }
-}
-
-/// States of the messages that `rows` follow up, and when they were accepted.
-async fn previous(
-    txn: &Txn,
-    rows: &[message::Model],
-) -> Result<HashMap<Uuid, (MessageState, Option<i64>)>> {
-    let ids: Vec<Uuid> = rows.iter().filter_map(|row| row.previous_id).collect();
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows = message::Entity::find().filter(message::Column::Id.is_in(ids)).all(txn).await?;
-    let read = |row: message::Model| {
-        Ok((row.id, (convert::code("message", &row.state)?, row.accepted_at)))
-    };
-    rows.into_iter().map(read).collect()
 }
 
 /// Carries out verdicts that let a message not leave now: it is held until another time, or put away.
@@ -358,8 +276,7 @@ pub(super) async fn may_repeat(
     let mut judge = Judge::new(&binding.rules, now);
     let mut cleared = HashSet::new();
     for row in &rows {
-        let place = (convert::rules::zones(row)?, convert::rules::region(row)?);
-        if matches!(judge.verdict(&found.facts(binding, row, place)?), Verdict::Send) {
+        if matches!(judge.verdict(&found.facts(binding, row)?), Verdict::Send) {
             cleared.insert(row.id);
         }
     }

@@ -2,18 +2,20 @@
 //!
 //! **Invariant:** a follow-up is written in the transaction that learns of the acceptance, so that a
 //! campaign never looks complete while one is owed.
-//! **Invariant:** nobody gets one after a skip, a failure or an opt-out: only an acceptance leads here.
+//! **Invariant:** nobody gets one after a skip, a failure or an opt-out: only an acceptance leads here, and
+//! whatever is known by then to stand against a follow-up skips it at once.
 
 use super::{
     Result, Txn,
     counts::Deltas,
     plans::{active, insert, key, standing_of},
-    revisions,
+    prospects, revisions, subscribers,
 };
 use crate::ports::Ids;
 use domain::{
     Instant,
     campaign::{CampaignStatus, Step},
+    gate::{Consent, Previous},
     id::{MessageId, RevisionId},
     message::{MessageState, Standing},
     reason::MessageReason,
@@ -23,10 +25,10 @@ use domain::{
 use entity::{
     campaign, campaign_revision,
     convert::{self, code, ms},
-    message,
+    message, subscriber,
 };
-use sea_orm::EntityTrait;
-use std::collections::{BTreeMap, btree_map::Entry};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 use uuid::Uuid;
 
 /// Milliseconds in a second.
@@ -38,9 +40,18 @@ struct Sequel {
     frame: Frame,
 }
 
+impl Sequel {
+    /// The step after that of `row`, with its delay in seconds.
+    fn step_after(&self, row: &message::Model) -> Option<(&Step, i64)> {
+        let position = row.step_position + 1;
+        let next = self.steps.iter().find(|step| i64::from(step.position) == position)?;
+        Some((next, next.delay_s?))
+    }
+}
+
 /// Writes the follow-ups owed to messages of which it is learned for the first time that they were accepted
-/// (their rows as they were read, `accepted_at` set), and settles in `deltas` what a trial had reserved for
-/// them.
+/// (their rows with `accepted_at` set and what was reserved for them), and settles in `deltas` what a trial
+/// had reserved for them. Their subscribers must be locked.
 pub(super) async fn begin(
     txn: &Txn,
     ids: &Ids,
@@ -49,18 +60,25 @@ pub(super) async fn begin(
     now: Instant,
 ) -> Result<()> {
     let mut sequels: BTreeMap<Uuid, Option<Sequel>> = BTreeMap::new();
-    let mut rows = Vec::new();
     for row in taken {
         if let Entry::Vacant(unread) = sequels.entry(row.campaign_id) {
             unread.insert(sequel(txn, row.campaign_id).await?);
         }
-        let sequel = sequels.get(&row.campaign_id).and_then(Option::as_ref);
-        let follow_up =
-            sequel.map(|sequel| follow_up(ids, row, sequel, now)).transpose()?.flatten();
-        let Some(follow_up) = follow_up else {
+    }
+    let next = |row: &message::Model| {
+        let sequel = sequels.get(&row.campaign_id)?.as_ref()?;
+        Some((sequel, sequel.step_after(row)?))
+    };
+    let consents = consents(txn, taken.iter().filter(|row| next(row).is_some())).await?;
+    let mut rows = Vec::new();
+    for row in taken {
+        let Some((sequel, (step, delay_s))) = next(row) else {
             deltas.spend(row, 0);
             continue;
         };
+        let consent = consents.get(&row.id).copied().unwrap_or(Consent::Never);
+        let outset = outset(row, step, consent, sequel)?;
+        let follow_up = follow_up(ids, row, (step, delay_s), outset, now);
         deltas.spend(row, follow_up.reserved);
         deltas.add(key(&follow_up, standing_of(&follow_up)?));
         rows.push(active(follow_up));
@@ -83,29 +101,76 @@ async fn sequel(txn: &Txn, campaign: Uuid) -> Result<Option<Sequel>> {
     Ok(Some(Sequel { steps, frame: frame.unwrap_or_default() }))
 }
 
-/// The follow-up to `row`, if its step has one.
+/// Whether the recipients of messages may be texted, by the messages' ids.
+async fn consents(
+    txn: &Txn,
+    rows: impl Iterator<Item = &message::Model>,
+) -> Result<HashMap<Uuid, Consent>> {
+    let mut by_site: BTreeMap<Uuid, Vec<&message::Model>> = BTreeMap::new();
+    for row in rows {
+        by_site.entry(row.site_id).or_default().push(row);
+    }
+    let mut consents = HashMap::new();
+    for (site, rows) in by_site {
+        let found = subscriber::Entity::find()
+            .filter(subscriber::Column::Id.is_in(rows.iter().map(|row| row.subscriber_id)))
+            .all(txn)
+            .await?;
+        let found: HashMap<Uuid, subscriber::Model> =
+            found.into_iter().map(|row| (row.id, row)).collect();
+        let phones = rows.iter().map(|row| row.phone.as_str());
+        let opted_out = subscribers::opted_out(txn, site.into(), phones).await?;
+        for row in rows {
+            let is_out = opted_out.contains(&row.phone);
+            let consent = match found.get(&row.subscriber_id) {
+                Some(subscriber) => prospects::consent(subscriber, is_out)?,
+                None => Consent::of(None, is_out, false),
+            };
+            consents.insert(row.id, consent);
+        }
+    }
+    Ok(consents)
+}
+
+/// Where a follow-up starts, and the segments of its text: it waits for its time, unless something stands against it already.
+struct Outset {
+    standing: Standing,
+    segments: Option<i64>,
+}
+
+/// Where the follow-up to `row` starts. Reasons have the gate's order.
+fn outset(row: &message::Model, step: &Step, consent: Consent, sequel: &Sequel) -> Result<Outset> {
+    let segments = segments(row, step, &sequel.frame)?;
+    let previous = Previous {
+        condition: step.condition,
+        state: code("message", &row.state)?,
+        // It was accepted this moment, as far as anybody knew; a reply is looked for when the time comes.
+        has_replied: false,
+    };
+    let missing = segments.is_none().then_some(MessageReason::VariableMissing);
+    let obstacle = consent.obstacle().or(missing).or(previous.obstacle());
+    let standing = match obstacle {
+        None => Standing::because(MessageState::Deferred, MessageReason::FollowUpDelay),
+        Some(reason) => Standing::because(MessageState::Skipped, reason),
+    };
+    Ok(Outset { standing, segments })
+}
+
+/// The follow-up to `row`.
 fn follow_up(
     ids: &Ids,
     row: &message::Model,
-    sequel: &Sequel,
+    (step, delay_s): (&Step, i64),
+    Outset { standing, segments }: Outset,
     now: Instant,
-) -> Result<Option<message::Model>> {
-    let position = row.step_position + 1;
-    let next = sequel.steps.iter().find(|step| i64::from(step.position) == position);
-    let Some((step, delay_s)) = next.and_then(|step| Some((step, step.delay_s?))) else {
-        return Ok(None);
-    };
-    let segments = segments(row, step, &sequel.frame)?;
-    let standing = match segments {
-        Some(_) => Standing::because(MessageState::Deferred, MessageReason::FollowUpDelay),
-        None => Standing::because(MessageState::Skipped, MessageReason::VariableMissing),
-    };
+) -> message::Model {
     let accepted_at = row.accepted_at.unwrap_or(ms(now));
     let spent = row.segments.unwrap_or_default();
-    Ok(Some(message::Model {
+    let is_to_go = standing.state.is_pending();
+    message::Model {
         id: ids.next::<MessageId>().0,
         step_id: step.id.0,
-        step_position: position,
+        step_position: row.step_position + 1,
         state: standing.state.as_str().to_owned(),
         reason: standing.reason.map(|reason| reason.as_str().to_owned()),
         aggregator_code: None,
@@ -119,17 +184,19 @@ fn follow_up(
         provider_id: None,
         accepted_at: None,
         delivered_at: None,
+        passed_on_at: None,
+        stopped_at: None,
         rule: None,
         blocked_by: None,
         blocked_at: None,
-        reserved: if segments.is_some() { (row.reserved - spent).max(0) } else { 0 },
+        reserved: if is_to_go { (row.reserved - spent).max(0) } else { 0 },
         evaluated_at: ms(now),
         previous_id: Some(row.id),
         resolve_at: None,
         resolve_tries: None,
         updated_at: ms(now),
         ..row.clone()
-    }))
+    }
 }
 
 /// Segments of a step's text with the values frozen for the recipient; none where one is missing.

@@ -32,6 +32,7 @@ pub mod page;
 pub mod plans;
 pub mod prospects;
 pub mod receipts;
+mod recipients;
 pub mod resolution;
 pub mod resumption;
 pub mod revisions;

@@ -196,6 +196,7 @@ pub async fn record(
 ) -> Result<Vec<String>> {
     let mut messages = rows::lock(txn, ended.iter().map(|end| end.message_id.0)).await?;
     let attempts = attempts(txn, ended).await?;
+    let late = late_proofs(txn, ended, &messages).await?;
     let mut deltas = Deltas::default();
     let (mut taken, mut messaged, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
     let (mut accepted, mut verdicts, mut lost) = (Vec::new(), Vec::new(), Vec::new());
@@ -227,12 +228,13 @@ pub async fn record(
         }
         verdicts.extend(Verdict::of_answer(row, &end.outcome, now));
         if let Some(provider_id) = end.outcome.provider_id() {
-            messaged.push(Pair::from(&*row));
             accepted.push(provider_id.to_owned());
             // A receipt that overtook the answer has begun what follows already.
             if row.accepted_at.is_none() {
-                taken.push(message::Model { accepted_at: Some(ms(now)), ..row.clone() });
+                row.accepted_at = late.get(&end.attempt_id.0).copied().or(Some(ms(now)));
+                taken.push(row.clone());
             }
+            messaged.extend(row.accepted_at.map(|at| (Pair::from(&*row), at)));
         } else if is_latest && !touches::keeps_reservation(after.state) {
             if !after.state.is_pending() {
                 deltas.unreserve(row);
@@ -245,9 +247,10 @@ pub async fn record(
     end_attempts(txn, &recorded, now).await?;
     rows::write_back(txn, changed.iter().filter_map(|id| messages.get(id))).await?;
     note_lost(txn, ids, &messages, lost, now).await?;
-    let touched = messaged.iter().chain(&given_up).map(|pair| pair.subscriber);
+    let touched = messaged.iter().map(|(pair, _)| pair).chain(&given_up);
+    let touched = touched.map(|pair| pair.subscriber);
     touches::lock(txn, touched.chain(verdicts.iter().map(Verdict::subscriber_id))).await?;
-    touches::accepted(txn, &messaged, now).await?;
+    touches::accepted(txn, messaged).await?;
     touches::release(txn, &given_up).await?;
     follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &verdicts, &mut deltas, now).await?;
@@ -300,6 +303,32 @@ async fn attempts(txn: &Txn, ended: &[Ended]) -> Result<HashMap<Uuid, Known>> {
         .all(txn)
         .await?;
     Ok(rows.into_iter().map(|(id, fence, outcome)| (id, Known { fence, outcome })).collect())
+}
+
+/// When those attempts began, in ms, that turn out to have been taken after nobody knew: their messages were
+/// accepted then, and not when it was found out.
+async fn late_proofs(
+    txn: &Txn,
+    ended: &[Ended],
+    messages: &HashMap<Uuid, message::Model>,
+) -> Result<HashMap<Uuid, i64>> {
+    let was_unknown = |end: &&Ended| {
+        let row = messages.get(&end.message_id.0);
+        end.outcome.provider_id().is_some()
+            && row.is_some_and(|row| row.state == MessageState::Unknown.as_str())
+    };
+    let late: Vec<Uuid> = ended.iter().filter(was_unknown).map(|end| end.attempt_id.0).collect();
+    if late.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(Uuid, i64)> = attempt::Entity::find()
+        .select_only()
+        .columns([attempt::Column::Id, attempt::Column::StartedAt])
+        .filter(attempt::Column::Id.is_in(late))
+        .into_tuple()
+        .all(txn)
+        .await?;
+    Ok(rows.into_iter().collect())
 }
 
 /// Where an outcome leads. An acceptance is a fact whichever attempt it is of; anything else speaks of the

@@ -278,7 +278,8 @@ impl<'a> Bench<'a> {
         now: Instant,
     ) -> Result<Self> {
         let rows = prospects.iter().map(|prospect| &prospect.row);
-        let touches = touches::recent(connection, binding.rules.packs, rows, now).await?;
+        let regions = rows.map(|row| (row, row.region.as_deref()));
+        let touches = touches::recent(connection, binding.rules.packs, regions, now).await?;
         let judge = Judge::new(&binding.rules, now);
         Ok(Self { binding, processing_at, judge, touches, dues: HashMap::new() })
     }
@@ -305,6 +306,7 @@ impl<'a> Bench<'a> {
             previous: None,
             zones: place.zones,
             region: place.region,
+            moved_to: None,
             due_at,
             send_by: binding.schedule.as_ref().and_then(|schedule| schedule.send_by),
             last: touches::last(&prospect.row),

@@ -3,6 +3,8 @@
 //! **Invariant:** a receipt is stored once for each `webhook-id` of a connection, and never dropped.
 //! **Invariant:** applying receipts in any order, any number of times, leads to the same message.
 
+mod find;
+
 use super::{
     Result, Txn,
     bulk::{self, Bulk, Kind},
@@ -20,7 +22,6 @@ use domain::{
     message::{MessageState, Standing},
 };
 use entity::{
-    attempt,
     convert::{instant, ms},
     direct_text, message, receipt,
 };
@@ -207,18 +208,19 @@ pub async fn apply(
     now: Instant,
 ) -> Result<()> {
     let (found, campaigns) =
-        find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
+        find::messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
     // What follows an acceptance is written while the campaign cannot be stopped. Always in one order.
     for campaign in campaigns {
         gate::enter(txn, campaign.into()).await?;
     }
-    let mut messages = rows::lock(txn, found.values().copied()).await?;
+    let mut messages = rows::lock(txn, found.values().map(|about| about.message)).await?;
     let mut deltas = Deltas::default();
     let mut news = News::default();
     let (mut others, mut applied) = (Vec::new(), Vec::new());
     for (receipt, evidence) in receipts {
-        let message_id = found.get(&receipt.id).copied();
-        let Some(row) = message_id.and_then(|id| messages.get_mut(&id)) else {
+        let about = found.get(&receipt.id);
+        let row = about.and_then(|about| Some((about, messages.get_mut(&about.message)?)));
+        let Some((about, row)) = row else {
             others.push(receipt.about_another(*evidence));
             continue;
         };
@@ -227,7 +229,7 @@ pub async fn apply(
         if after != before {
             deltas.moved(key(row, before), after);
         }
-        news.note(row, receipt, now);
+        news.note(row, receipt, about.taken_at.unwrap_or(ms(now)));
         news.verdicts.extend(Verdict::of_receipt(
             row,
             (before, *evidence, after),
@@ -243,11 +245,12 @@ pub async fn apply(
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
-    let messaged: Vec<Pair> = news.taken.iter().map(Pair::from).collect();
-    let touched = messaged.iter().map(|pair| pair.subscriber);
+    let taken = news.taken(&messages);
+    let messaged = taken.iter().filter_map(|row| Some((Pair::from(row), row.accepted_at?)));
+    let touched = taken.iter().map(|row| row.subscriber_id);
     touches::lock(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
-    touches::accepted(txn, &messaged, now).await?;
-    follow_ups::begin(txn, ids, &news.taken, &mut deltas, now).await?;
+    touches::accepted(txn, messaged.collect()).await?;
+    follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;
     deltas.apply(txn).await?;
     for campaign in &news.campaigns {
@@ -265,8 +268,8 @@ pub async fn apply(
 /// What receipts tell beside the message's state: an acceptance whose own answer was lost or is late.
 #[derive(Default)]
 struct News {
-    /// Messages that are now known to have been taken, as they were before.
-    taken: Vec<message::Model>,
+    /// Messages that are now known to have been taken, with what was reserved for them.
+    taken: Vec<(Uuid, i64)>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
     /// What was said of numbers themselves.
@@ -276,73 +279,27 @@ struct News {
 }
 
 impl News {
-    fn note(&mut self, row: &message::Model, receipt: &Waiting, now: Instant) {
+    /// Looks at a message before a receipt is merged into it. The first that proves that the aggregator took
+    /// it, should its answer never come, proves that it did so at `taken_at`, in ms.
+    fn note(&mut self, row: &mut message::Model, receipt: &Waiting, taken_at: i64) {
         if row.accepted_at.is_none() {
-            self.taken.push(message::Model { accepted_at: Some(ms(now)), ..row.clone() });
+            row.accepted_at = Some(taken_at);
+            self.taken.push((row.id, row.reserved));
             self.campaigns.insert(row.campaign_id);
         }
         if let (None, Some(provider_id)) = (&row.provider_id, &receipt.provider_id) {
             self.named.entry(receipt.connection_id).or_default().push(provider_id.clone());
         }
     }
-}
 
-/// Which message each receipt is about, and the campaigns of all of them: by our reference where it is echoed, else by the aggregator's id.
-async fn find_messages(
-    txn: &Txn,
-    receipts: impl Iterator<Item = &Waiting> + Clone,
-) -> Result<(HashMap<Uuid, Uuid>, BTreeSet<Uuid>)> {
-    let attempts = attempt::Entity::find()
-        .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(Waiting::attempt)))
-        .all(txn)
-        .await?;
-    // An echo counts only on the connection the attempt went out on.
-    let mut campaigns: BTreeSet<Uuid> = attempts.iter().map(|row| row.campaign_id).collect();
-    let by_attempt: HashMap<(Uuid, Uuid), Uuid> =
-        attempts.into_iter().map(|row| ((row.connection_id, row.id), row.message_id)).collect();
-    let by_provider = by_provider_id(txn, receipts.clone(), &mut campaigns).await?;
-    let mut found = HashMap::new();
-    for receipt in receipts {
-        let by_echo = receipt.attempt().and_then(|id| by_attempt.get(&(receipt.connection_id, id)));
-        let by_id = receipt
-            .provider_id
-            .as_ref()
-            .and_then(|id| by_provider.get(&(receipt.connection_id, id.clone())));
-        if let Some(message) = by_echo.or(by_id) {
-            found.insert(receipt.id, *message);
-        }
+    /// The messages now known to have been taken, as all receipts left them, but with what was reserved.
+    fn taken(&self, messages: &HashMap<Uuid, message::Model>) -> Vec<message::Model> {
+        let taken = self.taken.iter();
+        let with_reserved = |(id, reserved): &(Uuid, i64)| {
+            Some(message::Model { reserved: *reserved, ..messages.get(id)?.clone() })
+        };
+        taken.filter_map(with_reserved).collect()
     }
-    Ok((found, campaigns))
-}
-
-/// The messages that receipts name by the aggregator's id. Ids are told apart by their connection, so each
-/// connection is asked for on its own.
-async fn by_provider_id(
-    txn: &Txn,
-    receipts: impl Iterator<Item = &Waiting>,
-    campaigns: &mut BTreeSet<Uuid>,
-) -> Result<HashMap<(Uuid, String), Uuid>> {
-    let mut wanted: BTreeMap<Uuid, Vec<&str>> = BTreeMap::new();
-    for receipt in receipts {
-        if let Some(provider_id) = &receipt.provider_id {
-            wanted.entry(receipt.connection_id).or_default().push(provider_id);
-        }
-    }
-    let mut found = HashMap::new();
-    for (connection, provider_ids) in wanted {
-        let rows = message::Entity::find()
-            .filter(message::Column::ConnectionId.eq(connection))
-            .filter(message::Column::ProviderId.is_in(provider_ids))
-            .all(txn)
-            .await?;
-        for row in rows {
-            campaigns.insert(row.campaign_id);
-            if let Some(provider_id) = row.provider_id {
-                found.insert((connection, provider_id), row.id);
-            }
-        }
-    }
-    Ok(found)
 }
 
 fn merge(
@@ -362,8 +319,6 @@ fn merge(
     after.state.as_str().clone_into(&mut row.state);
     row.reason = after.reason.map(|reason| reason.as_str().to_owned());
     row.updated_at = ms(now);
-    // A receipt proves that the aggregator took the message, should its answer never come.
-    row.accepted_at = row.accepted_at.or(Some(ms(now)));
     row.reserved = 0;
     if after.state != MessageState::Unknown {
         (row.resolve_at, row.resolve_tries) = (None, None);

@@ -10,26 +10,31 @@
 use super::{
     Result, Txn,
     bulk::{self, Bulk, Kind},
+    plans,
 };
 use domain::{
     Instant,
-    gate::{CAP_WINDOW_MAX, Touch},
+    frequency_cap::is_capped,
+    gate::{CAP_WINDOW_MAX, RESERVATION_MAX, Touch},
     id::MessageId,
     message::MessageState,
     rule_pack::RulePacks,
 };
 use entity::{
+    attempt,
     convert::{instant, ms},
     message, subscriber,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
 };
 use serde_json::json;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
-/// Accepted messages of several subscribers within the longest window of any cap.
+/// Accepted messages of several subscribers within the longest window of any cap, and those that may have
+/// been.
 #[derive(Clone, Debug, Default)]
 pub struct Touches(HashMap<Uuid, Vec<Touch>>);
 
@@ -52,33 +57,92 @@ pub(super) fn reservation(row: &subscriber::Model, this: Uuid) -> Option<Touch> 
     reserved.map(|(message, at)| Touch { message: message.into(), at: instant(at) })
 }
 
+/// A subscriber, and the region that a message was planned for.
+pub(super) type InRegion<'a> = (&'a subscriber::Model, Option<&'a str>);
+
+/// Whether a cap may ask what was sent to a subscriber.
+fn may_be_capped(packs: RulePacks, (row, region): InRegion<'_>) -> bool {
+    let is_capped = |region: &str| region.parse().is_ok_and(|known| is_capped(packs, Some(known)));
+    // Of a row that was not located yet nothing is known.
+    let was_located = row.zone_source.is_some();
+    [row.region.as_deref(), region].into_iter().flatten().any(is_capped)
+        || (!was_located && packs != RulePacks::NONE)
+}
+
 /// Reads what subscribers were sent lately, where a cap may ask for it: nobody whom no message reached
 /// within a cap's window is looked up.
 pub(super) async fn recent<'a>(
     connection: &impl ConnectionTrait,
     packs: RulePacks,
-    rows: impl Iterator<Item = &'a subscriber::Model>,
+    rows: impl Iterator<Item = InRegion<'a>>,
     now: Instant,
 ) -> Result<Touches> {
     let since = ms(now - CAP_WINDOW_MAX);
-    let was_texted = |row: &&subscriber::Model| row.last_messaged_at.is_some_and(|at| at > since);
-    let ids: Vec<Uuid> = rows.filter(was_texted).map(|row| row.id).collect();
-    if ids.is_empty() || packs == RulePacks::NONE {
+    let was_texted = |row: &subscriber::Model| row.last_messaged_at.is_some_and(|at| at > since);
+    let rows = rows.filter(|known| was_texted(known.0) && may_be_capped(packs, *known));
+    let ids: BTreeSet<Uuid> = rows.map(|(row, _)| row.id).collect();
+    if ids.is_empty() {
         return Ok(Touches::default());
     }
-    let accepted = message::Entity::find()
+    let accepted: Vec<(Uuid, Uuid, i64)> = message::Entity::find()
+        .select_only()
+        .columns([message::Column::SubscriberId, message::Column::Id, message::Column::AcceptedAt])
         .filter(message::Column::SubscriberId.is_in(ids))
         .filter(message::Column::AcceptedAt.gt(since))
         .order_by_asc(message::Column::AcceptedAt)
+        .into_tuple()
         .all(connection)
         .await?;
-    let mut touches: HashMap<Uuid, Vec<Touch>> = HashMap::new();
-    for row in accepted {
-        let Some(at) = row.accepted_at else { continue };
-        let touch = Touch { message: row.id.into(), at: instant(at) };
-        touches.entry(row.subscriber_id).or_default().push(touch);
+    let mut touches = Touches::default();
+    touches.extend(accepted);
+    Ok(touches)
+}
+
+impl Touches {
+    fn extend(&mut self, rows: Vec<(Uuid, Uuid, i64)>) {
+        for (subscriber, message, at) in rows {
+            let touch = Touch { message: message.into(), at: instant(at) };
+            self.0.entry(subscriber).or_default().push(touch);
+        }
     }
-    Ok(Touches(touches))
+
+    /// Adds messages other than `judged` that may have been taken, since nobody has known for long what
+    /// became of them. A subscriber's row names only the last of these, so whoever has one, or may be
+    /// capped, is looked up.
+    pub(super) async fn add_uncertain<'a>(
+        &mut self,
+        connection: &impl ConnectionTrait,
+        packs: RulePacks,
+        rows: impl Iterator<Item = InRegion<'a>>,
+        judged: &[message::Model],
+        now: Instant,
+    ) -> Result<()> {
+        let rows =
+            rows.filter(|known| known.0.reserved_by.is_some() || may_be_capped(packs, *known));
+        let ids: BTreeSet<Uuid> = rows.map(|(row, _)| row.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let latest = Expr::col((message::Entity, message::Column::Fence))
+            .equals((attempt::Entity, attempt::Column::Fence));
+        let mut uncertain: Vec<(Uuid, Uuid, i64)> = attempt::Entity::find()
+            .select_only()
+            .column(message::Column::SubscriberId)
+            .column(message::Column::Id)
+            .column(attempt::Column::StartedAt)
+            .inner_join(message::Entity)
+            .filter(message::Column::SubscriberId.is_in(ids))
+            .filter(plans::in_states(&[MessageState::InFlight, MessageState::Unknown]))
+            .filter(latest)
+            .filter(attempt::Column::StartedAt.lte(ms(now - RESERVATION_MAX)))
+            .order_by_asc(attempt::Column::StartedAt)
+            .into_tuple()
+            .all(connection)
+            .await?;
+        uncertain.retain(|(_, id, _)| judged.iter().all(|row| row.id != *id));
+        self.extend(uncertain);
+        Ok(())
+    }
 }
 
 /// Reads subscribers by id, and locks them, in order, to the end of the transaction.
@@ -105,7 +169,7 @@ const RESERVE: Bulk = Bulk {
 
 /// Notes that messages are being handed over to subscribers whose rows are locked.
 pub(super) async fn reserve(txn: &Txn, messages: &[Pair], now: Instant) -> Result<()> {
-    write(txn, &RESERVE, messages, now).await
+    write(txn, &RESERVE, messages.iter().map(|pair| (*pair, ms(now))).collect()).await
 }
 
 /// Subscribers who were sent a message: the reservation goes if it is that message's, and an older touch
@@ -122,17 +186,19 @@ const ACCEPT: Bulk = Bulk {
               THEN v.c2 ELSE last_messaged_at END",
 };
 
-/// Writes `pairs`, each subscriber once a statement: a subscriber with several messages takes several.
-async fn write(txn: &Txn, bulk: &Bulk, pairs: &[Pair], at: Instant) -> Result<()> {
-    let mut rest: Vec<Pair> = pairs.to_vec();
+/// Writes `pairs`, each with its instant in ms and each subscriber once a statement: a subscriber with several
+/// messages takes several.
+async fn write(txn: &Txn, bulk: &Bulk, pairs: Vec<(Pair, i64)>) -> Result<()> {
+    let rounds_max = pairs.len();
+    let mut rest = pairs;
     // Each round writes at least one of them.
-    for _ in 0..pairs.len() {
+    for _ in 0..rounds_max {
         let mut seen = HashSet::new();
-        let (round, later): (Vec<Pair>, Vec<Pair>) =
-            rest.into_iter().partition(|pair| seen.insert(pair.subscriber));
+        let (round, later): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|(pair, _)| seen.insert(pair.subscriber));
         let values = round
             .iter()
-            .map(|pair| json!([bulk::id(pair.subscriber), bulk::id(pair.message), ms(at)]));
+            .map(|(pair, at)| json!([bulk::id(pair.subscriber), bulk::id(pair.message), at]));
         bulk.update(txn, values.collect()).await?;
         if later.is_empty() {
             break;
@@ -170,9 +236,10 @@ pub(super) async fn release(txn: &Txn, messages: &[Pair]) -> Result<()> {
     Ok(())
 }
 
-/// Notes that messages were accepted: what Smart Sending looks at. Subscribers must be locked.
-pub(super) async fn accepted(txn: &Txn, messages: &[Pair], at: Instant) -> Result<()> {
-    write(txn, &ACCEPT, messages, at).await
+/// Notes that messages were accepted, each when it was, in ms: what Smart Sending looks at. Subscribers must
+/// be locked.
+pub(super) async fn accepted(txn: &Txn, messages: Vec<(Pair, i64)>) -> Result<()> {
+    write(txn, &ACCEPT, messages).await
 }
 
 /// Whether a message in `state` may have been taken, so that its reservation stands.

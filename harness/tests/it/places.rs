@@ -1,6 +1,8 @@
 //! Where subscribers are taken to be, as callers see and set it: zones, sources, regions, attributes.
 
 use api::db::subscribers::{locate_old, zones_of};
+use api::ports::Task;
+use chrono::TimeDelta;
 use domain::access::Role;
 use domain::id::SiteId;
 use domain::zone::{TZDB_VERSION, Zone};
@@ -11,7 +13,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use serde_json::{Value, json};
 
-use crate::common::{UPSERT, caller, done, post, text, world};
+use crate::common::{UPSERT, activated, caller, done, now, post, text, world};
 
 /// The scenario's store is in New York.
 const STORE: &str = "America/New_York";
@@ -255,5 +257,33 @@ async fn calls_at_once_lose_nothing() {
             assert_eq!((&one["postalCode"], &one["attributes"]), (&postal_code, &attributes));
         }
     }
+    world.stop().await.unwrap();
+}
+
+/// Goal: a message planned for one place is held by the hours of the other that its recipient is seen in by the
+/// time it leaves. Method: a pause between planning and hand-over, in which a New Yorker is seen in London.
+#[tokio::test]
+async fn whoever_was_seen_elsewhere_since_is_not_woken() {
+    let world = world("site: { quiet_hours: {} }\nsubscribers: [{ count: 2, area: 212 }]\n").await;
+    let taken = || world.aggregator().core().with_ledger(harness::aggregator::Ledger::total);
+    let id = activated(&world, now()).await;
+    world.activate(Task::Planner).await.unwrap();
+    // Five in New York, and ten at night in London.
+    world.advance_by(TimeDelta::hours(7));
+    let row = json!({ "phoneNumber": "+12125550101", "observedTimeZone": "Europe/London" });
+    upsert(world.client(), row).await;
+    world.run_until_idle().await.unwrap();
+    assert_eq!(taken(), 1);
+    let query = "query($id: ID!) { campaign(id: $id) { messages(first: 5, filter: { statuses: \
+        [DEFERRED] }) { nodes { dueAt reason { code } } } } }";
+    let answer = post(world.client(), query, json!({ "id": id })).await;
+    let held = &answer["data"]["campaign"]["messages"]["nodes"][0];
+    assert_eq!(held["reason"]["code"], "QUIET_HOURS", "{answer}");
+    // Nine in New York, and two in London: both are open.
+    let due: domain::Instant = text(&held["dueAt"]).parse().unwrap();
+    assert_eq!(due, "2026-11-24T14:00:00Z".parse::<domain::Instant>().unwrap());
+    world.advance_by(TimeDelta::hours(16));
+    world.run_until_idle().await.unwrap();
+    assert_eq!(taken(), 2);
     world.stop().await.unwrap();
 }

@@ -37,6 +37,7 @@ fn fine() -> Facts<'static> {
         previous: None,
         zones: new_york(),
         region: None,
+        moved_to: None,
         due_at: at(NOON),
         send_by: None,
         last: None,
@@ -228,5 +229,58 @@ fn a_follow_up_needs_what_it_follows() {
 fn the_open_span_ends_when_quiet_begins() {
     let rules = rules();
     let mut judge = Judge::new(&rules, at(NOON));
-    assert_eq!(judge.closes_at(at(NOON), new_york(), None), Some(at("2026-06-11T00:00:00Z")));
+    assert_eq!(judge.closes_at(at(NOON), &fine()), Some(at("2026-06-11T00:00:00Z")));
+}
+
+/// Goal: whoever is somewhere else by now is protected by both places. Method: New York's hours and those of
+/// Honolulu are open together from three in the afternoon on; a region that was left still caps.
+#[test]
+fn both_places_of_whoever_moved_bind() {
+    let honolulu: ZoneSet = "Pacific/Honolulu".parse().unwrap();
+    let moved = Facts { moved_to: Some((honolulu, None)), ..fine() };
+    let until = at("2026-06-10T19:00:00Z");
+    let rule = HeldBy::SiteQuietHours;
+    assert_eq!(judge(&moved, NOON), Verdict::Defer { until, rule });
+    let closes_at = |facts: &Facts<'_>| {
+        let rules = rules();
+        Judge::new(&rules, until).closes_at(until, facts)
+    };
+    assert_eq!(closes_at(&moved), Some(at("2026-06-11T00:00:00Z")));
+    let back = Facts { zones: honolulu, moved_to: Some((new_york(), None)), ..fine() };
+    assert_eq!((judge(&back, NOON), closes_at(&back)), (judge(&moved, NOON), closes_at(&moved)));
+    let kolkata: ZoneSet = "Asia/Kolkata".parse().unwrap();
+    let never = Rules { site_quiet_hours: vec![quiet(17, 9)], ..rules() };
+    let apart = Facts { moved_to: Some((kolkata, None)), ..fine() };
+    let verdict = Judge::new(&never, at(NOON)).verdict(&apart);
+    assert_eq!(reason(verdict), Some(MessageReason::Expired), "never open together");
+
+    let florida: Region = "US-FL".parse().unwrap();
+    let packs: RulePacks = [RulePack::Florida].into_iter().collect();
+    let rules = Rules { smart_sending: None, site_quiet_hours: Vec::new(), packs, ..rules() };
+    let recent = ["10:00", "11:00", "12:00"].map(|time| touch(&format!("2026-06-10T{time}:00Z")));
+    for (region, moved_to) in
+        [(Some(florida), Some((new_york(), None))), (None, Some((new_york(), Some(florida))))]
+    {
+        let facts = Facts { region, moved_to, recent: &recent, ..fine() };
+        let verdict = Judge::new(&rules, at(NOON)).verdict(&facts);
+        assert_eq!(reason(verdict), Some(MessageReason::FrequencyCap));
+    }
+}
+
+/// A message that is listed and holds the reservation too is one message.
+#[test]
+fn what_is_not_known_counts_once() {
+    let packs: RulePacks = [RulePack::Florida].into_iter().collect();
+    let rules = Rules { smart_sending: None, site_quiet_hours: Vec::new(), packs, ..rules() };
+    let other =
+        |id| Touch { message: MessageId(Uuid::from_u128(id)), ..touch("2026-06-10T12:00:00Z") };
+    let region = Some("US-FL".parse().unwrap());
+    let verdict = |recent: &[Touch]| {
+        let facts = Facts { region, recent, reservation: Some(other(1)), ..fine() };
+        Judge::new(&rules, at(NOON)).verdict(&facts)
+    };
+    assert_eq!(verdict(&[other(1), other(2)]), Verdict::Send);
+    let capped = verdict(&[other(1), other(2), other(3)]);
+    assert_eq!(reason(capped), Some(MessageReason::FrequencyCap));
+    assert_eq!(reason(verdict(&[other(2), other(3)])), Some(MessageReason::FrequencyCap));
 }
