@@ -151,6 +151,9 @@ mod tests {
         assert_eq!(fold, Some(ms("2026-11-01T05:30:00Z")));
     }
 
+    /// A zone may differ from its last change on.
+    const YEAR_S: i64 = 366 * 24 * 3_600;
+
     /// Goal: the list of zones that drifted is still needed. Method: chrono-tz disagrees with each somewhere.
     #[test]
     fn every_zone_of_the_list_drifted() {
@@ -158,7 +161,7 @@ mod tests {
         for (name, offsets) in DRIFTED.iter() {
             let zone: chrono_tz::Tz = name.parse().unwrap();
             let (first, last) = (offsets[0].0, offsets[offsets.len() - 1].0);
-            let differs = (first..last).step_by(3_600).any(|at| {
+            let differs = (first..last + YEAR_S).step_by(3_600).any(|at| {
                 let naive = DateTime::from_timestamp(at, 0).unwrap().naive_utc();
                 let plain = zone.offset_from_utc_datetime(&naive).fix().local_minus_utc();
                 offset_ms(name, at * 1_000) != Some(i64::from(plain) * 1_000)

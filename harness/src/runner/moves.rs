@@ -201,6 +201,7 @@ impl Story<'_> {
             refused: None,
         };
         let Done::Ok(_) = self.mutate(&call).await? else { return Ok(()) };
+        self.record.tagged(&step.phone, &step.tags);
         self.note(format!("→ {}: done", call.words));
         Ok(())
     }

@@ -14,9 +14,9 @@ use super::calls::Call;
 use super::story::{Made, Story};
 use crate::check;
 use crate::record::{
-    Accepted, Called, ClockKind, Counts, Event, Fact, Frozen, Hours, Ledger, Person, Progress,
-    Recorder, Row, Selection, Sender, Service, SiteState, StepText, StreamStart, digest,
-    monotonic_us,
+    Accepted, Called, ClockKind, Counts, Event, Fact, Frozen, Hours, HowStopped, Ledger, Person,
+    Progress, Recorder, Row, Selection, Sender, Service, SiteState, StepText, Stopped, StreamStart,
+    digest, monotonic_us,
 };
 use crate::scenario::{QuietHours, Scenario, SiteChange, SmsPlan};
 use crate::world::{self, Audit, World};
@@ -39,6 +39,9 @@ pub(super) struct Record {
     site: SiteState,
     /// The hours of their own that campaigns were made with.
     quiet_hours: BTreeMap<String, Option<Hours>>,
+    /// The subscribers, by phone.
+    people: BTreeMap<String, Person>,
+    max_in_flight: u64,
 }
 
 impl Record {
@@ -51,18 +54,21 @@ impl Record {
             name: world::SITE.to_owned(),
             ..SiteState::default()
         };
-        let mut record = Self { recorder, site, quiet_hours: BTreeMap::new() };
+        let mut record = Self {
+            recorder,
+            site,
+            quiet_hours: BTreeMap::new(),
+            people: BTreeMap::new(),
+            max_in_flight: scenario.engine.max_in_flight.into(),
+        };
         record.site_changed(world, &SiteChange::from(&scenario.site));
         record.recorder.record(Fact::Sender(Sender {
             phone: world::SENDER.to_owned(),
             segments_per_s: scenario.site.sender_segments_per_s,
         }));
-        record.recorder.record(Fact::Started(Service {
-            node: NODE.to_owned(),
-            max_in_flight: scenario.engine.max_in_flight.into(),
-        }));
+        record.started();
         for one in scenario.seed_subscribers() {
-            record.recorder.record(Fact::Person(Person {
+            let person = Person {
                 site: world.site_id(),
                 phone: one.phone,
                 zone: one.time_zone.or(one.observed_time_zone),
@@ -70,7 +76,9 @@ impl Record {
                 tags: one.tags,
                 attributes: one.attributes,
                 is_opted_out: one.unsubscribed,
-            }));
+            };
+            record.recorder.record(Fact::Person(person.clone()));
+            record.people.insert(person.phone.clone(), person);
         }
         record.recorder.record(Fact::Stream(StreamStart {
             stream: STREAM.to_owned(),
@@ -78,6 +86,28 @@ impl Record {
             campaign: None,
         }));
         record
+    }
+
+    fn started(&self) {
+        self.recorder.record(Fact::Started(Service {
+            node: NODE.to_owned(),
+            max_in_flight: self.max_in_flight,
+        }));
+    }
+
+    /// The service was killed, and started again.
+    pub(super) fn killed(&self) {
+        let how = HowStopped::Killed;
+        self.recorder.record(Fact::Stopped(Stopped { node: NODE.to_owned(), how }));
+        self.started();
+    }
+
+    /// A subscriber's tags were set: what was known of them before holds no more.
+    pub(super) fn tagged(&mut self, phone: &str, tags: &[String]) {
+        if let Some(person) = self.people.get_mut(phone) {
+            person.tags = tags.to_vec();
+            self.recorder.record(Fact::Person(person.clone()));
+        }
     }
 
     /// The site was set, at the beginning or by an operator.

@@ -136,6 +136,7 @@ impl<'a> Story<'a> {
     /// Kills the service and starts it again; the dashboard connects anew, from where it was.
     async fn crash(&mut self, step: Crash) -> Result<(), Error> {
         self.world.die_handing_over(step.accepted).await?;
+        self.record.killed();
         let words = format!(
             "the service dies with {} hand-overs taken and not answered, and starts again",
             step.accepted

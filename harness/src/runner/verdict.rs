@@ -45,7 +45,7 @@ pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
 
 /// Who was texted more than once, and with what. `attempts` are hand-overs by what they were named to the
 /// aggregator.
-fn repeats(ledger: &Ledger, audits: &[Audit], attempts: &BTreeMap<String, String>) -> Vec<Repeat> {
+fn repeats(ledger: &Ledger, audits: &[Audit], attempts: &BTreeMap<String, Tried>) -> Vec<Repeat> {
     let rows = audits.iter().enumerate().flat_map(|(order, audit)| {
         let row = move |row: &Row| (row.id.clone(), (order, row.position));
         audit.rows.iter().map(row)

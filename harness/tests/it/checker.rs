@@ -77,6 +77,7 @@ steps:
 
 /// Two segments a second, an aggregator that asks to wait, an answer that is lost.
 const PACED: &str = r#"
+connection: { key_hours: 0, look_up: false }
 site: { sender_segments_per_s: 2 }
 subscribers: [{ count: 4, area: 212 }]
 rules:

@@ -272,7 +272,7 @@ async fn whoever_was_seen_elsewhere_since_is_not_woken() {
     world.advance_by(TimeDelta::hours(7));
     let row = json!({ "phoneNumber": "+12125550101", "observedTimeZone": "Europe/London" });
     upsert(world.client(), row).await;
-    world.run_until_idle().await.unwrap();
+    world.run_now().await.unwrap();
     assert_eq!(taken(), 1);
     let query = "query($id: ID!) { campaign(id: $id) { messages(first: 5, filter: { statuses: \
         [DEFERRED] }) { nodes { dueAt reason { code } } } } }";
