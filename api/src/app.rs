@@ -141,7 +141,7 @@ impl Settings {
                 unconfirmed_after: engine.unconfirmed_after,
                 status_page_period: engine.status_page_period,
                 public_url,
-                node: node(),
+                node: node(config.server.listen.port()),
             },
             allowed_origins: config.server.allowed_origins.clone(),
             shutdown_grace: config.server.shutdown_grace,
@@ -215,16 +215,19 @@ impl App {
         &self.engine
     }
 
-    /// Serves HTTP on `listener` and drives the engine, until `stop`; then finishes what is in flight.
+    /// Serves HTTP on `listener` and drives the engine, until `stop`; then finishes what is in flight. With a
+    /// hold on the node's name, its former incarnation is known to be dead.
     pub async fn run(
         &self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send,
+        presence: Option<db::Presence>,
     ) -> Result<(), StartError> {
-        self.engine.recover().await?;
+        self.engine.recover(presence.is_some()).await?;
         let driver = Driver::start(&self.engine, &self.shutdown.subscribe());
         let served = self.serve(listener, stop).await;
         driver.finished().await;
+        drop(presence);
         served
     }
 
@@ -268,14 +271,16 @@ const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
 /// Random bytes that tell a process from an earlier one of the same id.
 const BOOT_BYTES: usize = 4;
 
-/// This node and its incarnation: the machine, the process, and a number of this start. Containers
-/// give every process the same id, and machines start the same processes again.
-fn node() -> String {
+/// This node and its incarnation: the machine, the port it listens on, and a number of this start. What
+/// starts again on the same machine and port is the same node.
+fn node(port: u16) -> String {
     let name = std::fs::read_to_string(HOSTNAME_FILE).unwrap_or_default();
     let name = Some(name.trim()).filter(|name| !name.is_empty()).unwrap_or("node");
     let mut boot = [0_u8; BOOT_BYTES];
     rand::rng().fill_bytes(&mut boot);
-    format!("{name}-{}-{}", std::process::id(), hex::encode(&boot))
+    // Where the system chooses the port, nothing but the process tells two of one machine apart.
+    let place = if port == 0 { format!("p{}", std::process::id()) } else { port.to_string() };
+    format!("{name}:{place}-{}", hex::encode(&boot))
 }
 
 /// sqlx and reqwest share ring: a second provider would be a second implementation to trust.
@@ -340,6 +345,12 @@ pub async fn open_database(config: &Config) -> Result<Db, StartError> {
         max_connections: config.database.max_connections.into(),
     };
     Db::open(&options).await.map_err(StartError::Database)
+}
+
+/// Makes this process the only one that goes by a node's name; none when another does.
+pub async fn be_present(config: &Config, name: &str) -> Result<Option<db::Presence>, StartError> {
+    let url = config.database.url.as_ref().map_or("sqlite:", |url| url.expose_secret());
+    Db::be_present(url, name).await.map_err(StartError::Database)
 }
 
 /// The file of the SQLite database.
@@ -439,10 +450,12 @@ mod tests {
 
     #[test]
     fn every_start_is_a_node_of_its_own() {
-        let (one, two) = (node(), node());
+        let (one, two) = (node(8080), node(8080));
         assert_ne!(one, two);
         let (name, boot) = one.rsplit_once('-').unwrap();
         assert!(boot.len() == 8 && boot.chars().all(|c| c.is_ascii_hexdigit()), "{one}");
-        assert!(name.ends_with(&format!("-{}", std::process::id())), "{one}");
+        assert!(name.ends_with(":8080"), "{one}");
+        assert!(two.starts_with(name), "{two} is the same node");
+        assert!(node(0).contains(&format!(":p{}-", std::process::id())));
     }
 }

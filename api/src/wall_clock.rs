@@ -1,7 +1,7 @@
 //! The wall clock: the only file that reads the time.
 //!
 //! **Invariant:** lease time only moves forward, and by as much as has passed: it starts at the wall time
-//! of the start, and setting the machine's clock ends no lease early and holds none open.
+//! of the start, or at the time of the database that nodes share, and setting the machine's clock ends no lease early and holds none open.
 
 use crate::ports::Clock;
 use domain::Instant;
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// The machine's clock, to the millisecond.
 #[derive(Clone, Copy, Debug)]
 pub struct WallClock {
-    /// Wall time when it was made.
+    /// Lease time when it was made.
     start: Instant,
     /// The same moment in a time that nobody sets.
     since: std::time::Instant,
@@ -20,6 +20,11 @@ impl WallClock {
     /// A clock whose lease time begins at the wall time of now.
     pub fn new() -> Self {
         Self { start: read(), since: std::time::Instant::now() }
+    }
+
+    /// A clock whose lease time begins at `lease_ms`, milliseconds since 1970 by another clock.
+    pub fn with_lease_time(lease_ms: i64) -> Self {
+        Self { start: at(lease_ms, Duration::ZERO), since: std::time::Instant::now() }
     }
 }
 

@@ -252,6 +252,8 @@ pub fn campaign(
         revision: row.revision,
         revision_id: row.revision_id.into(),
         uses_smart_sending: revision.uses_smart_sending,
+        quiet_hours: rules::own_quiet_hours(revision)?,
+        max_lateness_s: revision.max_lateness_s,
         paused_at: row.paused_at.map(instant),
         schedule: schedule(revision)?,
         duplicated_from: row.duplicated_from.map(Into::into),

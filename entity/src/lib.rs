@@ -36,6 +36,8 @@ pub mod secret;
 pub mod sender;
 pub mod site;
 pub mod site_attribute;
+pub mod site_change;
 pub mod site_log;
 pub mod subscriber;
 pub mod subscriber_tag;
+pub mod subscriber_tag_past;

@@ -15,6 +15,8 @@ pub struct Model {
     /// Tag.
     #[sea_orm(primary_key, auto_increment = false)]
     pub tag: String,
+    /// Since when, in ms.
+    pub added_at: i64,
     /// The subscriber it belongs to.
     #[sea_orm(belongs_to, from = "subscriber_id", to = "id")]
     pub subscriber: BelongsTo<super::subscriber::Entity>,

@@ -87,7 +87,7 @@ pub async fn run() -> Result<(), DevError> {
     seed::seed(app.service(), &peer, &secret, reach_all).await?;
 
     welcome(address, &config, &peer, secret.expose_secret());
-    let outcome = app.run(listener, app::stop_signal()).await;
+    let outcome = app.run(listener, app::stop_signal(), None).await;
     stopped.send_replace(true);
     for task in scripted {
         if let Err(error) = task.await {

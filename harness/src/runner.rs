@@ -14,6 +14,7 @@ mod expected;
 mod fields;
 mod files;
 mod moves;
+mod settings;
 mod story;
 mod verdict;
 

@@ -40,9 +40,9 @@ pub use script::{
 };
 pub use status_page::{ComponentStatus, PageIndicator, StatusNotice};
 pub use story::{
-    Activate, CampaignStatusName, Cancel, ClearPossibleOptOut, Command, Create, Details,
-    Duplicated, Estimate, Explain, Query, Reschedule, Resolution, ResolveUnknown, SendTest, Step,
-    Unsubscribe, Until, Update, WhenReached,
+    Activate, CampaignStatusName, Cancel, ClearPossibleOptOut, Command, Crash, Create, Details,
+    Duplicated, Estimate, Explain, Query, Reschedule, Resolution, ResolveUnknown, SendTest,
+    SiteUpdate, Step, Tag, Unsubscribe, Until, Update, WhenReached,
 };
 pub use validate::{Problem, is_phone};
 pub(crate) use values::text;

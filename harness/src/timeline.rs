@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-pub use finale::{CampaignEnd, Finale};
+pub use finale::{CampaignEnd, Finale, Repeat, Text};
 
 use naming::Names;
 

@@ -13,6 +13,7 @@ mod civil;
 mod database;
 mod drive;
 mod error;
+mod process;
 mod setup;
 
 #[cfg(test)]
@@ -20,8 +21,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use api::app::{App, Settings};
@@ -29,9 +30,6 @@ use api::config::Config;
 use api::db::Db;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::id::{ConnectionId, SiteId};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 pub use audit::{Audit, Row, Standing};
 pub use drive::{Beat, Driven, Watcher, Work};
@@ -39,6 +37,7 @@ pub use error::Error;
 
 use civil::CivilClock;
 use database::Database;
+use process::Process;
 
 use crate::aggregator::Aggregator;
 use crate::aggregator::front_wiremock::WiremockFront;
@@ -48,8 +47,6 @@ use crate::scenario::{Scenario, SiteChange};
 
 /// How long a request in flight is given when the world stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
-/// How long the server may take to stop.
-const STOP_WAIT: Duration = Duration::from_secs(15);
 /// How old a claim may be when its request leaves. A test machine may be slow, and a claim that was
 /// put off would show in the timeline.
 const DISPATCH_GRACE: Duration = Duration::from_mins(1);
@@ -60,7 +57,9 @@ const LEASE: Duration = Duration::from_mins(5);
 
 /// A running service and everything around it.
 pub struct World {
-    app: Arc<App>,
+    process: Mutex<Process>,
+    settings: Settings,
+    listener: TcpListener,
     db: Db,
     database: Database,
     clock: VirtualClock,
@@ -69,7 +68,6 @@ pub struct World {
     url: String,
     site: Site,
     audiences: BTreeMap<String, String>,
-    server: Server,
 }
 
 /// A site and the key that reaches it alone.
@@ -79,12 +77,6 @@ struct Site {
     connection_id: ConnectionId,
     key: String,
     client: Client,
-}
-
-/// The HTTP server's task.
-struct Server {
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), api::app::StartError>>,
 }
 
 impl fmt::Debug for World {
@@ -100,11 +92,11 @@ impl World {
         let clock = VirtualClock::new(scenario.start());
         let database = Database::create().await?;
         let db = database.open().await?;
-        let (listener, url) = listen().await?;
-        let civil = Arc::new(CivilClock::new(clock.clone()));
+        let (listener, url) = process::listen()?;
+        let civil = CivilClock::new(clock.clone());
         let settings = settings(scenario, url.clone());
-        let app = Arc::new(App::new(db.clone(), civil, settings).map_err(Error::Start)?);
-        let server = Server::start(Arc::clone(&app), listener);
+        let process = Process::start(&db, civil, &settings, &listener)?;
+        let app = process.app();
         let plan = setup::Plan { app: &app, url: &url };
         let site = plan.site(setup::SITE, scenario).await?;
         let now = Arc::new(clock.clone());
@@ -115,8 +107,20 @@ impl World {
         let status_page = (!scenario.status_page.is_empty()).then_some(base_url.as_str());
         plan.connection(site.id, &base_url, status_page, scenario.connection).await?;
         let audiences = plan.people(&site, scenario).await?;
-        let world =
-            Self { app, db, database, clock, aggregator, front, url, site, audiences, server };
+        let process = Mutex::new(process);
+        let world = Self {
+            process,
+            settings,
+            listener,
+            db,
+            database,
+            clock,
+            aggregator,
+            front,
+            url,
+            site,
+            audiences,
+        };
         world.apply_receipts().await?;
         Ok(world)
     }
@@ -149,7 +153,8 @@ impl World {
     /// Makes a second site, set up like the scenario's but without subscribers, and answers with an
     /// ADMIN key that reaches it and no other.
     pub async fn other_site_key(&self, scenario: &Scenario) -> Result<String, Error> {
-        let plan = setup::Plan { app: &self.app, url: &self.url };
+        let app = self.app();
+        let plan = setup::Plan { app: &app, url: &self.url };
         let site = plan.site(setup::OTHER_SITE, scenario).await?;
         let base_url = self.front.base_url();
         plan.connection(site.id, &base_url, None, scenario.connection).await?;
@@ -159,8 +164,8 @@ impl World {
     /// Changes the scenario's site, as an operator can.
     pub async fn change_site(&self, change: &SiteChange) -> Result<(), Error> {
         let settings = setup::changed(change)?;
-        let service = self.app.service();
-        service
+        let app = self.app();
+        app.service()
             .admin_site_set(self.site.id, settings)
             .await
             .map(drop)
@@ -178,8 +183,8 @@ impl World {
     }
 
     /// The service's process, for what has no other door.
-    pub fn app(&self) -> &Arc<App> {
-        &self.app
+    pub fn app(&self) -> Arc<App> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).app()
     }
 
     /// The service's database.
@@ -206,9 +211,9 @@ impl World {
     /// flight, and every campaign's counts are those of its messages.
     pub async fn stop(self) -> Result<(), Error> {
         let settled = self.assert_settled().await;
-        let stopped = self.server.stop().await;
+        let process = self.process.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let stopped = process.stop().await;
         drop(self.front);
-        drop(self.app);
         let closed = self.db.close().await.map_err(Error::Database);
         let dropped = self.database.drop().await;
         settled.and(stopped).and(closed).and(dropped)
@@ -225,35 +230,6 @@ impl World {
         }
         Ok(())
     }
-}
-
-impl Server {
-    fn start(app: Arc<App>, listener: TcpListener) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let task = tokio::spawn(async move {
-            let stopped = async {
-                // A world that is dropped without being stopped stops its server as well.
-                stopped.await.ok();
-            };
-            app.serve(listener, stopped).await
-        });
-        Self { stop, task }
-    }
-
-    async fn stop(self) -> Result<(), Error> {
-        self.stop.send(()).ok();
-        match tokio::time::timeout(STOP_WAIT, self.task).await {
-            Ok(Ok(served)) => served.map_err(Error::Start),
-            Ok(Err(panicked)) => Err(Error::Server(panicked)),
-            Err(late) => Err(Error::Stuck(late)),
-        }
-    }
-}
-
-async fn listen() -> Result<(TcpListener, String), Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(Error::Listen)?;
-    let address = listener.local_addr().map_err(Error::Listen)?;
-    Ok((listener, format!("http://{address}")))
 }
 
 /// The service's defaults, with the scenario's window and spans that suit a slow machine.

@@ -27,6 +27,8 @@ mod m0009_status_pages;
 mod m0010_direct_texts;
 mod m0011_history;
 mod m0012_resolution;
+mod m0013_site_changes;
+mod m0014_memberships;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_direct_texts::Migration),
             Box::new(m0011_history::Migration),
             Box::new(m0012_resolution::Migration),
+            Box::new(m0013_site_changes::Migration),
+            Box::new(m0014_memberships::Migration),
         ]
     }
 }

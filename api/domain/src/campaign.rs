@@ -9,6 +9,7 @@ use crate::{
     id::{AudienceId, CampaignId, RevisionId, SiteId, StepId},
     reason::StatusReason,
     schedule::Schedule,
+    site::QuietHours,
 };
 use std::fmt::Write as _;
 
@@ -188,6 +189,10 @@ pub struct Campaign {
     pub revision_id: RevisionId,
     /// Whether Smart Sending applies to it.
     pub uses_smart_sending: bool,
+    /// Quiet hours of its own, beside the site's.
+    pub quiet_hours: Option<QuietHours>,
+    /// Seconds by which it may start late, set with its schedule; none for the service's own limit.
+    pub max_lateness_s: Option<i64>,
     /// Since when it is paused, if it is.
     pub paused_at: Option<Instant>,
     /// When it goes out; none for a draft never scheduled.

@@ -34,6 +34,8 @@ crate::codes! {
         ApiKey = "api_key",
         /// The sending engine.
         Engine = "engine",
+        /// Whoever runs the service.
+        Operator = "operator",
     }
 }
 

@@ -88,6 +88,7 @@ mod tests {
         assert!(cap_in("US-MD", at("2024-01-01T00:00:00Z")).is_some());
     }
 
+    /// The golden vectors: three in a rolling day.
     #[test]
     fn the_window_rolls_and_is_half_open() {
         let cap = cap_in("US-FL", at("2026-06-10T10:00:00Z")).unwrap();

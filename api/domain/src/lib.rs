@@ -41,6 +41,7 @@ pub mod receipt;
 pub mod refusal;
 pub mod rule_pack;
 pub mod schedule;
+pub mod setting;
 pub mod site;
 pub mod subscriber;
 pub mod template;

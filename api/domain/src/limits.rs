@@ -12,6 +12,16 @@ pub const STEPS_MAX: usize = 10;
 pub const DELAY_MIN_S: i64 = 60;
 /// The longest delay of a follow-up, in seconds: ninety days, after which nobody remembers the message before.
 pub const DELAY_MAX_S: i64 = 90 * 24 * 60 * 60;
+/// The least lateness a campaign can allow itself, in seconds: a minute, within which a healthy service starts it.
+pub const MAX_LATENESS_MIN_S: i64 = 60;
+/// The most, in seconds: a week, after which a text that was meant for a day surprises people.
+pub const MAX_LATENESS_MAX_S: i64 = 7 * 24 * 60 * 60;
+/// The shortest window of Smart Sending, in seconds: a minute.
+pub const SMART_SENDING_MIN_S: i64 = 60;
+/// The longest, in seconds: a week.
+pub const SMART_SENDING_MAX_S: i64 = 7 * 24 * 60 * 60;
+/// Characters of a subdomain: those of a label of the domain name system.
+pub const SUBDOMAIN_CHARS_MAX: usize = 63;
 /// Audiences a campaign includes, and as many it excludes.
 pub const AUDIENCES_MAX: usize = 50;
 /// Tags of one subscriber, and of one rule of an audience.

@@ -119,5 +119,23 @@ crate::codes! {
     }
 }
 
+crate::codes! {
+    /// Codes of refusals of site commands.
+    pub enum SiteError {
+        /// There is no such site, or none the caller may see.
+        NotFound = "not_found",
+        /// An input is not acceptable.
+        Invalid = "invalid",
+        /// A required input is blank.
+        Blank = "blank",
+        /// An input is too long or has too many entries.
+        TooLong = "too_long",
+        /// The subdomain is another site's.
+        SubdomainTaken = "subdomain_taken",
+        /// The idempotency key was used with another input.
+        IdempotencyKeyReused = "idempotency_key_reused",
+    }
+}
+
 /// A stored code that this version does not know is a fault of ours, never the caller's.
 pub type CodeResult<T> = Result<T, UnknownCode>;

@@ -158,6 +158,12 @@ impl RulePacks {
         *self = self.with(pack);
     }
 
+    /// The set with `pack` in it, or without it.
+    #[must_use]
+    pub const fn switched(self, pack: RulePack, is_in: bool) -> Self {
+        if is_in { self.with(pack) } else { Self(self.0 & !pack.bit()) }
+    }
+
     /// Every pack of either set: what binds a campaign whose site has tightened its rules since.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
@@ -219,6 +225,9 @@ mod tests {
             [RulePack::Florida, RulePack::Texas, RulePack::Federal].into_iter().collect()
         );
         assert_eq!(two.union(three), three);
+        assert_eq!(three.switched(RulePack::Florida, false), two);
+        assert_eq!(two.switched(RulePack::Florida, false), two);
+        assert_eq!(two.switched(RulePack::Florida, true), three);
         assert!("us_federal us_zz".parse::<RulePacks>().is_err());
     }
 

@@ -347,6 +347,26 @@ mod tests {
         assert_eq!(schedule.launches_at, at(due[0]) - PLANNING_LEAD);
     }
 
+    /// The golden vectors: ten o'clock in January, when Denver has Phoenix's time.
+    #[test]
+    fn the_same_wall_time_moves_with_the_season() {
+        let now = "2026-01-10T00:00:00Z";
+        let local = "2026-01-15T10:00:00".parse().unwrap();
+        let request = ScheduleRequest::AtSubscriberTime(local, PassedTimePolicy::SendNow);
+        let zones = WORLD.map(zone);
+        let places = Places { site: zone("America/New_York"), recipients: &zones };
+        let schedule = Schedule::resolve(request, places, None, at(now)).unwrap();
+        for (name, due) in [
+            ("America/New_York", "2026-01-15T15:00:00Z"),
+            ("America/Phoenix", "2026-01-15T17:00:00Z"),
+            ("America/Denver", "2026-01-15T17:00:00Z"),
+            ("Europe/London", "2026-01-15T10:00:00Z"),
+        ] {
+            assert_eq!(schedule.due(zone(name), at(now)), Due::At(at(due)), "{name}");
+        }
+    }
+
+    /// The golden vectors: some zones are past ten o'clock when the campaign is activated.
     #[test]
     fn a_passed_zone_follows_the_policy() {
         use PassedTimePolicy::{NextDay, SendNow, Skip};

@@ -1,8 +1,8 @@
 //! A site: the owner of subscribers, audiences and campaigns, and what keeps it from sending.
 
 use crate::{
-    Instant, consent, id::SiteId, place::Countries, reason::StatusReason, rule_pack::RulePacks,
-    text::Frame, zone::Zone,
+    Instant, consent, id::SiteId, limits::SUBDOMAIN_CHARS_MAX, place::Countries,
+    reason::StatusReason, rule_pack::RulePacks, text::Frame, zone::Zone,
 };
 use chrono::NaiveTime;
 
@@ -87,6 +87,26 @@ pub struct SmartSending {
     pub is_enabled: bool,
     /// Seconds a subscriber is left alone after one campaign message.
     pub window_s: i64,
+}
+
+impl SmartSending {
+    /// What a new site gets: eight hours.
+    pub const DEFAULT: Self = Self { is_enabled: true, window_s: 8 * 60 * 60 };
+}
+
+/// What keeps a text from being a subdomain, in a sentence: it is one label of the domain name system.
+pub fn problem_in_subdomain(text: &str) -> Option<String> {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if text.len() > SUBDOMAIN_CHARS_MAX {
+        return Some(format!("The subdomain is longer than {SUBDOMAIN_CHARS_MAX} characters."));
+    }
+    let is_label = !text.is_empty()
+        && text.bytes().all(is_plain)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    (!is_label).then(|| {
+        "A subdomain is small letters, digits and dashes, with no dash at either end.".to_owned()
+    })
 }
 
 /// What a trial may send, in segments.
@@ -193,4 +213,21 @@ fn blockers(
         (!has_ready_sender, StatusReason::SenderNotReady),
     ];
     checks.into_iter().filter(|(holds, _)| *holds).map(|(_, reason)| reason).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subdomain_is_one_label() {
+        for good in ["a", "demo-2", "0", "xn--80ak6aa92e", &"a".repeat(63)] {
+            assert_eq!(problem_in_subdomain(good), None, "{good}");
+        }
+        for bad in
+            ["", "-a", "a-", "a.b", "A", "a b", "a_b", "ü", "a\u{200b}", &"a".repeat(64), "a\n"]
+        {
+            assert!(problem_in_subdomain(bad).unwrap().ends_with('.'), "{bad}");
+        }
+    }
 }

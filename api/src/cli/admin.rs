@@ -20,8 +20,10 @@ use domain::{
     phone::PhoneNumber,
     place::Countries,
     rule_pack::RulePacks,
-    site::{QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus},
-    text::Frame,
+    site::{
+        QuietHours, SegmentPrice, SiteStatus, SmartSending, SmsPlanStatus, problem_in_subdomain,
+    },
+    text::{self, Frame},
     zone::Zone,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -84,7 +86,7 @@ pub(super) struct SiteFlags {
     #[arg(long)]
     zone: Option<Zone>,
     /// The subdomain that short links are served from; empty takes it away.
-    #[arg(long)]
+    #[arg(long, value_parser = subdomain)]
     subdomain: Option<String>,
     /// active or inactive.
     #[arg(long)]
@@ -211,7 +213,9 @@ pub(super) enum AdminError {
     Migrate(#[source] db::Error),
     #[error("there is no site {0}")]
     NoSite(SiteId),
-    #[error("a name is blank, or longer than {NAME_CHARS_MAX} characters")]
+    #[error(
+        "a name is blank, longer than {NAME_CHARS_MAX} characters, or has some that cannot be seen"
+    )]
     Name,
     #[error("the base URL must be an http or https URL without a user name, a query or a fragment")]
     BaseUrl,
@@ -360,7 +364,10 @@ async fn check_site(service: &Service, id: SiteId) -> Result<(), AdminError> {
 }
 
 fn check_name(name: &str) -> Result<&str, AdminError> {
-    let is_fine = !name.trim().is_empty() && name.chars().count() <= NAME_CHARS_MAX;
+    let is_fine = !text::is_blank(name)
+        && name.chars().count() <= NAME_CHARS_MAX
+        && !name.chars().any(char::is_control)
+        && text::problem_in(name).is_none();
     if is_fine { Ok(name) } else { Err(AdminError::Name) }
 }
 
@@ -378,9 +385,10 @@ impl SiteFlags {
             price: price.map(|(amount, currency_code)| SegmentPrice { amount, currency_code }),
             quiet_hours: self.quiet_hours,
             rule_packs: self.rule_packs.map(|on| if on { RulePacks::ALL } else { RulePacks::NONE }),
-            smart_sending: self
-                .smart_sending_hours
-                .map(|hours| SmartSending { is_enabled: hours > 0, window_s: hours * HOUR_S }),
+            smart_sending: self.smart_sending_hours.map(|hours| match hours {
+                0 => SmartSending { is_enabled: false, ..SmartSending::DEFAULT },
+                hours => SmartSending { is_enabled: true, window_s: hours * HOUR_S },
+            }),
             text_prefix: self.text_prefix,
             text_footer: self.text_footer,
             countries: self.countries,
@@ -398,6 +406,11 @@ fn quiet_hours(text: &str) -> Result<QuietHours, String> {
     }
     let (start, end) = text.split_once('-').ok_or_else(form)?;
     QuietHours::new(time(start)?, time(end)?).map_err(|zero_width| zero_width.to_string())
+}
+
+fn subdomain(text: &str) -> Result<String, String> {
+    let problem = (!text.is_empty()).then(|| problem_in_subdomain(text)).flatten();
+    problem.map_or_else(|| Ok(text.to_owned()), Err)
 }
 
 fn prefix(text: &str) -> Result<String, String> {

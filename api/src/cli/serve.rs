@@ -20,7 +20,15 @@ pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
     let listener = app::listen(config).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;
     let settings = Settings::new(config, config.server.public_url(address));
-    let app = App::new(db, Arc::new(WallClock::new()), settings)?;
+    let clock = if db.is_sqlite() {
+        WallClock::new()
+    } else {
+        // Nodes whose clocks differ agree on leases: they keep them in the database's time.
+        WallClock::with_lease_time(db.now_ms().await.map_err(StartError::Database)?)
+    };
+    let name = settings.engine.node.rsplit_once('-').map(|(name, _)| name.to_owned());
+    let presence = app::be_present(config, &name.unwrap_or_default()).await?;
+    let app = App::new(db, Arc::new(clock), settings)?;
     if app.service().admin_connection_count().await? == 0 {
         return Err(StartError::NoAggregator);
     }
@@ -28,7 +36,7 @@ pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
         return Err(StartError::DevelopmentKey);
     }
     tracing::info!(%address, "serving");
-    app.run(listener, app::stop_signal()).await?;
+    app.run(listener, app::stop_signal(), presence).await?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -192,7 +192,10 @@ pub(super) const KEYS: &[Key] = &[
         kind: Kind::Span(ms(1_000)..=mins(7 * 24 * 60)),
         plain_variable: None,
         default: Ok(r#""60min""#),
-        about: &["How late a scheduled campaign may start. Later, it fails with SCHEDULE_MISSED."],
+        about: &[
+            "How late a campaign may start that says nothing of it.",
+            "Later, it fails with SCHEDULE_MISSED.",
+        ],
     },
     Key {
         section: "engine",

@@ -30,8 +30,9 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType},
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{self, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
@@ -412,23 +413,71 @@ pub async fn has_expired(connection: &impl ConnectionTrait, lease_now: Instant) 
     Ok(found.is_some())
 }
 
-/// Makes up to `limit` messages unknown whose lease ran out before `lease_now`; with none given, all in
-/// flight, which only the sole process of a database may ask for. Answers how many.
+/// Which messages in flight nobody will record an outcome of.
+#[derive(Clone, Copy, Debug)]
+pub enum Orphaned<'a> {
+    /// Those whose lease ran out before this lease time.
+    Expired(Instant),
+    /// All: only the sole process of a database may ask for that.
+    All,
+    /// Those of former incarnations of a node, which must be known to be dead.
+    Of {
+        /// What the node's incarnations are called up to a last hyphen.
+        name: &'a str,
+        /// The incarnation that asks.
+        node: &'a str,
+    },
+}
+
+impl Orphaned<'_> {
+    fn condition(self) -> Condition {
+        match self {
+            Self::Expired(lease_now) => {
+                Condition::all().add(message::Column::LeaseUntil.lt(ms(lease_now)))
+            }
+            Self::All => Condition::all(),
+            Self::Of { name, node } => {
+                Condition::all().add(Expr::exists(
+                    Query::select()
+                        .expr(Expr::val(1))
+                        .from(attempt::Entity)
+                        .and_where(of_message(attempt::Column::MessageId, message::Column::Id))
+                        .and_where(of_message(attempt::Column::Fence, message::Column::Fence))
+                        .and_where(Expr::col((attempt::Entity, attempt::Column::Node)).like(
+                            sea_query::LikeExpr::new(format!("{}-%", escaped(name))).escape('!'),
+                        ))
+                        .and_where(Expr::col((attempt::Entity, attempt::Column::Node)).ne(node))
+                        .to_owned(),
+                ))
+            }
+        }
+    }
+}
+
+/// A name with what `LIKE` would take for a wildcard escaped by `!`.
+fn escaped(name: &str) -> String {
+    let escape = |c: char| if matches!(c, '%' | '_' | '!') { vec!['!', c] } else { vec![c] };
+    name.chars().flat_map(escape).collect()
+}
+
+fn of_message(attempts: attempt::Column, messages: message::Column) -> SimpleExpr {
+    Expr::col((attempt::Entity, attempts)).equals((message::Entity, messages))
+}
+
+/// Makes up to `limit` messages unknown that are in flight and orphaned. Answers how many.
 pub async fn expire(
     txn: &Txn,
     ids: &Ids,
-    lease_now: Option<Instant>,
+    orphaned: Orphaned<'_>,
     limit: u64,
     now: Instant,
 ) -> Result<u64> {
     let to = Standing::because(MessageState::Unknown, MessageReason::EngineStopped);
     let mut select = message::Entity::find()
         .filter(plans::in_states(&[MessageState::InFlight]))
+        .filter(orphaned.condition())
         .order_by_asc(message::Column::LeaseUntil)
         .limit(limit);
-    if let Some(lease_now) = lease_now {
-        select = select.filter(message::Column::LeaseUntil.lt(ms(lease_now)));
-    }
     if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
@@ -453,6 +502,10 @@ pub async fn expire(
     // What became of them is asked for at once.
     message::Entity::update_many()
         .col_expr(message::Column::ResolveAt, ms(now).into())
+        .col_expr(
+            message::Column::ResolveTries,
+            Func::coalesce([Expr::col(message::Column::ResolveTries), 0.into()]).add(1),
+        )
         .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
         .exec(txn)
         .await?;

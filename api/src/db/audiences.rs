@@ -6,6 +6,7 @@ use super::{
     revisions, subscribers,
 };
 use domain::{
+    Instant,
     audience::{Audience, AudienceRules},
     campaign::Campaign,
     id::{AudienceId, SiteId},
@@ -15,12 +16,12 @@ use domain::{
 use entity::{
     audience,
     convert::{self, ms, rules_json},
-    subscriber, subscriber_tag,
+    subscriber, subscriber_tag, subscriber_tag_past,
 };
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait, OnConflict, Query, SimpleExpr},
+    sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, SimpleExpr},
 };
 use std::collections::HashMap;
 
@@ -94,7 +95,7 @@ pub async fn zones(
         found.into_iter().map(|audience| (audience.id, audience.rules)).collect();
     let any = |ids: &[AudienceId]| {
         let rules = ids.iter().filter_map(|id| rules.get(id));
-        rules.fold(Condition::any(), |any, rules| any.add(members(rules)))
+        rules.fold(Condition::any(), |any, rules| any.add(members(rules, AsOf::Now)))
     };
     let consenting = subscriber::Column::Status.eq(SubscriberStatus::Subscribed.as_str());
     let mut recipients = Condition::all().add(consenting).add(any(&targeting.included));
@@ -112,17 +113,26 @@ pub async fn zones(
     Ok(zones)
 }
 
+/// The moment as of which members are asked for. What changes at that very moment may count either way.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AsOf {
+    /// This one.
+    Now,
+    /// One that has passed, or is to come. The past reaches as far back as the plans that are not complete.
+    Then(Instant),
+}
+
 /// The condition, on the table of subscribers, that holds for whoever `rules` select.
-pub(super) fn members(rules: &AudienceRules) -> Condition {
+pub(super) fn members(rules: &AudienceRules, as_of: AsOf) -> Condition {
     let mut condition = Condition::all();
     if !rules.tags_any.is_empty() {
-        condition = condition.add(has_tag(&rules.tags_any));
+        condition = condition.add(has_tag(&rules.tags_any, as_of));
     }
     for tag in &rules.tags_all {
-        condition = condition.add(has_tag(std::slice::from_ref(tag)));
+        condition = condition.add(has_tag(std::slice::from_ref(tag), as_of));
     }
     if !rules.tags_none.is_empty() {
-        condition = condition.add(has_tag(&rules.tags_none).not());
+        condition = condition.add(has_tag(&rules.tags_none, as_of).not());
     }
     if let Some(from) = rules.subscribed_from {
         condition = condition.add(subscriber::Column::SubscribedAt.gte(ms(from)));
@@ -133,18 +143,25 @@ pub(super) fn members(rules: &AudienceRules) -> Condition {
     condition
 }
 
-/// Has at least one of `tags`.
-pub(super) fn has_tag(tags: &[String]) -> SimpleExpr {
+/// Has at least one of `tags`, or had one.
+pub(super) fn has_tag(tags: &[String], as_of: AsOf) -> SimpleExpr {
     // No tag has a NUL, and PostgreSQL would not even be asked for one.
-    let tags = tags.iter().filter(|tag| !tag.contains('\0')).map(String::as_str);
-    let tagged = Query::select()
-        .expr(Expr::val(1))
-        .from(subscriber_tag::Entity)
-        .and_where(
-            Expr::col((subscriber_tag::Entity, subscriber_tag::Column::SubscriberId))
-                .equals((subscriber::Entity, subscriber::Column::Id)),
-        )
-        .and_where(Expr::col((subscriber_tag::Entity, subscriber_tag::Column::Tag)).is_in(tags))
-        .to_owned();
-    Expr::exists(tagged)
+    let tags = || tags.iter().filter(|tag| !tag.contains('\0')).map(String::as_str);
+    let mut tagged = of_subscriber(subscriber_tag::Entity, subscriber_tag::Column::SubscriberId);
+    tagged.and_where(subscriber_tag::Column::Tag.is_in(tags()));
+    let AsOf::Then(at) = as_of else { return Expr::exists(tagged) };
+    tagged.and_where(subscriber_tag::Column::AddedAt.lte(ms(at)));
+    let mut was_tagged =
+        of_subscriber(subscriber_tag_past::Entity, subscriber_tag_past::Column::SubscriberId);
+    was_tagged
+        .and_where(subscriber_tag_past::Column::Tag.is_in(tags()))
+        .and_where(subscriber_tag_past::Column::AddedAt.lte(ms(at)))
+        .and_where(subscriber_tag_past::Column::RemovedAt.gt(ms(at)));
+    Expr::exists(tagged).or(Expr::exists(was_tagged))
+}
+
+/// The rows of a table that belong to the subscriber looked at.
+fn of_subscriber<E: EntityTrait>(entity: E, id: E::Column) -> SelectStatement {
+    let of = Expr::col((entity, id)).equals((subscriber::Entity, subscriber::Column::Id));
+    Query::select().expr(Expr::val(1)).from(entity).and_where(of).to_owned()
 }

@@ -21,6 +21,13 @@ pub struct Options {
     pub max_connections: u32,
 }
 
+/// A process's hold on its name.
+#[derive(Debug)]
+#[must_use = "the name is free again when this is dropped"]
+pub struct Presence {
+    _session: Option<DatabaseConnection>,
+}
+
 /// How long a caller waits for a connection before it is told that there is none.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long opening may take.
@@ -77,6 +84,38 @@ impl Db {
     pub async fn ping(&self) -> Result<()> {
         self.reader.execute_unprepared("SELECT 1").await?;
         Ok(())
+    }
+
+    /// The database's own time, to the millisecond: what leases of several nodes are kept in.
+    pub async fn now_ms(&self) -> Result<i64> {
+        let backend = self.reader.get_database_backend();
+        let sql = match backend {
+            DbBackend::Postgres => "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+            _ => "SELECT CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+        };
+        let row = self.reader.query_one_raw(Statement::from_string(backend, sql)).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the time".to_owned()))?;
+        Ok(row.try_get_by_index(0)?)
+    }
+
+    /// Makes this process the only one that goes by `name` until the answer is dropped; none when another
+    /// does. On SQLite there is one process anyway.
+    pub async fn be_present(url: &str, name: &str) -> Result<Option<Presence>> {
+        if url.starts_with("sqlite:") {
+            return Ok(Some(Presence { _session: None }));
+        }
+        let mut options = common(url);
+        // A lock of a session lasts as long as its connection: it must be one, and never change.
+        options.min_connections(1).max_connections(1).set_application_name("sendoff presence");
+        options.map_sqlx_postgres_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
+        let session = Database::connect(options).await?;
+        let sql = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))";
+        let statement =
+            Statement::from_sql_and_values(DbBackend::Postgres, sql, [name.to_owned().into()]);
+        let row = session.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound("the lock".to_owned()))?;
+        let is_alone: bool = row.try_get_by_index(0)?;
+        Ok(is_alone.then_some(Presence { _session: Some(session) }))
     }
 
     /// Closes every connection.

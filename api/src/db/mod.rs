@@ -38,6 +38,7 @@ pub mod revisions;
 mod rows;
 pub mod runs;
 pub mod silence;
+pub mod site_changes;
 pub mod sites;
 pub mod status_pages;
 pub mod subscribers;
@@ -45,7 +46,7 @@ mod touches;
 pub mod trials;
 pub mod waiting;
 
-pub use connect::{Options, Pending};
+pub use connect::{Options, Pending, Presence};
 
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,

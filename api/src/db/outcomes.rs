@@ -177,6 +177,9 @@ pub struct Ended {
     pub attempt_id: AttemptId,
     /// The message.
     pub message_id: MessageId,
+    /// How often its outcome had been asked for when this was; 0 for the first request's own answer. What was
+    /// learned meanwhile, or decided by a person, is not undone by an answer to an older question.
+    pub asked: i64,
     /// What it proved.
     pub outcome: Outcome,
 }
@@ -192,20 +195,29 @@ pub async fn record(
     now: Instant,
 ) -> Result<Vec<String>> {
     let mut messages = rows::lock(txn, ended.iter().map(|end| end.message_id.0)).await?;
-    let fences = open_fences(txn, ended).await?;
+    let attempts = attempts(txn, ended).await?;
     let mut deltas = Deltas::default();
     let (mut taken, mut messaged, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
     let (mut accepted, mut verdicts, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     let (mut recorded, mut changed) = (Vec::with_capacity(ended.len()), BTreeSet::new());
     let mut campaign = None;
     for end in ended {
+        let Some(known) = attempts.get(&end.attempt_id.0) else { continue };
         // An attempt that ended before was recorded by a try whose commit was not heard of.
-        let Some(fence) = fences.get(&end.attempt_id.0) else { continue };
-        recorded.push(end);
+        if !known.is_open_to(&end.outcome) {
+            continue;
+        }
         let Some(row) = messages.get_mut(&end.message_id.0) else { continue };
+        let is_latest = known.fence == row.fence;
+        let is_current = is_latest && end.asked == row.resolve_tries.unwrap_or_default();
+        if !is_current && end.outcome.provider_id().is_none() {
+            // Of an older attempt it is told all the same; of a question that was settled otherwise, nothing.
+            recorded.extend((!is_latest).then_some(end));
+            continue;
+        }
+        recorded.push(end);
         campaign = Some(row.campaign_id);
         let before = standing_of(row)?;
-        let is_latest = *fence == row.fence;
         let after = after(before, end, is_latest, gate);
         if after != before {
             deltas.moved(key(row, before), after);
@@ -261,8 +273,25 @@ async fn note_lost(
     decisions::write(txn, ids, decisions.collect(), now).await
 }
 
-/// The fences of those attempts whose outcome is not known yet.
-async fn open_fences(txn: &Txn, ended: &[Ended]) -> Result<HashMap<Uuid, i64>> {
+/// What is known of an attempt.
+struct Known {
+    fence: i64,
+    outcome: Option<String>,
+}
+
+impl Known {
+    /// Whether `outcome` says more than is known. An acceptance is a fact, whatever was believed before it: a
+    /// repeat under the same key may have been taken after the first request was not.
+    fn is_open_to(&self, outcome: &Outcome) -> bool {
+        match self.outcome.as_deref() {
+            None | Some(UNKNOWN) => true,
+            Some(ACCEPTED) => false,
+            Some(_) => outcome.provider_id().is_some(),
+        }
+    }
+}
+
+async fn attempts(txn: &Txn, ended: &[Ended]) -> Result<HashMap<Uuid, Known>> {
     let rows: Vec<(Uuid, i64, Option<String>)> = attempt::Entity::find()
         .select_only()
         .columns([attempt::Column::Id, attempt::Column::Fence, attempt::Column::Outcome])
@@ -270,11 +299,7 @@ async fn open_fences(txn: &Txn, ended: &[Ended]) -> Result<HashMap<Uuid, i64>> {
         .into_tuple()
         .all(txn)
         .await?;
-    let is_open = |outcome: Option<String>| outcome.is_none_or(|known| known == UNKNOWN);
-    Ok(rows
-        .into_iter()
-        .filter_map(|(id, fence, outcome)| is_open(outcome).then_some((id, fence)))
-        .collect())
+    Ok(rows.into_iter().map(|(id, fence, outcome)| (id, Known { fence, outcome })).collect())
 }
 
 /// Where an outcome leads. An acceptance is a fact whichever attempt it is of; anything else speaks of the
@@ -283,9 +308,8 @@ fn after(before: Standing, end: &Ended, is_latest: bool, gate: Gate) -> Standing
     let is_waiting_for_word =
         matches!(before.state, MessageState::InFlight | MessageState::Unknown);
     match (end.outcome.evidence(), gate) {
-        (Some(evidence), _) if is_latest || evidence.state == MessageState::Accepted => {
-            before.join(evidence)
-        }
+        (Some(evidence), _) if evidence.state == MessageState::Accepted => before.join(evidence),
+        (Some(evidence), _) if is_latest && is_waiting_for_word => before.join(evidence),
         // A receipt settled it meanwhile, or a later attempt is under way.
         _ if !is_latest || !is_waiting_for_word => before,
         (_, Gate::Open | Gate::Paused) if end.outcome.is_unasked() => {
@@ -367,7 +391,7 @@ mod tests {
 
     fn end(outcome: Outcome) -> Ended {
         let id = Uuid::nil();
-        Ended { attempt_id: id.into(), message_id: id.into(), outcome }
+        Ended { attempt_id: id.into(), message_id: id.into(), asked: 0, outcome }
     }
 
     /// Goal: a message is made ready again only by the latest attempt's own proof that nothing was taken.

@@ -4,8 +4,10 @@
 //! says is what a plan would do.
 
 use super::{
-    Result, audiences,
+    Result,
+    audiences::{self, AsOf},
     binding::Binding,
+    outcomes,
     revisions::FrozenRules,
     subscribers,
     touches::{self, Touches},
@@ -26,13 +28,14 @@ use domain::{
     zone::Zone,
 };
 use entity::{
-    campaign,
+    attempt, campaign,
     convert::{self, code, ms},
     message, subscriber,
 };
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QueryResult, QuerySelect, Select, sea_query::Expr,
+    QueryOrder, QueryResult, QuerySelect, Select,
+    sea_query::{Expr, Query},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
@@ -45,7 +48,7 @@ const ORIGINALS_MAX: usize = 16;
 pub struct Search<'a> {
     /// Whom the campaign selects and leaves out.
     pub rules: &'a FrozenRules,
-    /// Who subscribed later is no recipient.
+    /// Who is a member at this moment is a recipient, whatever becomes of their tags later.
     pub joined_by: Instant,
     /// The last subscriber looked at.
     pub after: Option<Uuid>,
@@ -95,7 +98,7 @@ pub async fn next(
         select = select.filter(subscriber::Column::Id.gt(after));
     }
     let select = select.order_by_asc(subscriber::Column::Id).limit(search.limit);
-    found(connection, campaign, search.rules, select).await
+    found(connection, campaign, search, select).await
 }
 
 /// One subscriber as a plan would find them; none whom the campaign does not select.
@@ -109,13 +112,15 @@ pub async fn one(
         return Ok(None);
     }
     let select = selected(campaign, search).filter(subscriber::Column::Id.eq(id.0));
-    Ok(found(connection, campaign, search.rules, select.limit(1)).await?.pop())
+    Ok(found(connection, campaign, search, select.limit(1)).await?.pop())
 }
 
 /// The subscribers whom a campaign selects.
 fn selected(campaign: &Campaign, search: Search<'_>) -> Select<subscriber::Entity> {
     let included = search.rules.included.iter();
-    let any = included.fold(Condition::any(), |any, rules| any.add(audiences::members(rules)));
+    let as_of = AsOf::Then(search.joined_by);
+    let any =
+        included.fold(Condition::any(), |any, rules| any.add(audiences::members(rules, as_of)));
     subscriber::Entity::find()
         .filter(subscriber::Column::SiteId.eq(campaign.site_id.0))
         .filter(subscriber::Column::CreatedAt.lte(ms(search.joined_by)))
@@ -144,7 +149,7 @@ impl FromQueryResult for Found {
 async fn found(
     connection: &impl ConnectionTrait,
     campaign: &Campaign,
-    rules: &FrozenRules,
+    search: Search<'_>,
     select: Select<subscriber::Entity>,
 ) -> Result<Vec<Prospect>> {
     let opted_out = Expr::exists(subscribers::opt_out_of_row());
@@ -152,7 +157,7 @@ async fn found(
         select.expr_as(opted_out, HAS_OPTED_OUT).into_model().all(connection).await?;
     let rows = || found.iter().map(|found| &found.row);
     let reached = reached(connection, campaign, rows().map(|row| row.phone.as_str())).await?;
-    let excluded = excluded(connection, rules, rows().map(|row| row.id)).await?;
+    let excluded = excluded(connection, search, rows().map(|row| row.id)).await?;
     let prospect = |Found { row, has_opted_out }: Found| Prospect {
         has_opted_out,
         is_excluded: excluded.contains(&row.id),
@@ -165,16 +170,17 @@ async fn found(
 /// Which of `subscribers` the campaign leaves out.
 async fn excluded(
     connection: &impl ConnectionTrait,
-    rules: &FrozenRules,
+    Search { rules, joined_by, .. }: Search<'_>,
     subscribers: impl Iterator<Item = Uuid>,
 ) -> Result<HashSet<Uuid>> {
+    let as_of = AsOf::Then(joined_by);
     if rules.excluded.is_empty() {
         return Ok(HashSet::new());
     }
     let any = rules
         .excluded
         .iter()
-        .fold(Condition::any(), |any, rules| any.add(audiences::members(rules)));
+        .fold(Condition::any(), |any, rules| any.add(audiences::members(rules, as_of)));
     let ids: Vec<Uuid> = subscriber::Entity::find()
         .select_only()
         .column(subscriber::Column::Id)
@@ -192,6 +198,9 @@ async fn reached(
     campaign: &Campaign,
     phones: impl Iterator<Item = &str>,
 ) -> Result<HashSet<String>> {
+    // Here alone: elsewhere its `max` would stand in the way of a number's.
+    use sea_orm::sea_query::ExprTrait as _;
+
     let originals = originals(connection, campaign).await?;
     if originals.is_empty() {
         return Ok(HashSet::new());
@@ -203,11 +212,26 @@ async fn reached(
         MessageState::Delivered,
         MessageState::InFlight,
     ];
+    // One that was to be sent again and then was not may have been taken the first time.
+    let may_have_been_taken = Expr::exists(
+        Query::select()
+            .expr(Expr::val(1))
+            .from(attempt::Entity)
+            .and_where(
+                Expr::col((attempt::Entity, attempt::Column::MessageId))
+                    .equals((message::Entity, message::Column::Id)),
+            )
+            .and_where(Expr::col((attempt::Entity, attempt::Column::Outcome)).eq(outcomes::UNKNOWN))
+            .to_owned(),
+    );
+    let is_reached = Condition::any()
+        .add(message::Column::State.is_in(states.map(MessageState::as_str)))
+        .add(may_have_been_taken);
     let phones: Vec<String> = message::Entity::find()
         .select_only()
         .column(message::Column::Phone)
         .filter(message::Column::CampaignId.is_in(originals))
-        .filter(message::Column::State.is_in(states.map(MessageState::as_str)))
+        .filter(is_reached)
         .filter(message::Column::Phone.is_in(phones))
         .into_tuple()
         .all(connection)

@@ -8,7 +8,7 @@ use super::{
     bulk::{self, Bulk, Kind},
     consent::{self, Verdict},
     counts::Deltas,
-    direct_texts, follow_ups,
+    direct_texts, follow_ups, gate,
     plans::{key, standing_of},
     rows, runs,
     touches::{self, Pair},
@@ -59,6 +59,13 @@ pub struct NewReceipt {
     pub text: Option<String>,
     /// When it happened, by the aggregator's account.
     pub occurred_at: Instant,
+}
+
+impl NewReceipt {
+    /// What tells it from every other.
+    pub fn key(&self) -> (ConnectionId, &str) {
+        (self.connection_id, &self.dedupe_key)
+    }
 }
 
 /// Where a receipt is.
@@ -199,7 +206,12 @@ pub async fn apply(
     receipts: &[(Waiting, Standing)],
     now: Instant,
 ) -> Result<()> {
-    let found = find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
+    let (found, campaigns) =
+        find_messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
+    // What follows an acceptance is written while the campaign cannot be stopped. Always in one order.
+    for campaign in campaigns {
+        gate::enter(txn, campaign.into()).await?;
+    }
     let mut messages = rows::lock(txn, found.values().copied()).await?;
     let mut deltas = Deltas::default();
     let mut news = News::default();
@@ -275,19 +287,20 @@ impl News {
     }
 }
 
-/// Which message each receipt is about: by our reference where it is echoed, else by the aggregator's id.
+/// Which message each receipt is about, and the campaigns of all of them: by our reference where it is echoed, else by the aggregator's id.
 async fn find_messages(
     txn: &Txn,
     receipts: impl Iterator<Item = &Waiting> + Clone,
-) -> Result<HashMap<Uuid, Uuid>> {
+) -> Result<(HashMap<Uuid, Uuid>, BTreeSet<Uuid>)> {
     let attempts = attempt::Entity::find()
         .filter(attempt::Column::Id.is_in(receipts.clone().filter_map(Waiting::attempt)))
         .all(txn)
         .await?;
     // An echo counts only on the connection the attempt went out on.
+    let mut campaigns: BTreeSet<Uuid> = attempts.iter().map(|row| row.campaign_id).collect();
     let by_attempt: HashMap<(Uuid, Uuid), Uuid> =
         attempts.into_iter().map(|row| ((row.connection_id, row.id), row.message_id)).collect();
-    let by_provider = by_provider_id(txn, receipts.clone()).await?;
+    let by_provider = by_provider_id(txn, receipts.clone(), &mut campaigns).await?;
     let mut found = HashMap::new();
     for receipt in receipts {
         let by_echo = receipt.attempt().and_then(|id| by_attempt.get(&(receipt.connection_id, id)));
@@ -299,7 +312,7 @@ async fn find_messages(
             found.insert(receipt.id, *message);
         }
     }
-    Ok(found)
+    Ok((found, campaigns))
 }
 
 /// The messages that receipts name by the aggregator's id. Ids are told apart by their connection, so each
@@ -307,6 +320,7 @@ async fn find_messages(
 async fn by_provider_id(
     txn: &Txn,
     receipts: impl Iterator<Item = &Waiting>,
+    campaigns: &mut BTreeSet<Uuid>,
 ) -> Result<HashMap<(Uuid, String), Uuid>> {
     let mut wanted: BTreeMap<Uuid, Vec<&str>> = BTreeMap::new();
     for receipt in receipts {
@@ -322,6 +336,7 @@ async fn by_provider_id(
             .all(txn)
             .await?;
         for row in rows {
+            campaigns.insert(row.campaign_id);
             if let Some(provider_id) = row.provider_id {
                 found.insert((connection, provider_id), row.id);
             }

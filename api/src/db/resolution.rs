@@ -24,7 +24,9 @@ use entity::{
     message,
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+    sea_query::{LockBehavior, LockType},
 };
 use serde_json::json;
 use std::collections::HashMap;
@@ -51,26 +53,30 @@ pub struct Question {
     pub attempts: i64,
 }
 
-/// Up to `limit` messages whose outcome is to be asked for by `now`, the longest due first.
-pub async fn due(
-    connection: &impl ConnectionTrait,
-    now: Instant,
-    limit: u64,
-) -> Result<Vec<Question>> {
-    let rows = message::Entity::find()
+/// Takes up to `limit` messages whose outcome is to be asked for by `now`, the longest due first. Nobody else
+/// gets them before `until`, by when they are answered or put off.
+pub async fn take(txn: &Txn, now: Instant, until: Instant, limit: u64) -> Result<Vec<Question>> {
+    let mut select = message::Entity::find()
         .filter(message::Column::ResolveAt.is_not_null())
         .filter(message::Column::ResolveAt.lte(ms(now)))
         .order_by_asc(message::Column::ResolveAt)
         .order_by_asc(message::Column::Id)
-        .limit(limit)
-        .all(connection)
-        .await?;
+        .limit(limit);
+    if txn.get_database_backend() == DbBackend::Postgres {
+        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    let rows = select.all(txn).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
+    message::Entity::update_many()
+        .col_expr(message::Column::ResolveAt, ms(until).into())
+        .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
+        .exec(txn)
+        .await?;
     let attempts = attempt::Entity::find()
         .filter(attempt::Column::MessageId.is_in(rows.iter().map(|row| row.id)))
-        .all(connection)
+        .all(txn)
         .await?;
     let by_fence: HashMap<(Uuid, i64), attempt::Model> =
         attempts.into_iter().map(|row| ((row.message_id, row.fence), row)).collect();
@@ -159,12 +165,15 @@ fn is_unknown(row: &message::Model) -> bool {
     row.state == MessageState::Unknown.as_str()
 }
 
-/// When outcomes are asked for next.
+/// When outcomes are asked for next: of those that nobody has settled meanwhile.
 const POSTPONE: Bulk = Bulk {
     what: "questions put off",
     table: "message",
     kinds: &[Kind::Number, Kind::Number],
-    set: "resolve_at = CASE WHEN state = 'unknown' THEN v.c1 ELSE NULL END, resolve_tries = v.c2",
+    set: "resolve_at = CASE WHEN state = 'unknown' AND resolve_at IS NOT NULL THEN v.c1 \
+              ELSE resolve_at END, \
+          resolve_tries = CASE WHEN state = 'unknown' AND resolve_at IS NOT NULL THEN v.c2 \
+              ELSE resolve_tries END",
 };
 
 /// Notes when the outcomes of messages are asked for next, if ever, and how often they were by then.
@@ -232,7 +241,7 @@ async fn unknown(
     if let Some(after) = after {
         select = select.filter(message::Column::Id.gt(after));
     }
-    if txn.get_database_backend() == sea_orm::DbBackend::Postgres {
+    if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_exclusive();
     }
     Ok(select.all(txn).await?)

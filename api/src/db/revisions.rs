@@ -11,7 +11,7 @@ use domain::{
     id::{CampaignId, RevisionId, SiteId, StepId},
     rule_pack::RulePacks,
     schedule::Schedule,
-    site::Site,
+    site::{QuietHours, Site},
     text::Frame,
 };
 use entity::{
@@ -32,6 +32,17 @@ pub struct Content {
     pub targeting: Targeting,
     /// Whether Smart Sending applies.
     pub uses_smart_sending: bool,
+    /// Quiet hours of its own.
+    pub quiet_hours: Option<QuietHours>,
+}
+
+/// When a revision that is frozen goes out.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing<'a> {
+    /// The schedule.
+    pub schedule: &'a Schedule,
+    /// Seconds by which it may start late; none for the service's own limit.
+    pub max_lateness_s: Option<i64>,
 }
 
 /// Makes an unfrozen revision of a campaign with `content`; its steps get ids of their own.
@@ -63,6 +74,8 @@ pub async fn insert(
         has_rule_packs: Set(false),
         smart_sending_enabled: Set(false),
         smart_sending_window_s: Set(0),
+        own_quiet_hours_start: Set(content.quiet_hours.map(|own| time_text(own.start()))),
+        own_quiet_hours_end: Set(content.quiet_hours.map(|own| time_text(own.end()))),
         created_at: Set(ms(now)),
         ..Default::default()
     }
@@ -138,15 +151,29 @@ pub async fn set_smart_sending(txn: &Txn, id: RevisionId, uses: bool) -> Result<
     Ok(())
 }
 
+/// Sets the quiet hours of an unfrozen revision's own, or takes them away.
+pub async fn set_quiet_hours(txn: &Txn, id: RevisionId, own: Option<QuietHours>) -> Result<()> {
+    campaign_revision::ActiveModel {
+        id: Set(id.0),
+        own_quiet_hours_start: Set(own.map(|own| time_text(own.start()))),
+        own_quiet_hours_end: Set(own.map(|own| time_text(own.end()))),
+        ..Default::default()
+    }
+    .update(txn)
+    .await?;
+    Ok(())
+}
+
 /// Freezes a revision: its schedule, the site's settings as they are, and the definitions of its audiences.
 pub async fn freeze(
     txn: &Txn,
     id: RevisionId,
-    schedule: &Schedule,
+    timing: Timing<'_>,
     site: &Site,
     audiences: &[Audience],
     now: Instant,
 ) -> Result<()> {
+    let Timing { schedule, max_lateness_s } = timing;
     campaign_revision::ActiveModel {
         id: Set(id.0),
         frozen_at: Set(Some(ms(now))),
@@ -159,6 +186,7 @@ pub async fn freeze(
         starts_at: Set(Some(ms(schedule.starts_at))),
         ends_at: Set(Some(ms(schedule.ends_at))),
         send_by: Set(schedule.send_by.map(ms)),
+        max_lateness_s: Set(max_lateness_s),
         quiet_hours_enabled: Set(site.quiet_hours.is_enabled()),
         quiet_hours_start: Set(Some(time_text(site.quiet_hours.start()))),
         quiet_hours_end: Set(Some(time_text(site.quiet_hours.end()))),

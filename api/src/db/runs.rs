@@ -18,7 +18,7 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, Query},
 };
 use uuid::Uuid;
 
@@ -94,6 +94,28 @@ pub async fn running(
     let ids: Vec<Uuid> =
         select.order_by_asc(campaign::Column::Id).limit(limit).into_tuple().all(connection).await?;
     Ok(ids.into_iter().map(Into::into).collect())
+}
+
+/// When processing began of the campaign of a site whose plan has taken longest and is not complete.
+pub(super) async fn oldest_plan(txn: &Txn, site_id: SiteId) -> Result<Option<Instant>> {
+    use campaign_progress::Column;
+    let statuses = CampaignStatus::RUNNING.map(CampaignStatus::as_str);
+    let running = Query::select()
+        .column(campaign::Column::Id)
+        .from(campaign::Entity)
+        .and_where(campaign::Column::SiteId.eq(site_id.0))
+        .and_where(campaign::Column::Status.is_in(statuses))
+        .to_owned();
+    let began: Option<Option<i64>> = campaign_progress::Entity::find()
+        .select_only()
+        .column_as(Column::ProcessingAt.min(), "began")
+        .filter(Column::SiteId.eq(site_id.0))
+        .filter(Column::PlannedAt.is_null())
+        .filter(Column::CampaignId.in_subquery(running))
+        .into_tuple()
+        .one(txn)
+        .await?;
+    Ok(began.flatten().map(instant))
 }
 
 /// When the next message of a campaign is due, if one is left to hand over.

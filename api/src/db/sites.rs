@@ -1,16 +1,25 @@
 //! Sites.
+//!
+//! **Invariant:** a setting changes only through [`change`], together with its entry in the log of changes.
 
 use super::{
-    Result, Txn, events,
+    Result, Txn,
+    events::{self, Cause},
     page::{self, Cursor, Page, PageRequest, Sort},
+    site_changes,
 };
+use crate::ports::Ids;
 use domain::{
     Instant,
     campaign::CampaignStatus,
     id::SiteId,
     place::Countries,
     rule_pack::RulePacks,
-    site::{QuietHours, SegmentPrice, Site, SiteStatus, SmartSending, SmsPlanStatus},
+    setting,
+    site::{
+        QuietHours, SegmentPrice, Site, SiteStatus, SmartSending, SmsPlanStatus, TrialAllowance,
+    },
+    text::Frame,
     zone::Zone,
 };
 use entity::{
@@ -20,10 +29,10 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QuerySelect,
-    sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
+    QueryFilter, QuerySelect, SqlErr,
+    sea_query::{Expr, LockType},
 };
 
 /// Settings of a site; what is none stays as it is.
@@ -86,8 +95,125 @@ pub async fn page(
     Ok(page::fetch(connection, select, &sort, request).await?.try_map(convert::site)?)
 }
 
-/// Makes a site with `defaults`, and opens its log.
-pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
+/// What is to be done to a site that is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Its settings are to be changed, the subdomain not.
+    Settings,
+    /// Its subdomain too, which is unique: to PostgreSQL that is a key, which others may point to.
+    Subdomain,
+}
+
+impl Purpose {
+    /// What a change is for that names a subdomain, or does not.
+    pub const fn of(names_subdomain: bool) -> Self {
+        if names_subdomain { Self::Subdomain } else { Self::Settings }
+    }
+}
+
+/// One site, locked against other writers until the transaction ends.
+pub async fn lock(txn: &Txn, id: SiteId, purpose: Purpose) -> Result<Option<Site>> {
+    let mut select = site::Entity::find_by_id(id.0);
+    if txn.get_database_backend() == DbBackend::Postgres {
+        // Rows that point to the site may still be written by others, unless the subdomain changes: asked
+        // for later, the stronger lock would be waited for by those who wait for this one.
+        select = select.lock(match purpose {
+            Purpose::Settings => LockType::NoKeyUpdate,
+            Purpose::Subdomain => LockType::Update,
+        });
+    }
+    Ok(select.one(txn).await?.map(convert::site).transpose()?)
+}
+
+/// What became of a site that was to be written.
+#[derive(Clone, Debug)]
+pub enum Written {
+    /// It is as given here.
+    Done(Box<Site>),
+    /// The subdomain is another site's. The transaction is of no more use.
+    SubdomainTaken,
+}
+
+/// Makes a site, and opens its log.
+pub async fn insert(txn: &Txn, new: &Site) -> Result<Written> {
+    let row = site::ActiveModel {
+        trial_used: Set(new.trial.used),
+        trial_reserved: Set(new.trial.reserved),
+        trial_ends_at: Set(new.trial.ends_at.map(ms)),
+        created_at: Set(ms(new.created_at)),
+        ..settings_of(new)
+    };
+    match row.insert(txn).await {
+        Err(error) if is_taken(&error) => return Ok(Written::SubdomainTaken),
+        done => drop(done?),
+    }
+    events::open_log(txn, new.id).await?;
+    Ok(Written::Done(Box::new(new.clone())))
+}
+
+/// Changes the settings of a site, which must be locked, and logs each that becomes another. Where none
+/// does, nothing is written.
+pub async fn change(
+    txn: &Txn,
+    ids: &Ids,
+    cause: &Cause,
+    before: &Site,
+    settings: Settings,
+    now: Instant,
+) -> Result<Written> {
+    let after = Site { updated_at: now, ..settings.over(before) };
+    let changes = setting::changes(before, &after);
+    if changes.is_empty() {
+        return Ok(Written::Done(Box::new(before.clone())));
+    }
+    match settings_of(&after).update(txn).await {
+        Err(error) if is_taken(&error) => return Ok(Written::SubdomainTaken),
+        done => drop(done?),
+    }
+    site_changes::append(txn, ids, cause, after.id, &changes, now).await?;
+    Ok(Written::Done(Box::new(after)))
+}
+
+/// The one thing of a site that no other may have is its subdomain.
+fn is_taken(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+impl Settings {
+    /// The site with these settings over its own. An empty text takes away what may be missing.
+    pub fn over(self, site: &Site) -> Site {
+        let site = site.clone();
+        let text = |new: Option<String>, old: Option<String>| match new {
+            Some(text) => Some(text).filter(|text| !text.is_empty()),
+            None => old,
+        };
+        Site {
+            name: self.name.unwrap_or(site.name),
+            zone: self.zone.unwrap_or(site.zone),
+            subdomain: text(self.subdomain, site.subdomain),
+            status: self.status.unwrap_or(site.status),
+            plan: self.plan.unwrap_or(site.plan),
+            trial: TrialAllowance {
+                limit: self.trial_limit.unwrap_or(site.trial.limit),
+                ..site.trial
+            },
+            price: self.price.or(site.price),
+            quiet_hours: self.quiet_hours.unwrap_or(site.quiet_hours),
+            rule_packs: self.rule_packs.unwrap_or(site.rule_packs),
+            smart_sending: self.smart_sending.unwrap_or(site.smart_sending),
+            countries: self.countries.unwrap_or(site.countries),
+            frame: Frame {
+                prefix: text(self.text_prefix, site.frame.prefix),
+                footer: text(self.text_footer, site.frame.footer),
+            },
+            help_reply: text(self.help_reply, site.help_reply),
+            ..site
+        }
+    }
+}
+
+/// A row's settings. What the service counts itself is left as it is.
+fn settings_of(site: &Site) -> site::ActiveModel {
     site::ActiveModel {
         id: Set(site.id.0),
         name: Set(site.name.clone()),
@@ -96,9 +222,6 @@ pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
         status: Set(site.status.as_str().to_owned()),
         plan: Set(site.plan.as_str().to_owned()),
         trial_limit: Set(site.trial.limit),
-        trial_used: Set(site.trial.used),
-        trial_reserved: Set(site.trial.reserved),
-        trial_ends_at: Set(site.trial.ends_at.map(ms)),
         price_amount: Set(site.price.as_ref().map(|price| price.amount.clone())),
         price_currency: Set(site.price.as_ref().map(|price| price.currency_code.clone())),
         quiet_hours_enabled: Set(site.quiet_hours.is_enabled()),
@@ -112,52 +235,9 @@ pub async fn insert(txn: &Txn, site: &Site) -> Result<()> {
         text_footer: Set(site.frame.footer.clone()),
         countries: Set(Some(site.countries.to_string()).filter(|codes| !codes.is_empty())),
         help_reply: Set(site.help_reply.clone()),
-        created_at: Set(ms(site.created_at)),
         updated_at: Set(ms(site.updated_at)),
-    }
-    .insert(txn)
-    .await?;
-    events::open_log(txn, site.id).await
-}
-
-/// Changes a site's settings.
-pub async fn update(txn: &Txn, id: SiteId, settings: Settings, now: Instant) -> Result<()> {
-    fn set<T: Into<sea_orm::Value>>(value: Option<T>) -> sea_orm::ActiveValue<T> {
-        value.map_or(NotSet, Set)
-    }
-    // An empty text takes away what may be missing.
-    let kept = |text: String| (!text.is_empty()).then_some(text);
-    let quiet = settings.quiet_hours;
-    let smart = settings.smart_sending;
-    let (amount, currency) =
-        settings.price.map(|price| (price.amount, price.currency_code)).unzip();
-    site::ActiveModel {
-        id: Set(id.0),
-        name: set(settings.name),
-        time_zone: set(settings.zone.map(|zone| zone.name().to_owned())),
-        subdomain: set(settings.subdomain.map(kept)),
-        status: set(settings.status.map(|status| status.as_str().to_owned())),
-        plan: set(settings.plan.map(|plan| plan.as_str().to_owned())),
-        trial_limit: set(settings.trial_limit),
-        price_amount: set(amount.map(Some)),
-        price_currency: set(currency.map(Some)),
-        quiet_hours_enabled: set(quiet.map(QuietHours::is_enabled)),
-        quiet_hours_start: set(quiet.map(|quiet| time_text(quiet.start()))),
-        quiet_hours_end: set(quiet.map(|quiet| time_text(quiet.end()))),
-        rule_packs: set(settings.rule_packs.map(|packs| Some(packs.to_string()))),
-        has_rule_packs: set(settings.rule_packs.map(|packs| packs != RulePacks::NONE)),
-        smart_sending_enabled: set(smart.map(|smart| smart.is_enabled)),
-        smart_sending_window_s: set(smart.map(|smart| smart.window_s)),
-        text_prefix: set(settings.text_prefix.map(kept)),
-        text_footer: set(settings.text_footer.map(kept)),
-        countries: set(settings.countries.map(|countries| kept(countries.to_string()))),
-        help_reply: set(settings.help_reply.map(kept)),
-        updated_at: Set(ms(now)),
         ..Default::default()
     }
-    .update(txn)
-    .await?;
-    Ok(())
 }
 
 /// Whether a sending number of the site is ready.

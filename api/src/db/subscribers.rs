@@ -1,11 +1,14 @@
 //! Subscribers, their tags, and opt-outs by phone.
 
 mod places;
+mod tags;
 
 pub use places::{InZones, locate_old, zones_of};
+pub use tags::{forget_tags, set_tags, tags};
 
 use super::{
-    Result, Txn, audiences,
+    Result, Txn,
+    audiences::{self, AsOf},
     page::{self, Cursor, Page, PageRequest, Sort},
 };
 use domain::{
@@ -17,7 +20,7 @@ use domain::{
 };
 use entity::{
     convert::{self, ms, values_json},
-    opt_out, subscriber, subscriber_tag,
+    opt_out, subscriber,
 };
 use sea_orm::{
     ActiveModelTrait,
@@ -53,7 +56,7 @@ fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
             select.filter(subscriber::Column::Status.is_in(statuses.iter().map(|s| s.as_str())));
     }
     if let Some(tags) = &filter.tags_any {
-        select = select.filter(audiences::has_tag(tags));
+        select = select.filter(audiences::has_tag(tags, AsOf::Now));
     }
     if let Some(phone) = &filter.phone {
         select = select.filter(subscriber::Column::Phone.eq(phone.as_str()));
@@ -64,7 +67,7 @@ fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
         select = select.filter(is_marked);
     }
     if let Some(rules) = &filter.rules {
-        select = select.filter(audiences::members(rules));
+        select = select.filter(audiences::members(rules, AsOf::Now));
     }
     if let Some(zones) = &filter.zones {
         select = select.filter(places::is_in(zones));
@@ -147,23 +150,6 @@ fn by_phone(rows: Vec<subscriber::Model>) -> Result<BTreeMap<PhoneNumber, Subscr
     Ok(found)
 }
 
-/// Tags of several subscribers, sorted.
-pub async fn tags(
-    connection: &impl ConnectionTrait,
-    ids: &[SubscriberId],
-) -> Result<BTreeMap<SubscriberId, Vec<String>>> {
-    let rows = subscriber_tag::Entity::find()
-        .filter(subscriber_tag::Column::SubscriberId.is_in(ids.iter().map(|id| id.0)))
-        .order_by_asc(subscriber_tag::Column::Tag)
-        .all(connection)
-        .await?;
-    let mut tags: BTreeMap<SubscriberId, Vec<String>> = BTreeMap::new();
-    for row in rows {
-        tags.entry(row.subscriber_id.into()).or_default().push(row.tag);
-    }
-    Ok(tags)
-}
-
 /// Adds a subscriber, unless the site has its number already; answers whether it was added.
 pub async fn insert(txn: &Txn, new: &Subscriber, now: Instant) -> Result<bool> {
     let place = places::stored(new);
@@ -218,24 +204,6 @@ pub async fn update(txn: &Txn, changed: &Subscriber, now: Instant) -> Result<()>
     }
     .update(txn)
     .await?;
-    Ok(())
-}
-
-/// Sets a subscriber's tags in place of those now set.
-pub async fn set_tags(txn: &Txn, site_id: SiteId, id: SubscriberId, tags: &[String]) -> Result<()> {
-    subscriber_tag::Entity::delete_many()
-        .filter(subscriber_tag::Column::SubscriberId.eq(id.0))
-        .exec(txn)
-        .await?;
-    let rows = tags.iter().map(|tag| subscriber_tag::ActiveModel {
-        site_id: Set(site_id.0),
-        subscriber_id: Set(id.0),
-        tag: Set(tag.clone()),
-    });
-    subscriber_tag::Entity::insert_many(rows)
-        .on_conflict(OnConflict::new().do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
     Ok(())
 }
 

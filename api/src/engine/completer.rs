@@ -44,6 +44,7 @@ impl Engine {
         }
         // There may be something to do: decide again, now that nobody else can move the campaign.
         let txn = self.db.begin_write().await?;
+        gate::close(&txn, id).await?;
         let Some(campaign) = campaigns::lock(&txn, &[found.site_id], id).await? else {
             return Ok(false);
         };

@@ -105,9 +105,9 @@ impl Engine {
         tally.finish()
     }
 
-    /// Whether a connection is left alone for now.
-    pub(super) fn is_held(&self, connection: ConnectionId, now: Instant) -> bool {
-        self.dispatcher.holds.until(connection, now).is_some()
+    /// Until when a connection is left alone, if it is.
+    pub(super) fn held_until(&self, connection: ConnectionId, now: Instant) -> Option<Instant> {
+        self.dispatcher.holds.until(connection, now)
     }
 
     /// Completes when nothing that was set on its way is without a record.
@@ -168,12 +168,11 @@ impl Engine {
     pub(super) fn permit(&self, lane: &Lane, wanted: u64) -> Permit {
         let (permits, connection) = (&self.dispatcher.permits, lane.connection.id);
         let is_on_trial = self.dispatcher.holds.is_on_trial(connection);
-        let wanted = match permits.in_flight(connection) {
-            0 if is_on_trial => 1,
-            _ if is_on_trial => 0,
-            _ => wanted,
-        };
-        permits.take(connection, wanted)
+        match permits.in_flight(connection) {
+            0 if is_on_trial => permits.take_some(connection, 1, wanted),
+            _ if is_on_trial => permits.take_some(connection, 0, wanted),
+            _ => permits.take(connection, wanted),
+        }
     }
 
     /// The running campaigns with something due now, and when the next of the others is due.

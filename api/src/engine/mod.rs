@@ -44,6 +44,14 @@ pub enum Fault {
     Text,
 }
 
+impl Fault {
+    /// Whether trying again cannot help: the database answers, and holds what must not be.
+    fn is_lasting(&self) -> bool {
+        use crate::db::Error;
+        matches!(self, Self::Text | Self::Db(Error::Corrupt(_) | Error::Rows { .. }))
+    }
+}
+
 impl From<sea_orm::DbErr> for Fault {
     fn from(source: sea_orm::DbErr) -> Self {
         Self::Db(source.into())

@@ -1,7 +1,10 @@
 //! Recovery: what a crash left in flight becomes unknown, never ready again.
 
 use super::{Activity, Engine, Fault};
-use crate::{db::attempts, ports::Task};
+use crate::{
+    db::attempts::{self, Orphaned},
+    ports::Task,
+};
 
 /// Messages settled in one transaction.
 const EXPIRE_BATCH_MAX: u64 = 500;
@@ -13,7 +16,7 @@ impl Engine {
         if !attempts::has_expired(self.db.read(), lease_now).await? {
             return Ok(Activity::default());
         }
-        let expired = self.expire(Some(lease_now)).await?;
+        let expired = self.expire(Orphaned::Expired(lease_now)).await?;
         if expired > 0 {
             tracing::warn!(
                 messages = expired,
@@ -26,13 +29,21 @@ impl Engine {
         Ok(Activity::done(expired))
     }
 
-    /// Settles what a former incarnation of this process left in flight, before the engine starts. On
-    /// SQLite this process is the only one there can be; on PostgreSQL another node may hold the leases,
-    /// and they run out by themselves.
-    pub async fn recover(&self) -> Result<u64, Fault> {
+    /// Settles what a former incarnation of this process left in flight, before the engine starts. On SQLite
+    /// this process is the only one there can be. On PostgreSQL another node may hold leases, which run out by
+    /// themselves; those of this very node are settled at once if `is_known_dead` says that its former
+    /// incarnation cannot be at work any more.
+    pub async fn recover(&self, is_known_dead: bool) -> Result<u64, Fault> {
+        let node = self.settings.node.as_str();
+        let name = node.rsplit_once('-').map_or(node, |(name, _)| name);
         let mut recovered = 0;
-        while self.db.is_sqlite() {
-            let batch = self.expire(None).await?;
+        loop {
+            let orphaned = match (self.db.is_sqlite(), is_known_dead) {
+                (true, _) => Orphaned::All,
+                (false, true) => Orphaned::Of { name, node },
+                (false, false) => break,
+            };
+            let batch = self.expire(orphaned).await?;
             recovered += batch;
             if batch < EXPIRE_BATCH_MAX {
                 break;
@@ -48,10 +59,10 @@ impl Engine {
         Ok(recovered)
     }
 
-    async fn expire(&self, lease_now: Option<domain::Instant>) -> Result<u64, Fault> {
+    async fn expire(&self, orphaned: Orphaned<'_>) -> Result<u64, Fault> {
         let (now, limit) = (self.clock.now(), EXPIRE_BATCH_MAX);
         let txn = self.db.begin_write().await?;
-        let expired = attempts::expire(&txn, &self.ids, lease_now, limit, now).await?;
+        let expired = attempts::expire(&txn, &self.ids, orphaned, limit, now).await?;
         txn.commit().await?;
         Ok(expired)
     }

@@ -34,6 +34,12 @@ use std::collections::{BTreeMap, HashSet};
 
 /// Outcomes asked for in one activation.
 const QUESTIONS_MAX: u64 = 256;
+/// Campaigns and connections asked for at once.
+const GROUPS_MAX: usize = 8;
+/// For how long questions are one node's: longer than any answer takes.
+const ASKING_MAX: TimeDelta = TimeDelta::minutes(10);
+/// The pause after which an outcome is asked for again that could not be asked for.
+const UNASKED_PAUSE: TimeDelta = TimeDelta::minutes(5);
 /// Look-ups under way at once.
 const LOOK_UPS_MAX: usize = 16;
 /// The pause before an outcome is asked for; each further one is three times as long.
@@ -68,20 +74,30 @@ pub(super) fn ask_again_at(tries: i64, now: Instant) -> Option<Instant> {
 impl Engine {
     pub(super) async fn activate_resolver(&self) -> Result<Activity, Fault> {
         let now = self.clock.now();
-        let due = resolution::due(self.db.read(), now, QUESTIONS_MAX).await?;
         let mut tally = Tally::default();
-        if due.is_empty() {
-            let next_at = resolution::next(self.db.read()).await?;
+        let next_at = resolution::next(self.db.read()).await?;
+        // Reading first leaves the one writer of SQLite to those who have something to write.
+        if next_at.is_none_or(|next_at| next_at > now) {
             return Ok(Activity { done: 0, next_at });
         }
+        let txn = self.db.begin_write().await?;
+        let due = resolution::take(&txn, now, now + ASKING_MAX, QUESTIONS_MAX).await?;
+        txn.commit().await?;
         let mut groups: BTreeMap<_, Vec<Question>> = BTreeMap::new();
         for question in due {
             let key = (question.campaign_id.0, question.connection_id.0);
             groups.entry(key).or_default().push(question);
         }
-        for ((campaign, connection), questions) in groups {
-            let (campaign, connection) = (campaign.into(), connection.into());
-            tally.add(campaign, self.resolve(campaign, connection, questions, now).await);
+        let groups: Vec<_> = groups.into_iter().collect();
+        // One aggregator that hangs holds up the questions to no other.
+        for some in groups.chunks(GROUPS_MAX) {
+            let asked = some.iter().map(async |((campaign, connection), questions)| {
+                let (campaign, connection) = ((*campaign).into(), (*connection).into());
+                (campaign, self.resolve(campaign, connection, questions.clone(), now).await)
+            });
+            for (campaign, came_to) in join_all(asked).await {
+                tally.add(campaign, came_to);
+            }
         }
         self.bells.ring(Task::Dispatcher);
         self.bells.ring(Task::Completer);
@@ -102,6 +118,10 @@ impl Engine {
             self.put_off(&questions, |_| None).await?;
             return Ok(Activity::done(asked));
         };
+        if let Some(until) = self.held_until(connection.id, now) {
+            self.put_off(&questions, |_| Some(until)).await?;
+            return Ok(Activity::done(asked));
+        }
         let repeated = self.repeat(campaign, &connection, &questions, now).await?;
         let rest: Vec<Question> =
             questions.into_iter().filter(|it| !repeated.contains(&it.attempt_id)).collect();
@@ -110,7 +130,7 @@ impl Engine {
         } else {
             // A key that still holds may be used later, when the message may leave.
             let holds = |it: &Question| key_holds(&connection, it, now);
-            self.put_off(&rest, |it| ask_again_at(it.tries, now).filter(|_| holds(it))).await?;
+            self.put_off(&rest, |it| holds(it).then(|| now + UNASKED_PAUSE)).await?;
         }
         Ok(Activity::done(asked))
     }
@@ -128,7 +148,7 @@ impl Engine {
         let usable =
             |it: &&Question| is_turn(it) && it.request.is_some() && key_holds(connection, it, now);
         let usable: Vec<Question> = questions.iter().filter(usable).cloned().collect();
-        if usable.is_empty() || self.is_held(connection.id, now) {
+        if usable.is_empty() {
             return Ok(HashSet::new());
         }
         let Some(lane) = self.lane(campaign, now).await? else { return Ok(HashSet::new()) };
@@ -196,7 +216,8 @@ impl Engine {
                 async move {
                     let found = self.aggregator.look_up(connection, it.attempt_id, timeout).await;
                     let outcome = found_out(found, &it, now);
-                    Ended { attempt_id: it.attempt_id, message_id: it.message_id, outcome }
+                    let (attempt_id, message_id) = (it.attempt_id, it.message_id);
+                    Ended { attempt_id, message_id, asked: it.tries, outcome }
                 }
             };
             let ended = join_all(some.iter().map(look)).await;
@@ -205,14 +226,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Notes when outcomes that could not be asked for are asked for next.
+    /// Notes when outcomes that nobody was asked for are asked for next; that counts as no try.
     async fn put_off(
         &self,
         questions: &[Question],
         next: impl Fn(&Question) -> Option<Instant>,
     ) -> Result<(), Fault> {
         let next: Vec<(MessageId, Option<Instant>, i64)> =
-            questions.iter().map(|it| (it.message_id, next(it), it.tries + 1)).collect();
+            questions.iter().map(|it| (it.message_id, next(it), it.tries)).collect();
         let txn = self.db.begin_write().await?;
         resolution::postpone(&txn, &next).await?;
         Ok(txn.commit().await?)

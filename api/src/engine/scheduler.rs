@@ -8,6 +8,7 @@ use crate::{
     },
     ports::Task,
 };
+use chrono::TimeDelta;
 use domain::{
     Instant,
     campaign::{Campaign, CampaignStatus, Trigger},
@@ -66,7 +67,8 @@ impl Engine {
         campaign: &Campaign,
         now: Instant,
     ) -> Result<Option<StatusReason>, Fault> {
-        let lateness = span(self.settings.max_lateness);
+        let own = campaign.max_lateness_s.map(TimeDelta::seconds);
+        let lateness = own.unwrap_or_else(|| span(self.settings.max_lateness));
         if campaign.schedule.as_ref().is_some_and(|schedule| now - schedule.starts_at > lateness) {
             return Ok(Some(StatusReason::ScheduleMissed));
         }

@@ -53,6 +53,42 @@ pub(crate) enum ActorKind {
     ApiKey,
     /// The sending engine.
     Engine,
+    /// Whoever runs the service, by `sendoff admin`.
+    Operator,
+}
+
+/// Settings of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::setting::SiteSetting")]
+pub(crate) enum SiteSetting {
+    /// Its name.
+    Name,
+    /// Its time zone.
+    TimeZone,
+    /// The subdomain that short links are served from.
+    Subdomain,
+    /// Whether it may operate.
+    Status,
+    /// The state of its subscription.
+    SmsPlan,
+    /// Segments a trial may send.
+    TrialLimit,
+    /// What a segment costs.
+    SegmentPrice,
+    /// When subscribers must not be texted.
+    QuietHours,
+    /// The packs of legal rules that apply.
+    RulePacks,
+    /// How often one subscriber may be texted.
+    SmartSending,
+    /// The countries whose numbers are texted.
+    Countries,
+    /// What stands before every text.
+    TextPrefix,
+    /// What stands below every text.
+    TextFooter,
+    /// The site's own answer to `HELP`.
+    HelpReply,
 }
 
 /// Whether a site may operate.

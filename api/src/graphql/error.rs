@@ -24,6 +24,8 @@ pub(super) mod code {
     pub(crate) const NOT_FOUND: &str = "NOT_FOUND";
     /// An argument is not acceptable.
     pub(crate) const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
+    /// Too much is asked for at this moment; later it can be had.
+    pub(crate) const RATE_LIMITED: &str = "RATE_LIMITED";
     /// A defect of ours.
     pub(crate) const INTERNAL: &str = "INTERNAL";
 }

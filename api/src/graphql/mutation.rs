@@ -11,13 +11,13 @@ use super::{
         AudienceCreateInput, CampaignActivateInput, CampaignCancelInput, CampaignCreateInput,
         CampaignDeleteInput, CampaignDuplicateInput, CampaignPauseInput, CampaignRescheduleInput,
         CampaignResolveUnknownInput, CampaignResumeInput, CampaignSendTestInput,
-        CampaignUpdateInput, NotNow, SubscribersUpsertInput,
+        CampaignUpdateInput, NotNow, SiteUpdateInput, SubscribersUpsertInput,
     },
     types::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
         CampaignPausePayload, CampaignReschedulePayload, CampaignResolveUnknownPayload,
-        CampaignResumePayload, CampaignSendTestPayload, CampaignUpdatePayload,
+        CampaignResumePayload, CampaignSendTestPayload, CampaignUpdatePayload, SiteUpdatePayload,
         SubscriberClearPossibleOptOutPayload, SubscriberUnsubscribePayload,
         SubscribersUpsertPayload,
     },
@@ -220,6 +220,7 @@ impl Mutation {
         let done = caller.service.subscribers_upsert(&caller.actor, site, rows).await;
         done.or_internal(&caller).map(Into::into)
     }
+
     /// Withdraw a subscriber's consent. Stops their messages not yet handed over, in every campaign.
     /// Only the person can give it again, by texting `START`.
     #[graphql(directive = requires_scope::apply(Scope::SubscriberWrite))]
@@ -243,6 +244,20 @@ impl Mutation {
     ) -> Result<SubscriberClearPossibleOptOutPayload> {
         let caller = Caller::with(ctx, Scope::SubscriberWrite)?;
         let done = caller.service.subscriber_clear_possible_opt_out(&caller.actor, id(&text)).await;
+        done.or_internal(&caller).map(Into::into)
+    }
+
+    /// Change a site's settings. Activated campaigns keep the settings they were activated with;
+    /// stricter ones also apply to them.
+    #[graphql(directive = requires_scope::apply(Scope::SiteWrite))]
+    async fn site_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(name = "id", desc = "The site.")] text: ID,
+        #[graphql(desc = "The changes.")] input: SiteUpdateInput,
+    ) -> Result<SiteUpdatePayload> {
+        let caller = Caller::with(ctx, Scope::SiteWrite)?;
+        let done = caller.service.site_update(&caller.actor, id(&text), input.into()).await;
         done.or_internal(&caller).map(Into::into)
     }
 }

@@ -15,7 +15,7 @@ use domain::{access::Role, id::ApiKeyId};
 use uuid::Uuid;
 
 /// A mutation for each scope that a role can lack, with the scope its `@requiresScope` names.
-const WRITES: [(&str, &str); 14] = [
+const WRITES: [(&str, &str); 16] = [
     (r#"campaignCreate(input: {name: "x"}) {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (r#"campaignUpdate(id: "x", input: {}) {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (
@@ -32,6 +32,10 @@ const WRITES: [(&str, &str); 14] = [
         r#"campaignSendTest(id: "x", input: {stepId: "x", phoneNumbers: []}) {userErrors {code}}"#,
         "CAMPAIGN_SEND",
     ),
+    (
+        r#"campaignResolveUnknown(id: "x", input: {resolution: RESEND}) {userErrors {code}}"#,
+        "CAMPAIGN_SEND",
+    ),
     (r#"campaignCancel(id: "x") {userErrors {code}}"#, "CAMPAIGN_SEND"),
     (r#"campaignDuplicate(id: "x") {userErrors {code}}"#, "CAMPAIGN_WRITE"),
     (r#"campaignDelete(id: "x") {userErrors {code}}"#, "CAMPAIGN_WRITE"),
@@ -39,6 +43,7 @@ const WRITES: [(&str, &str); 14] = [
     ("subscribersUpsert(input: {subscribers: []}) {userErrors {code}}", "SUBSCRIBER_WRITE"),
     (r#"subscriberUnsubscribe(id: "x") {userErrors {code}}"#, "SUBSCRIBER_WRITE"),
     (r#"subscriberClearPossibleOptOut(id: "x") {userErrors {code}}"#, "SUBSCRIBER_WRITE"),
+    (r#"siteUpdate(id: "x", input: {}) {userErrors {code}}"#, "SITE_WRITE"),
 ];
 
 fn viewer() -> Actor {

@@ -4,11 +4,18 @@
 
 use super::{Fault, Service, secrets};
 use crate::{
-    db::{Error, Txn, admin, keys, sites, status_pages},
+    db::{
+        Error, Txn, admin,
+        events::Cause,
+        keys,
+        sites::{self, Purpose, Written},
+        status_pages,
+    },
     ports::Connection,
 };
 use domain::{
     access::Role,
+    event::ActorKind,
     id::{ApiKeyId, ConnectionId, SenderId, SiteId},
     phone::PhoneNumber,
     place::Countries,
@@ -35,6 +42,9 @@ pub enum SetUpError {
         /// What is missing.
         setting: &'static str,
     },
+    /// The subdomain is another site's.
+    #[error("the subdomain is another site's")]
+    SubdomainTaken,
     /// The database did not do it.
     #[error(transparent)]
     Fault(#[from] Fault),
@@ -103,33 +113,44 @@ pub struct KeySettings<'a> {
 const KEY_WINDOW_S: i64 = 24 * 60 * 60;
 /// Segments a second of a new sender: what carriers let an unproven number send.
 const SEGMENTS_PER_S: i64 = 3;
-/// Smart Sending's window of a new site: eight hours.
-const SMART_SENDING_WINDOW_S: i64 = 8 * 60 * 60;
 
 impl Service {
     /// Makes a site named `name`, or finds the one there is, and applies `settings`.
-    pub async fn admin_site(&self, name: &str, settings: SiteSettings) -> Result<SiteId, Fault> {
+    pub async fn admin_site(
+        &self,
+        name: &str,
+        settings: SiteSettings,
+    ) -> Result<SiteId, SetUpError> {
         let now = self.clock.now();
         let txn = self.db.begin_write().await?;
-        let id = if let Some(site) = sites::find_by_name(&txn, name).await? {
-            site.id
-        } else {
-            let site = new_site(self.ids.next(), name, now);
-            sites::insert(&txn, &site).await?;
-            site.id
+        let purpose = Purpose::of(settings.subdomain.is_some());
+        let known = match sites::find_by_name(&txn, name).await? {
+            Some(site) => sites::lock(&txn, site.id, purpose).await?,
+            None => None,
         };
-        sites::update(&txn, id, settings, now).await?;
+        let written = if let Some(site) = known {
+            sites::change(&txn, &self.ids, &operator(), &site, settings, now).await?
+        } else {
+            let site = settings.over(&new_site(self.ids.next(), name, now));
+            sites::insert(&txn, &site).await?
+        };
+        let Written::Done(site) = written else { return Err(SetUpError::SubdomainTaken) };
         txn.commit().await.map_err(Error::from)?;
-        Ok(id)
+        Ok(site.id)
     }
 
     /// Applies `settings` to a site; answers whether there is one.
-    pub async fn admin_site_set(&self, id: SiteId, settings: SiteSettings) -> Result<bool, Fault> {
+    pub async fn admin_site_set(
+        &self,
+        id: SiteId,
+        settings: SiteSettings,
+    ) -> Result<bool, SetUpError> {
+        let now = self.clock.now();
         let txn = self.db.begin_write().await?;
-        if sites::find(&txn, id).await?.is_none() {
-            return Ok(false);
-        }
-        sites::update(&txn, id, settings, self.clock.now()).await?;
+        let purpose = Purpose::of(settings.subdomain.is_some());
+        let Some(site) = sites::lock(&txn, id, purpose).await? else { return Ok(false) };
+        let written = sites::change(&txn, &self.ids, &operator(), &site, settings, now).await?;
+        let Written::Done(_) = written else { return Err(SetUpError::SubdomainTaken) };
         txn.commit().await.map_err(Error::from)?;
         Ok(true)
     }
@@ -306,6 +327,11 @@ fn changed(known: Connection, new: ConnectionSettings) -> Connection {
     }
 }
 
+/// Whoever runs the service, as the cause of a change.
+fn operator() -> Cause {
+    Cause { kind: ActorKind::Operator, name: "operator".to_owned() }
+}
+
 fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
     Site {
         id,
@@ -318,7 +344,7 @@ fn new_site(id: SiteId, name: &str, now: domain::Instant) -> Site {
         price: None,
         quiet_hours: QuietHours::DEFAULT,
         rule_packs: RulePacks::ALL,
-        smart_sending: SmartSending { is_enabled: true, window_s: SMART_SENDING_WINDOW_S },
+        smart_sending: SmartSending::DEFAULT,
         countries: Countries::default(),
         frame: Frame::default(),
         help_reply: None,

@@ -2,13 +2,11 @@
 
 use super::{
     Actor, Fault, Page, PageRequest, Service,
-    check::{Codes, Problems, choose_site},
+    check::{Coded, Codes, Problems, choose_site},
+    once::Once,
     secrets::InputDigest,
 };
-use crate::db::{
-    Error, audiences,
-    idempotency::{self, Prior, Use},
-};
+use crate::db::{Error, audiences};
 use domain::{
     audience::{Audience, AudienceRules},
     id::{AudienceId, SiteId},
@@ -30,11 +28,14 @@ pub struct NewAudience {
     pub idempotency_key: Option<String>,
 }
 
-const CODES: Codes<AudienceError> = Codes {
-    invalid: AudienceError::Invalid,
-    blank: AudienceError::Blank,
-    too_long: AudienceError::TooLong,
-};
+impl Coded for AudienceError {
+    const CODES: Codes<Self> = Codes {
+        invalid: Self::Invalid,
+        blank: Self::Blank,
+        too_long: Self::TooLong,
+        reused: Self::IdempotencyKeyReused,
+    };
+}
 
 impl Service {
     /// Saves an audience.
@@ -54,25 +55,18 @@ impl Service {
         let now = self.clock.now();
         let txn = self.db.begin_write().await?;
         let digest = digest(&input, site_id);
-        let used = input.idempotency_key.as_deref().map(|key| Use {
-            api_key_id: actor.key_id,
-            operation: "audience_create",
-            key,
-            digest: &digest,
-        });
-        if let Some(used) = used {
-            match idempotency::take(&txn, used, Some(site_id), now).await? {
-                Prior::Fresh => {}
-                Prior::Other => return Ok(Err(vec![reused()])),
-                Prior::Same(answer) => {
-                    let id = answer.get("audience").and_then(|id| id.as_str()?.parse().ok());
-                    let found = match id {
-                        Some(id) => audiences::find_many(&txn, actor.sites(), &[id]).await?.pop(),
-                        None => None,
-                    };
-                    return Ok(found.ok_or_else(|| vec![not_found()]));
-                }
+        let once = Once::new(actor, "audience_create", input.idempotency_key.as_deref(), &digest);
+        match once.take(&txn, site_id, now).await? {
+            Err(refusals) => return Ok(Err(refusals)),
+            Ok(Some(prior)) => {
+                let id = prior.get("audience").and_then(|id| id.as_str()?.parse().ok());
+                let found = match id {
+                    Some(id) => audiences::find_many(&txn, actor.sites(), &[id]).await?.pop(),
+                    None => None,
+                };
+                return Ok(found.ok_or_else(|| vec![not_found()]));
             }
+            Ok(None) => {}
         }
         let audience = Audience {
             id: self.ids.next(),
@@ -86,10 +80,7 @@ impl Service {
             let message = "Another audience of the site has this name.";
             return Ok(Err(vec![Refusal::at(AudienceError::NameTaken, "input.name", message)]));
         }
-        if let Some(used) = used {
-            let answer = json!({ "audience": audience.id.to_string() });
-            idempotency::keep(&txn, used, answer).await?;
-        }
+        once.keep(&txn, json!({ "audience": audience.id.to_string() })).await?;
         txn.commit().await.map_err(Error::from)?;
         Ok(Ok(audience))
     }
@@ -118,7 +109,7 @@ impl Service {
 }
 
 fn check(input: &NewAudience) -> Result<(), Vec<Refusal<AudienceError>>> {
-    let mut problems = Problems::new(CODES);
+    let mut problems = Problems::new(AudienceError::CODES);
     problems.name("input.name", &input.name);
     problems.idempotency_key("input.idempotencyKey", input.idempotency_key.as_deref());
     problems.tags("input.rules.tagsAny", &input.rules.tags_any);
@@ -145,11 +136,6 @@ fn digest(input: &NewAudience, site_id: SiteId) -> String {
         .optional(at(rules.subscribed_from).as_deref())
         .optional(at(rules.subscribed_until).as_deref())
         .finish()
-}
-
-fn reused() -> Refusal<AudienceError> {
-    let message = "The idempotency key was used with another input.";
-    Refusal::at(AudienceError::IdempotencyKeyReused, "input.idempotencyKey", message)
 }
 
 fn not_found() -> Refusal<AudienceError> {

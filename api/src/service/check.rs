@@ -1,6 +1,7 @@
 //! Checks of input: every problem is found, and each names its field.
 
 use super::{Actor, NewStep};
+use chrono::NaiveTime;
 use domain::{
     campaign::StepCondition,
     id::SiteId,
@@ -9,6 +10,7 @@ use domain::{
         SEGMENTS_MAX, STEPS_MAX, TAG_CHARS_MAX, TAGS_MAX, URL_CHARS_MAX,
     },
     refusal::{CampaignError, Refusal},
+    site::{QuietHours, ZeroWidth},
     template::Template,
     text,
 };
@@ -30,12 +32,44 @@ pub(super) fn choose_site<C>(
     })
 }
 
+/// A window of quiet hours, as it came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewQuietHours {
+    /// Whether it is to be enforced.
+    pub is_enabled: bool,
+    /// When quiet begins.
+    pub start: NaiveTime,
+    /// When it ends; before `start` for a window that spans midnight.
+    pub end: NaiveTime,
+}
+
+impl NewQuietHours {
+    /// The window, unless it has no width.
+    pub(super) fn checked(self) -> Result<QuietHours, ZeroWidth> {
+        Ok(QuietHours::new(self.start, self.end)?.switched(self.is_enabled))
+    }
+}
+
+/// As digests hold it.
+impl std::fmt::Display for NewQuietHours {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.is_enabled, self.start, self.end)
+    }
+}
+
 /// The codes an area refuses malformed input with.
 #[derive(Clone, Copy)]
 pub(super) struct Codes<C> {
     pub(super) invalid: C,
     pub(super) blank: C,
     pub(super) too_long: C,
+    pub(super) reused: C,
+}
+
+/// Codes that an area has of its own for malformed input.
+pub(super) trait Coded: Copy {
+    /// Which.
+    const CODES: Codes<Self>;
 }
 
 /// The problems found so far.
@@ -65,8 +99,16 @@ impl<C: Copy> Problems<C> {
         } else if name.chars().count() > NAME_CHARS_MAX {
             let message = format!("The name is longer than {NAME_CHARS_MAX} characters.");
             self.add(self.codes.too_long, path, message);
-        } else if name.chars().any(char::is_control) {
-            self.add(self.codes.invalid, path, "The name has control characters.");
+        } else if let Some(message) = hidden_in_line("name", name) {
+            self.add(self.codes.invalid, path, message);
+        }
+    }
+
+    /// A window of quiet hours, if one is given: it must have a width.
+    pub(super) fn quiet_hours(&mut self, path: &str, new: Option<NewQuietHours>) {
+        if new.is_some_and(|new| new.checked().is_err()) {
+            let message = "Quiet hours cannot end when they start: switch them off instead.";
+            self.add(self.codes.invalid, &format!("{path}.end"), message);
         }
     }
 
@@ -106,11 +148,19 @@ pub(super) fn tag_problem(tag: &str) -> Option<String> {
         Some("The tag is blank.".to_owned())
     } else if tag.chars().count() > TAG_CHARS_MAX {
         Some(format!("The tag is longer than {TAG_CHARS_MAX} characters."))
-    } else if tag.chars().any(char::is_control) {
-        Some("The tag has control characters.".to_owned())
     } else {
-        None
+        hidden_in_line("tag", tag)
     }
+}
+
+/// What a text of one line has that nobody can see, in a sentence: a label is compared by eye, and two that
+/// look alike must be one.
+fn hidden_in_line(what: &str, text: &str) -> Option<String> {
+    if text.chars().any(char::is_control) {
+        return Some(format!("The {what} has control characters."));
+    }
+    let place = text::problem_in(text)?.position.saturating_add(1);
+    Some(format!("The {what} has a character that cannot be seen, its character {place}."))
 }
 
 /// What keeps a step's text from being saved, whoever its variables are filled for.
@@ -146,7 +196,12 @@ pub(super) const CAMPAIGN: Codes<CampaignError> = Codes {
     invalid: CampaignError::Invalid,
     blank: CampaignError::Blank,
     too_long: CampaignError::TooLong,
+    reused: CampaignError::IdempotencyKeyReused,
 };
+
+impl Coded for CampaignError {
+    const CODES: Codes<Self> = CAMPAIGN;
+}
 
 impl Problems<CampaignError> {
     /// Steps: not too many, each with a text that fits.

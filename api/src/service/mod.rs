@@ -2,8 +2,9 @@
 //!
 //! **Invariant:** every function that takes an id answers for a foreign id exactly as for a random one.
 //! **Invariant:** a refusal is data and changes nothing; a [`Fault`] is ours and is logged once, at the edge.
-//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers. A test
-//! send alone waits longer: for the aggregator, up to `submit_timeout`.
+//! **Invariant:** nothing here waits for the engine: a command commits, rings a bell, and answers. Two wait
+//! longer: a test send for the aggregator, up to `submit_timeout`, and a cancel for what is in flight, up to
+//! two seconds.
 
 mod actor;
 pub mod admin;
@@ -13,11 +14,15 @@ mod campaigns;
 mod check;
 mod consent;
 mod events;
+mod inbox;
 mod messages;
+mod once;
 mod receipts;
 mod secrets;
+mod site_update;
 mod sites;
 mod subscribers;
+mod turns;
 
 pub use crate::db::{
     campaigns::{
@@ -35,11 +40,13 @@ pub use aggregators::{AggregatorView, CampaignDelay};
 pub use audiences::NewAudience;
 pub use campaigns::{
     Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
-    Estimate, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused, Rescheduling,
-    Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution, UnknownResolved,
-    Whom,
+    Estimate, Estimated, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused,
+    Rescheduling, Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution,
+    UnknownResolved, Whom,
 };
+pub use check::NewQuietHours;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
+pub use site_update::{PackSwitch, SiteChanges};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
 
 use crate::{
@@ -48,6 +55,12 @@ use crate::{
     ports::{Aggregator, Bells, Clock, Hints, Ids},
 };
 use std::sync::Arc;
+use turns::Turns;
+
+/// Estimates worked out at once. Each reads for up to some seconds, and as many readers are left to all others.
+const ESTIMATES_AT_ONCE: usize = 4;
+/// Estimates that wait for those.
+const ESTIMATES_WAITING: usize = 16;
 
 /// A failure that is ours: the caller sees that something broke, the log sees what.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +84,10 @@ pub struct Service {
     pub(crate) aggregator: Arc<dyn Aggregator>,
     /// What hands over texts outside the ledger.
     pub(crate) direct: Direct,
+    /// Receipts on their way into the database.
+    inbox: Arc<inbox::Inbox>,
+    /// Turns at working out estimates.
+    estimates: Turns,
 }
 
 impl Service {
@@ -84,7 +101,9 @@ impl Service {
         direct: Direct,
     ) -> Self {
         let aggregator = direct.aggregator();
-        Self { db, clock, ids, bells, hints, aggregator, direct }
+        let inbox = Arc::default();
+        let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
+        Self { db, clock, ids, bells, hints, aggregator, direct, inbox, estimates }
     }
 
     /// Whether the database answers.

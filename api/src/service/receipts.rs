@@ -2,7 +2,7 @@
 
 use super::{Fault, Service};
 use crate::{
-    db::{Error, admin, receipts},
+    db::{admin, receipts},
     ports::{RawReceipt, ReceiptRefusal, Task},
 };
 use domain::id::ConnectionId;
@@ -56,10 +56,7 @@ impl Service {
             text: read.text,
             occurred_at: read.occurred_at,
         };
-        let txn = self.db.begin_write().await?;
-        let is_new = receipts::insert(&txn, new, self.clock.now()).await?;
-        txn.commit().await.map_err(Error::from)?;
-        if !is_new {
+        if !self.inbox.store(&self.db, &self.clock, new).await? {
             return Ok(Ok(ReceiptAnswer::Repeated));
         }
         self.bells.ring(Task::Receipts);

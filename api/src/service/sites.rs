@@ -1,12 +1,13 @@
 //! Keys and sites.
 
 use super::{Actor, ApiKey, Fault, Page, PageRequest, Service, secrets};
-use crate::db::{keys, sites};
+use crate::db::{keys, site_changes, sites};
 use chrono::TimeDelta;
 use domain::{
     campaign::CampaignStatus,
     id::SiteId,
     reason::StatusReason,
+    setting::LoggedChange,
     site::{self, Site},
 };
 
@@ -50,6 +51,17 @@ impl Service {
     /// The sites the caller reaches, by id.
     pub async fn sites(&self, actor: &Actor, page: &PageRequest) -> Result<Page<Site>, Fault> {
         Ok(sites::page(self.db.read(), actor.sites(), page).await?)
+    }
+
+    /// What was changed of a site's settings, newest first.
+    pub async fn site_changes(
+        &self,
+        actor: &Actor,
+        site_id: SiteId,
+        page: &PageRequest,
+    ) -> Result<Page<LoggedChange>, Fault> {
+        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
+        Ok(site_changes::page(self.db.read(), site_id, page).await?)
     }
 
     /// Everything that would make a campaign of the site fail if it were activated now.

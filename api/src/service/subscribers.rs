@@ -116,6 +116,15 @@ struct Before {
     said: History,
 }
 
+/// What writing a row came to.
+struct Written {
+    subscriber: Subscriber,
+    /// Whether it gives account of consent that was not known.
+    consents: bool,
+    /// Whether it took a tag away.
+    untagged: bool,
+}
+
 impl Service {
     /// Adds subscribers, or changes those whose number is known. Good rows are kept when others are refused.
     pub async fn subscribers_upsert(
@@ -148,7 +157,7 @@ impl Service {
         let phones = || phones.iter().map(PhoneNumber::as_str);
         let opted_out = subscribers::opted_out(&txn, site_id, phones()).await?;
         let said = consent::histories(&txn, site_id, phones()).await?;
-        let mut consenting = Vec::new();
+        let (mut consenting, mut untagged) = (Vec::new(), false);
         for row in rows {
             let (at, phone) = (row.at, row.phone.as_str());
             let before = Before {
@@ -156,9 +165,13 @@ impl Service {
                 has_opted_out: opted_out.contains(phone),
                 said: said.get(phone).copied().unwrap_or_default(),
             };
-            let (subscriber, consents) = self.upsert(&txn, site_id, row, before, now).await?;
-            consenting.extend(consents.then(|| subscriber.clone()));
-            written.push((at, subscriber));
+            let wrote = self.upsert(&txn, site_id, row, before, now).await?;
+            consenting.extend(wrote.consents.then(|| wrote.subscriber.clone()));
+            untagged |= wrote.untagged;
+            written.push((at, wrote.subscriber));
+        }
+        if untagged {
+            subscribers::forget_tags(&txn, site_id, now).await?;
         }
         let given =
             written.iter().map(|(_, subscriber): &(usize, Subscriber)| &subscriber.attributes);
@@ -172,8 +185,8 @@ impl Service {
         Ok(Upserted { subscribers, refusals })
     }
 
-    /// Writes a row; answers also whether it gives account of consent that was not known. Adding a number
-    /// that opted out does not subscribe it again: only the person's own START does.
+    /// Writes a row. Adding a number that opted out does not subscribe it again: only the person's own START
+    /// does.
     async fn upsert(
         &self,
         txn: &Txn,
@@ -181,9 +194,9 @@ impl Service {
         row: Row,
         before: Before,
         now: Instant,
-    ) -> Result<(Subscriber, bool), Fault> {
+    ) -> Result<Written, Fault> {
         let Before { subscriber, has_opted_out, said } = before;
-        let mut consents = false;
+        let (mut consents, mut untagged) = (false, false);
         let subscriber = if let Some(mut known) = subscriber {
             let given_at = row.new.subscribed_at.unwrap_or(known.subscribed_at);
             consents = given_at != known.subscribed_at
@@ -229,9 +242,9 @@ impl Service {
         if let Some(tags) = &row.new.tags {
             let tags: Vec<String> =
                 tags.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
-            subscribers::set_tags(txn, site_id, subscriber.id, &tags).await?;
+            untagged |= subscribers::set_tags(txn, (site_id, subscriber.id), &tags, now).await?;
         }
-        Ok((subscriber, consents))
+        Ok(Written { subscriber, consents, untagged })
     }
 
     /// Subscribers of a site, by id.

@@ -41,7 +41,7 @@ fn what_cannot_be_set_up_is_refused() {
     let behind = sendoff.tells(&["admin", "site", "create", "--name", "Demo"]);
     assert_eq!(
         behind,
-        "sendoff: the database is 11 schema steps behind this version: run `sendoff admin migrate`"
+        "sendoff: the database is 14 schema steps behind this version: run `sendoff admin migrate`"
     );
     let site = sendoff.with_site();
     let nobody = "site_0190a5b20000700080000000000000ff";
@@ -50,7 +50,10 @@ fn what_cannot_be_set_up_is_refused() {
     let key = |site| ["admin", "key", "create", "--site", site, "--name", "ci", "--role", "admin"];
     assert_eq!(sendoff.tells(&key(nobody)), format!("sendoff: there is no site {nobody}"));
     let blank = sendoff.tells(&["admin", "site", "create", "--name", " "]);
-    assert_eq!(blank, "sendoff: a name is blank, or longer than 200 characters");
+    assert_eq!(
+        blank,
+        "sendoff: a name is blank, longer than 200 characters, or has some that cannot be seen"
+    );
     // What the command line itself refuses ends with its own code and changes nothing.
     for wrong in [
         vec!["admin", "site", "create", "--name", "x", "--zone", "America/Atlantis"],

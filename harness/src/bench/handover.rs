@@ -2,7 +2,7 @@
 //! same requests from the same client without a ledger.
 //!
 //! The service is the whole one, in a process of its own, and so is the sink that takes the messages. A first
-//! service plans the campaign, before anything of it is due, and is stopped; the one that is measured starts
+//! service plans the campaign while quiet hours hold all of it, and is stopped; the one that is measured starts
 //! at the instant at which everything is due, or at which the first of a steady stream is.
 //!
 //! **Invariant:** a run in which a message was lost, doubled or left without a certain outcome brings no
@@ -11,6 +11,7 @@
 use super::{
     Error,
     figures::{Figures, float, median, percentile, rounded},
+    plan::{self, PLANS_AT},
     process::{Running, Service},
     seed::{self, SUBSCRIBERS_MAX, Seeded},
     sink::{Counted, Sink},
@@ -43,12 +44,8 @@ use std::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// When the plan is made: a little before everything is due.
-const PLANS_AT: &str = "2026-11-27T19:50:00Z";
 /// When everything is due: an instant at which it is neither quiet in Honolulu nor in Puerto Rico.
 const DUE_AT: &str = "2026-11-27T20:00:00Z";
-/// The same instant as a marketer writes it, in the site's zone.
-const DUE_LOCAL: &str = "2026-11-27T15:00:00";
 /// How often the benchmark looks whether it is done.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// How often it looks at the most: an hour and a quarter.
@@ -193,7 +190,7 @@ async fn plan(options: &Options, store: &Store) -> Result<Seeded, Error> {
     let mut service = Service::start(&running)?;
     let key = Some(seeded.key.expose_secret().to_owned());
     let client = Client::new(format!("{}/graphql", service.url), key)?;
-    let schedule = json!({ "atStoreTime": { "localDateTime": DUE_LOCAL } });
+    let schedule = json!({ "atSubscriberLocalTime": { "localDateTime": plan::DUE_AT } });
     let input = json!({ "id": seeded.campaign.to_string(), "input": { "schedule": schedule } });
     let answer = client.post(ACTIVATE, input).await?;
     let status = answer.pointer("/data/campaignActivate/campaign/status").and_then(Value::as_str);
@@ -206,21 +203,22 @@ async fn plan(options: &Options, store: &Store) -> Result<Seeded, Error> {
     })
     .await?;
     service.stop()?;
-    if let Some(per_s) = options.due_per_s {
-        spread(&db, instant(DUE_AT)?, per_s).await?;
-    }
+    spread(&db, instant(DUE_AT)?, options.due_per_s).await?;
     db.close().await?;
     Ok(seeded)
 }
 
-/// Lets messages become due one after the other.
-async fn spread(db: &Db, from: DateTime<Utc>, per_s: u32) -> Result<(), Error> {
+/// Lets messages become due one after the other, a second after `from`, or all at `from`.
+async fn spread(db: &Db, from: DateTime<Utc>, per_s: Option<u32>) -> Result<(), Error> {
     let txn = db.begin_write().await?;
-    let sql = format!(
-        "UPDATE message SET due_at = {} + (v.n * 1000) / {per_s} FROM (SELECT id, row_number() \
-         OVER (ORDER BY id) AS n FROM message) AS v WHERE v.id = message.id",
-        ms(from + TimeDelta::seconds(1)),
-    );
+    let sql = match per_s {
+        None => format!("UPDATE message SET due_at = {}", ms(from)),
+        Some(per_s) => format!(
+            "UPDATE message SET due_at = {} + (v.n * 1000) / {per_s} FROM (SELECT id, row_number() \
+             OVER (ORDER BY id) AS n FROM message) AS v WHERE v.id = message.id",
+            ms(from + TimeDelta::seconds(1)),
+        ),
+    };
     txn.execute_raw(Statement::from_string(txn.get_database_backend(), sql)).await?;
     Ok(txn.commit().await?)
 }

@@ -29,9 +29,9 @@ use tempfile::TempDir;
 
 /// Twenty past eight in the earliest zone, ten minutes before the campaign is due there and forty before
 /// anything may leave: the plan begins at once, and has the time it takes.
-const STARTS_AT: &str = "2026-11-27T12:20:00Z";
+pub(super) const PLANS_AT: &str = "2026-11-27T12:20:00Z";
 /// The time chosen, on each recipient's clock: half an hour before quiet hours end.
-const DUE_AT: &str = "2026-11-27T08:30:00";
+pub(super) const DUE_AT: &str = "2026-11-27T08:30:00";
 /// The file of a service's database.
 const FILE: &str = "sendoff.db";
 /// How often the benchmark looks whether the plan is complete.
@@ -144,7 +144,7 @@ async fn template(dir: &Path, name: &str, count: u32) -> Result<Template, Error>
 }
 
 fn starts_at() -> Result<DateTime<Utc>, Error> {
-    STARTS_AT.parse().map_err(|_invalid| Error::Value(STARTS_AT))
+    PLANS_AT.parse().map_err(|_invalid| Error::Value(PLANS_AT))
 }
 
 /// Copies a seeded database into a directory of its own, down to the disk.

@@ -83,7 +83,7 @@ pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> R
     let stop = async {
         let _ = end.await;
     };
-    Ok(app.run(listener, stop).await?)
+    Ok(app.run(listener, stop, None).await?)
 }
 
 /// How to start a service.

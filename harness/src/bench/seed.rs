@@ -180,6 +180,7 @@ async fn draft(app: &App, actor: &Actor, site_id: SiteId) -> Result<CampaignId, 
         excluded_audience_ids: Vec::new(),
         steps: vec![step],
         uses_smart_sending: true,
+        quiet_hours: None,
         idempotency_key: None,
     };
     let made = app.service().campaign_create(actor, campaign).await?.map_err(refused)?;

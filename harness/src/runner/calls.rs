@@ -273,7 +273,7 @@ fn step_input(step: &MessageStep) -> Value {
     input
 }
 
-fn hours_input(hours: &QuietHours) -> Value {
+pub(super) fn hours_input(hours: &QuietHours) -> Value {
     let time = |text: &str| format!("{text}:00");
     json!({ "start": time(&hours.start), "end": time(&hours.end) })
 }
@@ -300,7 +300,7 @@ pub(super) fn schedule_input(schedule: Schedule) -> (String, Value) {
 }
 
 /// A span as the API writes it.
-fn duration(span: Span) -> String {
+pub(super) fn duration(span: Span) -> String {
     if span.ms().is_multiple_of(1000) {
         return format!("PT{}S", span.ms() / 1000);
     }

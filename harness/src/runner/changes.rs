@@ -70,6 +70,13 @@ impl Changes {
         Ok(Self { subscription, cursor, campaigns: BTreeMap::new(), problems: Vec::new() })
     }
 
+    /// Subscribes again after the service went away, from the last change on that was told.
+    pub(super) async fn connect_again(&mut self, world: &World) -> Result<(), Error> {
+        let after = json!({ "after": self.cursor });
+        self.subscription = world.client().subscribe(CHANGED, after).await?;
+        Ok(())
+    }
+
     /// Every change up to the present end of the log that was not told before.
     pub(super) async fn since_last(&mut self, world: &World) -> Result<Vec<Change>, Error> {
         let end = end_of_log(world).await?;

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::Error;
-use super::calls::{Call, Done, keyed, put, schedule_input, starts_at, status};
+use super::calls::{Call, Done, duration, keyed, put, schedule_input, starts_at, status};
 use super::story::Story;
 use crate::contract::instant_text;
 use crate::privacy::mask;
 use crate::scenario::{
-    ClearPossibleOptOut, Command, Reschedule, Resolution, ResolveUnknown, SendTest, SiteChange,
-    SmsPlan, Switch, Unsubscribe,
+    ClearPossibleOptOut, Command, QuietHours, Reschedule, Resolution, ResolveUnknown, SendTest,
+    SiteChange, SmsPlan, Span, Switch, Tag, Unsubscribe,
 };
 
 const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status isPaused } \
@@ -31,6 +31,8 @@ const RESOLVE: &str = "mutation($id: ID!, $input: CampaignResolveUnknownInput!) 
     userErrors { code field } } }";
 const UNKNOWN: &str = "query($id: ID!) { campaign(id: $id) { messages(first: 100, filter: { \
     statuses: [UNKNOWN] }) { nodes { id subscriber { phoneNumber } } } } }";
+const UPSERT: &str = "mutation($input: SubscribersUpsertInput!) { subscribersUpsert(input: $input) { \
+    subscribers { id } userErrors { code field } } }";
 const SUBSCRIBER: &str = "query($phone: PhoneNumber) { site { subscribers(first: 1, filter: { \
     phoneNumber: $phone }) { nodes { id } } } }";
 
@@ -118,10 +120,17 @@ impl Story<'_> {
             None => String::new(),
         };
         put(&mut input, "sendBy", send_by);
+        let late = match step.max_lateness {
+            Some(Switch::On(span)) => format!(", at most {span} late"),
+            Some(Switch::Off) => ", as late as the service allows".to_owned(),
+            None => String::new(),
+        };
+        let lateness = step.max_lateness.map(|late| json!(late.as_option().copied().map(duration)));
+        put(&mut input, "maxLateness", lateness);
         let call = Call {
             verb: "reschedule",
             campaign: Some(&made.id),
-            words: format!("campaignReschedule {} {when}{until}", made.id),
+            words: format!("campaignReschedule {} {when}{until}{late}", made.id),
             document: RESCHEDULE,
             variables: json!({ "id": made.id, "input": input }),
             refused: step.refused.as_ref(),
@@ -178,6 +187,22 @@ impl Story<'_> {
         Ok(())
     }
 
+    pub(super) async fn tag(&mut self, step: &Tag) -> Result<(), Error> {
+        let tags = if step.tags.is_empty() { "none".to_owned() } else { step.tags.join(", ") };
+        let row = json!({ "phoneNumber": step.phone, "tags": step.tags });
+        let call = Call {
+            verb: "tag",
+            campaign: None,
+            words: format!("subscribersUpsert {}, tags {tags}", mask(&step.phone)),
+            document: UPSERT,
+            variables: json!({ "input": { "subscribers": [row] } }),
+            refused: None,
+        };
+        let Done::Ok(_) = self.mutate(&call).await? else { return Ok(()) };
+        self.note(format!("→ {}: done", call.words));
+        Ok(())
+    }
+
     /// Calls a mutation on the subscriber that has a phone; answers the payload, null if it was refused.
     async fn of_subscriber(
         &mut self,
@@ -215,14 +240,8 @@ pub(super) fn site_words(change: &SiteChange) -> String {
         name => format!("subdomain {name}"),
     }));
     said.extend(change.time_zone.as_ref().map(|zone| format!("time zone {zone}")));
-    said.extend(change.quiet_hours.as_ref().map(|hours| match hours {
-        Switch::Off => "quiet hours off".to_owned(),
-        Switch::On(hours) => format!("quiet hours {} to {}", hours.start, hours.end),
-    }));
-    said.extend(change.smart_sending.map(|window| match window {
-        Switch::Off => "Smart Sending off".to_owned(),
-        Switch::On(window) => format!("Smart Sending {window}"),
-    }));
+    said.extend(change.quiet_hours.as_ref().map(hours_words));
+    said.extend(change.smart_sending.map(smart_sending_words));
     said.extend(change.rule_packs.as_ref().map(|packs| named("rule packs", packs)));
     said.extend(change.countries.as_ref().map(|countries| named("countries", countries)));
     let texts = [
@@ -237,6 +256,20 @@ pub(super) fn site_words(change: &SiteChange) -> String {
     format!("→ site set: {}", said.join(", "))
 }
 
-fn named(what: &str, names: &[String]) -> String {
+pub(super) fn hours_words(hours: &Switch<QuietHours>) -> String {
+    match hours {
+        Switch::Off => "quiet hours off".to_owned(),
+        Switch::On(hours) => format!("quiet hours {} to {}", hours.start, hours.end),
+    }
+}
+
+pub(super) fn smart_sending_words(window: Switch<Span>) -> String {
+    match window {
+        Switch::Off => "Smart Sending off".to_owned(),
+        Switch::On(window) => format!("Smart Sending {window}"),
+    }
+}
+
+pub(super) fn named(what: &str, names: &[String]) -> String {
     if names.is_empty() { format!("no {what}") } else { format!("{what} {}", names.join(" ")) }
 }

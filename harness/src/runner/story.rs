@@ -14,7 +14,7 @@ use super::expected::{CancelDone, Refusal};
 use super::moves::site_words;
 use super::{Error, Played, verdict};
 use crate::aggregator::Seen;
-use crate::scenario::{Campaign, Expect, OneOrMany, Scenario, Step, WhenReached};
+use crate::scenario::{Campaign, Crash, Expect, OneOrMany, Scenario, Step, WhenReached};
 use crate::timeline::{Phase, Timeline};
 use crate::world::{Beat, Driven, Watcher, World};
 
@@ -102,11 +102,13 @@ impl<'a> Story<'a> {
             Step::Details(step) => self.details(step).await,
             Step::Unsubscribe(step) => self.unsubscribe(step).await,
             Step::ClearPossibleOptOut(step) => self.clear_possible_opt_out(step).await,
+            Step::Tag(step) => self.tag(step).await,
             Step::Site(change) => {
                 self.world.change_site(change).await?;
                 self.timeline.push(self.world.now(), Phase::Call, "operator", site_words(change));
                 Ok(())
             }
+            Step::SiteUpdate(step) => self.site_update(step).await,
             Step::Query(step) => self.query(step).await,
             Step::Expect(expected) => self.expect_now(index, expected).await,
             Step::When(step) => self.wait_for(index, step).await,
@@ -117,7 +119,19 @@ impl<'a> Story<'a> {
                 self.timeline.push(self.world.now(), Phase::Call, "time", words);
                 Ok(())
             }
+            Step::Crash(step) => self.crash(*step).await,
         }
+    }
+
+    /// Kills the service and starts it again; the dashboard connects anew, from where it was.
+    async fn crash(&mut self, step: Crash) -> Result<(), Error> {
+        self.world.die_handing_over(step.accepted).await?;
+        let words = format!(
+            "the service dies with {} hand-overs taken and not answered, and starts again",
+            step.accepted
+        );
+        self.timeline.push(self.world.now(), Phase::Effect, "time", words);
+        self.changes.connect_again(self.world).await
     }
 
     /// Holds the story so far to what it expects at this step.

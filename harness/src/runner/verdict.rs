@@ -10,7 +10,7 @@ use super::Error;
 use super::story::Story;
 use crate::aggregator::Ledger;
 use crate::privacy::mask;
-use crate::timeline::{CampaignEnd, Finale};
+use crate::timeline::{CampaignEnd, Finale, Repeat, Text};
 use crate::world::{Audit, Row};
 
 /// The closing block of a story; what is wrong is noted among its problems.
@@ -33,7 +33,38 @@ pub(super) async fn finale(story: &mut Story<'_>) -> Result<Finale, Error> {
         let place = if many { format!("expect[{index}]") } else { "expect".to_owned() };
         story.hold_to(&place, one, &audits).await?;
     }
-    Ok(Finale { campaigns: audits.into_iter().map(end).collect(), ledger: core.summary() })
+    let attempts = story.world.attempts().await?;
+    let repeats = core.with_ledger(|ledger| repeats(ledger, &audits, &attempts));
+    let campaigns = audits.into_iter().map(end).collect();
+    Ok(Finale { campaigns, ledger: core.summary(), repeats })
+}
+
+/// Who was texted more than once, and with what. `attempts` are the ids of messages by what their hand-overs
+/// were named to the aggregator.
+fn repeats(ledger: &Ledger, audits: &[Audit], attempts: &BTreeMap<String, String>) -> Vec<Repeat> {
+    let rows = audits.iter().enumerate().flat_map(|(order, audit)| {
+        let row = move |row: &Row| (row.id.clone(), (order, row.position));
+        audit.rows.iter().map(row)
+    });
+    let places: BTreeMap<String, (usize, u64)> = rows.collect();
+    // A text of no campaign comes last.
+    let last = (audits.len(), 0);
+    let mut phones: BTreeMap<&str, BTreeMap<(usize, u64), u64>> = BTreeMap::new();
+    for taken in ledger.iter() {
+        let message = attempts.get(&taken.request.reference);
+        let place = message.and_then(|id| places.get(id)).copied().unwrap_or(last);
+        *phones.entry(&taken.request.to).or_default().entry(place).or_default() += 1;
+    }
+    let text = |(order, position): (usize, u64)| match audits.get(order) {
+        Some(audit) => Text::Message { campaign: audit.id.clone(), position },
+        None => Text::OfNoCampaign,
+    };
+    let several = phones.into_iter().filter(|(_, texts)| texts.values().sum::<u64>() > 1);
+    let repeat = |(phone, texts): (&str, BTreeMap<(usize, u64), u64>)| Repeat {
+        phone: phone.to_owned(),
+        texts: texts.into_iter().map(|(place, count)| (text(place), count)).collect(),
+    };
+    several.map(repeat).collect()
 }
 
 fn end(audit: Audit) -> CampaignEnd {

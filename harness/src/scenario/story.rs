@@ -45,8 +45,12 @@ pub enum Step {
     Unsubscribe(Unsubscribe),
     /// Clears somebody whose words may be a wish to opt out, as a caller can.
     ClearPossibleOptOut(ClearPossibleOptOut),
+    /// Gives somebody tags in place of those they have, as a caller can.
+    Tag(Tag),
     /// Changes the site, as an operator can.
     Site(SiteChange),
+    /// Changes the site, as a caller can.
+    SiteUpdate(SiteUpdate),
     /// Asks anything; the answer goes into the timeline.
     Query(Query),
     /// Says what must be so at this point.
@@ -58,6 +62,18 @@ pub enum Step {
     /// Moves time on by so much while the service stands still, as if it were down. What the
     /// aggregator had to post meanwhile comes when the service is back.
     Skip(Span),
+    /// Kills the service in the middle of a hand-over, and starts it again.
+    Crash(Crash),
+}
+
+/// A death in the middle of a hand-over: the service plans, sends a window of messages, and dies when the
+/// aggregator has taken them and answered none. The next process starts at the same instant of the story,
+/// with every lease run out.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crash {
+    /// How many messages of the window the aggregator has taken by then.
+    pub accepted: u64,
 }
 
 /// Making the campaign.
@@ -158,6 +174,10 @@ pub struct Reschedule {
     /// Until when its messages are of use; `off` for always; as it was, if not said.
     #[serde(default)]
     pub send_by: Option<Switch<Moment>>,
+    /// How late it may start after an outage; `off` for the service's own limit; as it was, if not
+    /// said.
+    #[serde(default)]
+    pub max_lateness: Option<Switch<Span>>,
     /// The code it must be refused with; it must succeed, if not said.
     #[serde(default)]
     pub refused: Option<String>,
@@ -231,6 +251,16 @@ pub struct ClearPossibleOptOut {
     pub phone: String,
 }
 
+/// Giving somebody tags.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tag {
+    /// Whom.
+    pub phone: String,
+    /// Which, in place of those they have.
+    pub tags: Vec<String>,
+}
+
 /// Duplicating a campaign.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -267,6 +297,36 @@ pub struct Update {
     pub uses_smart_sending: Option<bool>,
     /// Hours of its own in which nothing leaves; `off` for none.
     pub quiet_hours: Option<Switch<QuietHours>>,
+    /// The code it must be refused with; it must succeed, if not said.
+    pub refused: Option<String>,
+}
+
+/// Changing the site as a caller: what is said is put in place of what is set.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SiteUpdate {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its IANA time zone.
+    pub time_zone: Option<String>,
+    /// Its subdomain; `off` for none.
+    pub subdomain: Option<Switch<String>>,
+    /// When nothing leaves.
+    pub quiet_hours: Option<Switch<QuietHours>>,
+    /// How long after a message somebody is left alone.
+    pub smart_sending: Option<Switch<Span>>,
+    /// The legal rule packs to switch, by code: on or off.
+    pub rule_packs: BTreeMap<String, bool>,
+    /// The countries whose numbers it texts.
+    pub countries: Option<Vec<String>>,
+    /// What every text begins with; `off` for nothing.
+    pub text_prefix: Option<Switch<String>>,
+    /// What every text ends with; `off` for nothing.
+    pub text_footer: Option<Switch<String>>,
+    /// What HELP is answered; `off` for what the service says by itself.
+    pub help_reply: Option<Switch<String>>,
+    /// The idempotency key; none, if not said.
+    pub key: Option<String>,
     /// The code it must be refused with; it must succeed, if not said.
     pub refused: Option<String>,
 }

@@ -98,6 +98,8 @@ steps:
   - skip: 2h
   - site: { status: active, plan: active, subdomain: demo }
   - site: { quiet_hours: off, smart_sending: off, time_zone: UTC, rule_packs: [] }
+  - site_update: { name: Demo, subdomain: off, quiet_hours: { start: "21:00" }, rule_packs: { us_fl: true },
+                   smart_sending: 8h, text_prefix: Demo, countries: [], key: s-1 }
   - create: { as: other, campaign: { name: Other } }
   - reschedule: { schedule: { subscriber_time: { at: "2026-11-24T09:30:00", if_passed: skip } },
                   send_by: off }
@@ -155,7 +157,7 @@ fn every_field_is_read() {
     assert_eq!(forged[0].target, ForgedFor::Random);
     assert_eq!(EventType::from(forged[0].status), EventType::Failed);
     assert_eq!(forged[3].signature, ForgedSignature::Stale);
-    assert_eq!(scenario.steps.len(), 25);
+    assert_eq!(scenario.steps.len(), 26);
     assert!(matches!(&scenario.steps[1], Step::Activate(step) if step.key.is_some()));
     assert!(matches!(&scenario.steps[10], Step::When(when) if when.planned == Some(5)));
     assert!(matches!(&scenario.steps[11], Step::Skip(span) if *span == Span::from_ms(7_200_000)));
@@ -171,7 +173,7 @@ fn what_is_expected_is_read() {
     let scenario = parse(FULL);
     let entries: Vec<(String, &Expect)> = scenario.expectations().collect();
     let places: Vec<&str> = entries.iter().map(|(place, _)| place.as_str()).collect();
-    assert_eq!(places, ["steps[23].expect", "expect[0]", "expect[1]"]);
+    assert_eq!(places, ["steps[24].expect", "expect[0]", "expect[1]"]);
     assert_eq!(entries[0].1.handed_over["+14155550100"], HandedOver(Vec::new()));
     assert_eq!(entries[1].1.status, Some(CampaignStatusName::Sent));
     assert_eq!(entries[1].1.counts["delivered"], 5);

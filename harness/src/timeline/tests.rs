@@ -82,6 +82,15 @@ fn story(shuffle: impl Fn(&mut Vec<u64>), salt: u64) -> String {
         format!("{camp} DRAFT → PROCESSING due {}", start().to_rfc3339()),
     );
     let messages = BTreeMap::from([(standing("DELIVERED"), 3), (standing("ACCEPTED"), 3)]);
+    let message = |position| Text::Message { campaign: camp.clone(), position };
+    let other = Text::Message { campaign: id("camp", salt + 1), position: 0 };
+    let repeats = vec![
+        Repeat { phone: phone(100), texts: vec![(message(0), 2), (message(1), 1)] },
+        Repeat {
+            phone: phone(101),
+            texts: vec![(message(0), 1), (message(2), 1), (other, 1), (Text::OfNoCampaign, 2)],
+        },
+    ];
     let end = CampaignEnd {
         id: camp,
         status: "SENT".to_owned(),
@@ -93,9 +102,8 @@ fn story(shuffle: impl Fn(&mut Vec<u64>), salt: u64) -> String {
         ],
         messages,
     };
-    let repeated = BTreeMap::from([(phone(100), 2)]);
-    let ledger = crate::aggregator::LedgerSummary { accepted: 7, phones: 6, repeated };
-    timeline.render(&Finale { campaigns: vec![end], ledger })
+    let ledger = crate::aggregator::LedgerSummary { accepted: 12, phones: 6, ..Default::default() };
+    timeline.render(&Finale { campaigns: vec![end], ledger, repeats })
 }
 
 #[test]
@@ -115,8 +123,9 @@ camp#1: SENT
   counts: total 6, delivered 3
   3 × ACCEPTED
   3 × DELIVERED
-aggregator: took 7 messages for 6 phones
-  ! …0100 was texted 2 times
+aggregator: took 12 messages for 6 phones
+  ! …0100 was texted 2 times the first message and follow-up 1 of camp#1
+  …0101 was texted the first message and follow-up 2 of camp#1, the first message of camp#2, 2 texts of no campaign
 ";
     assert_eq!(text, expected);
     assert_eq!(story(|order| order.reverse(), 7000), expected);

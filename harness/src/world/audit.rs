@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait as _, DbErr, QueryResult, Statement};
+use domain::id::{AttemptId, MessageId};
+use entity::attempt;
+use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait as _, QueryResult, Statement};
 use serde_json::{Value, json};
 
 use super::{Error, World, setup};
@@ -181,6 +183,17 @@ impl World {
         let rows = db.query_all_raw(statement).await.map_err(failed)?;
         let read = |row: QueryResult| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?));
         rows.into_iter().map(read).collect::<Result<_, DbErr>>().map_err(failed)
+    }
+
+    /// The messages of campaigns by the references their hand-overs went out under, a message's several: the
+    /// service tells nobody of them either.
+    pub async fn attempts(&self) -> Result<BTreeMap<String, String>, Error> {
+        let rows = attempt::Entity::find().all(self.db().read()).await;
+        let rows = rows.map_err(|error| Error::Database(error.into()))?;
+        let named = rows
+            .into_iter()
+            .map(|row| (AttemptId(row.id).to_string(), MessageId(row.message_id).to_string()));
+        Ok(named.collect())
     }
 
     /// The ids of the site's campaigns, in the order the API lists them.

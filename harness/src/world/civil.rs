@@ -2,6 +2,7 @@
 
 use api::ports::Clock;
 use api::wall_clock::WallClock;
+use chrono::TimeDelta;
 use domain::Instant;
 
 use crate::clock::VirtualClock;
@@ -11,12 +12,18 @@ use crate::clock::VirtualClock;
 pub(super) struct CivilClock {
     civil: VirtualClock,
     wall: WallClock,
+    ahead: TimeDelta,
 }
 
 impl CivilClock {
     /// Civil time as `civil` shows it.
     pub(super) fn new(civil: VirtualClock) -> Self {
-        Self { civil, wall: WallClock::new() }
+        Self::later(civil, TimeDelta::zero())
+    }
+
+    /// The clock of a process that starts `ahead` later by lease time.
+    pub(super) fn later(civil: VirtualClock, ahead: TimeDelta) -> Self {
+        Self { civil, wall: WallClock::new(), ahead }
     }
 }
 
@@ -26,6 +33,6 @@ impl Clock for CivilClock {
     }
 
     fn lease_now(&self) -> Instant {
-        self.wall.lease_now()
+        self.wall.lease_now() + self.ahead
     }
 }

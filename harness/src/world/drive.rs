@@ -93,7 +93,7 @@ pub enum Driven {
 impl World {
     /// Lets one reconciler look once.
     pub async fn activate(&self, task: Task) -> Result<api::engine::Activity, Error> {
-        let looked = self.app.engine().activate(task).await;
+        let looked = self.app().engine().activate(task).await;
         looked.map_err(|source| Error::Engine { task: task.name(), source })
     }
 
@@ -200,12 +200,17 @@ impl World {
 
     /// Applies what lies in the inbox.
     pub(super) async fn apply_receipts(&self) -> Result<(), Error> {
+        self.exhaust(Task::Receipts).await
+    }
+
+    /// Lets one reconciler look at this instant until it finds nothing to do.
+    pub(super) async fn exhaust(&self, task: Task) -> Result<(), Error> {
         for _ in 0..ROUNDS_MAX {
-            if self.activate(Task::Receipts).await?.done == 0 {
+            if self.activate(task).await?.done == 0 {
                 return Ok(());
             }
         }
-        let what = "receipts to apply".to_owned();
+        let what = format!("work for the {}", task.name());
         Err(Error::Restless { at: self.now(), rounds: ROUNDS_MAX, what })
     }
 }

@@ -98,6 +98,9 @@ pub enum Error {
         /// What is still to come.
         what: String,
     },
+    /// The service was to die in the middle of a hand-over, and none was under way.
+    #[error("{0} messages were to be on their way at once, taken and not answered, and were not")]
+    NotUnderWay(u64),
     /// The service was to be idle.
     #[error("the service was to be idle, and there was {0}")]
     NotIdle(String),

@@ -9,6 +9,7 @@ mod pauses;
 mod people;
 mod requests;
 mod schedules;
+mod settings;
 
 use harness::client::Client;
 use harness::world::World;

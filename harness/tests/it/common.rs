@@ -58,6 +58,11 @@ pub(crate) const UNSUBSCRIBE: &str = "mutation($id: ID!) { subscriberUnsubscribe
 pub(crate) const CLEAR: &str = "mutation($id: ID!) { subscriberClearPossibleOptOut(id: $id) { \
     subscriber { id possibleOptOutAt } userErrors { code message field } } }";
 
+pub(crate) const SITE_UPDATE: &str = "mutation($id: ID!, $input: SiteUpdateInput!) { siteUpdate(id: \
+    $id, input: $input) { site { id name timeZone subdomain quietHours { isEnabled start end } \
+    smartSending { isEnabled window } countries textPrefix textFooter helpReply updatedAt } \
+    userErrors { code message field } } }";
+
 /// How long a campaign may take to enter a status.
 const ROUNDS_MAX: usize = 50;
 
@@ -258,9 +263,11 @@ macro_rules! for_tables {
             sender,
             site,
             site_attribute,
+            site_change,
             site_log,
             subscriber,
             subscriber_tag,
+            subscriber_tag_past,
         );
     };
 }

@@ -9,8 +9,8 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CREATE, DUPLICATE, PAUSE, RESUME, Rows, activated, at, caller,
-    done, draft, draft_input, now, patched, post, problems, step_until, text, world,
+    ACTIVATE, AUDIENCE, CANCEL, CREATE, DUPLICATE, PAUSE, RESUME, Rows, SITE_UPDATE, activated, at,
+    caller, done, draft, draft_input, now, patched, post, problems, step_until, text, world,
 };
 
 /// The key that everything is done under.
@@ -68,6 +68,14 @@ async fn commands(world: &World) -> BTreeMap<&'static str, Command> {
         ("cancel", command(CANCEL, with(&running, json!({})), with(&drafted, json!({})))),
         ("pause", command(PAUSE, with(&held, json!({})), with(&drafted, json!({})))),
         (
+            "site",
+            command(
+                SITE_UPDATE,
+                with(&world.site_id(), json!({ "textPrefix": "A" })),
+                with(&world.site_id(), json!({ "textPrefix": "B" })),
+            ),
+        ),
+        (
             "resume",
             command(
                 RESUME,
@@ -119,6 +127,7 @@ async fn keys_of_two_callers_do_not_meet() {
     duplicate:
     pause: WRONG_STATUS id
     resume: WRONG_STATUS id
+    site:
     ");
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();
@@ -214,7 +223,9 @@ async fn eight_at_once_have_one_effect() {
         let is_audience = usize::from(name == "audience");
         assert_eq!(more("campaign"), is_campaign, "{name}");
         assert_eq!(more("audience"), is_audience, "{name}");
-        assert_eq!(more("event"), 1 - is_audience, "{name}");
+        let is_site = usize::from(name == "site");
+        assert_eq!(more("event"), 1 - is_audience - is_site, "{name}");
+        assert_eq!(more("site_change"), is_site, "{name}");
         assert_eq!(more("idempotency"), 1, "{name}");
     }
     world.run_until_idle().await.unwrap();

@@ -14,13 +14,21 @@ mod consent;
 #[cfg(test)]
 mod contract_page;
 #[cfg(test)]
+mod estimates;
+#[cfg(test)]
 mod idempotency;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod memberships;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod odd_rows;
+#[cfg(test)]
+mod partition;
 #[cfg(test)]
 mod pausing;
 #[cfg(test)]
@@ -37,6 +45,8 @@ mod restart;
 mod scenarios;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod settings;
 #[cfg(test)]
 mod source_rules;
 #[cfg(test)]

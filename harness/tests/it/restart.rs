@@ -1,6 +1,7 @@
 //! A service that dies in the middle of handing over, and one that starts on what it left behind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use api::app::{App, Settings};
 use api::config::Config;
@@ -28,6 +29,8 @@ const LOOKS_MAX: usize = 10_000;
 const ROUNDS_MAX: usize = 50;
 /// How long after the death the new process looks at the leases: longer than any is held.
 const LATER: TimeDelta = TimeDelta::hours(1);
+/// How long a process stands still: longer than a claim may wait for its request.
+const STILL_FOR: TimeDelta = TimeDelta::seconds(10);
 
 /// The clock of a process that started later: the story's time, and leases that have run out.
 #[derive(Debug)]
@@ -43,6 +46,25 @@ impl Clock for Later {
 
     fn lease_now(&self) -> DateTime<Utc> {
         WallClock::new().lease_now() + self.since
+    }
+}
+
+/// A clock by which every look at the leases comes long after the one before: a process that stands still
+/// between its claim and its request.
+#[derive(Debug)]
+struct Standing {
+    civil: DateTime<Utc>,
+    looks: AtomicI32,
+}
+
+impl Clock for Standing {
+    fn now(&self) -> DateTime<Utc> {
+        self.civil
+    }
+
+    fn lease_now(&self) -> DateTime<Utc> {
+        let looks = self.looks.fetch_add(1, Ordering::Relaxed);
+        WallClock::new().lease_now() + STILL_FOR * looks
     }
 }
 
@@ -111,7 +133,7 @@ async fn what_was_in_flight_is_unknown_and_never_sent_again() {
     assert_eq!(counts(&world, &id).await, json!({ "inFlight": 3 }));
 
     let soon = process(&world, TimeDelta::zero());
-    let recovered = soon.engine().recover().await.unwrap();
+    let recovered = soon.engine().recover(false).await.unwrap();
     let leases = soon.engine().activate(Task::Recovery).await.unwrap();
     assert_eq!(leases.done, 0, "no lease has run out yet");
     assert_eq!(recovered, if world.db().is_sqlite() { 3 } else { 0 });
@@ -121,7 +143,7 @@ async fn what_was_in_flight_is_unknown_and_never_sent_again() {
     assert_eq!(counts(&world, &id).await, unknown);
     assert_eq!(status(&world, &id).await, "SENT");
     assert_eq!(world.aggregator().core().summary().accepted, 3, "nothing was sent again");
-    assert_eq!(later.engine().recover().await.unwrap(), 0, "nothing is left to recover");
+    assert_eq!(later.engine().recover(false).await.unwrap(), 0, "nothing is left to recover");
 
     // The aggregator's receipts name the attempts that went out.
     for attempt in attempt::Entity::find().all(world.db().read()).await.unwrap() {
@@ -157,13 +179,41 @@ async fn what_was_in_flight_is_found_out() {
         let id = activated(&world, now()).await;
         die_while_sending(&world, &id, 3).await;
         let next = process(&world, LATER);
-        next.engine().recover().await.unwrap();
+        next.engine().recover(false).await.unwrap();
         run(&next).await;
         assert_eq!(counts(&world, &id).await, json!({ "accepted": 3 }), "{agreement}");
         assert_eq!(status(&world, &id).await, "SENT");
         assert_eq!(world.aggregator().core().summary().accepted, 3, "nobody is texted twice");
         world.stop().await.unwrap();
     }
+}
+
+/// Goal: a claim that grew too old is not sent, and nobody is blamed: the message is in the queue again, no
+/// connection is held, and the aggregator is as healthy as before. Method: a process that stands still between
+/// its claim and its request, twice; then one that does not.
+#[tokio::test]
+async fn a_claim_that_grew_old_is_made_anew_and_blames_nobody() {
+    let world = world("subscribers: [{ count: 3 }]").await;
+    let id = activated(&world, now()).await;
+    world.activate(Task::Planner).await.unwrap();
+    let settings = Settings::new(&Config::default(), world.url().to_owned());
+    let clock = Arc::new(Standing { civil: world.now(), looks: AtomicI32::new(0) });
+    let still = App::new(world.db().clone(), clock, settings).unwrap();
+    for _ in 0..2 {
+        let looked = still.engine().activate(Task::Dispatcher).await.unwrap();
+        assert_eq!(looked.done, 3, "no connection is held");
+        assert_eq!(counts(&world, &id).await, json!({ "queued": 3 }), "and none has a reason");
+        assert!(world.aggregator().core().journal_since(0).is_empty(), "nothing left");
+    }
+    let query =
+        "query($id: ID!) { campaign(id: $id) { delays { code } site { aggregator { health } } } }";
+    let answer = post(world.client(), query, json!({ "id": id })).await;
+    assert_eq!(answer["data"]["campaign"]["delays"], json!([]));
+    assert_eq!(answer["data"]["campaign"]["site"]["aggregator"]["health"], "HEALTHY");
+    world.run_now().await.unwrap();
+    assert_eq!(counts(&world, &id).await, json!({ "accepted": 3 }), "at once, in the next process");
+    world.run_until_idle().await.unwrap();
+    world.stop().await.unwrap();
 }
 
 /// Goal: a process that stopped between two steps goes on where it was. Method: stop after planning,
@@ -174,7 +224,7 @@ async fn what_was_only_planned_is_sent_by_the_next() {
     let id = activated(&world, now()).await;
     world.activate(Task::Planner).await.unwrap();
     let next = process(&world, TimeDelta::zero());
-    assert_eq!(next.engine().recover().await.unwrap(), 0);
+    assert_eq!(next.engine().recover(false).await.unwrap(), 0);
     run(&next).await;
     assert_eq!(status(&world, &id).await, "SENT");
     assert_eq!(world.aggregator().core().summary().accepted, 5);

@@ -308,7 +308,8 @@ async fn lost_answers_degrade_for_a_while() {
 #[tokio::test]
 async fn a_site_without_a_connection_has_no_aggregator() {
     let world = world("").await;
-    let service = world.app().service();
+    let app = world.app();
+    let service = app.service();
     let site =
         service.admin_site("bare", api::service::admin::SiteSettings::default()).await.unwrap();
     let client = world.client_with(Some(key(&world, Role::Viewer, &[site]).await)).unwrap();

@@ -350,7 +350,7 @@ async fn what_a_crash_leaves_is_unknown_and_never_repeated() {
     assert!(sending.await.unwrap_err().is_cancelled());
     assert_eq!(states(&world).await, ["in_flight"]);
     if world.db().is_sqlite() {
-        assert_eq!(world.app().engine().recover().await.unwrap(), 1);
+        assert_eq!(world.app().engine().recover(false).await.unwrap(), 1);
     } else {
         let later = WallClock::new();
         let lease_now = api::ports::Clock::lease_now(&later) + TimeDelta::hours(1);

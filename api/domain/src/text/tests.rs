@@ -8,7 +8,7 @@ fn counted(text: &str) -> (SmsEncoding, u32, u32, u32) {
     (measure.encoding, measure.units, measure.segments, measure.remaining)
 }
 
-/// The vectors of the research: lengths either side of every boundary.
+/// The golden vectors: lengths either side of every boundary.
 #[test]
 fn segments_at_the_boundaries() {
     let gsm = |n| measure(&"a".repeat(n)).segments;

@@ -11,6 +11,7 @@ fn instant(zone: &str, local: &str) -> Instant {
     zone.parse::<Zone>().unwrap().instant_of(local.parse().unwrap()).unwrap()
 }
 
+/// The golden vectors: half past two on the night the clocks go forward, half past one on the night they go back.
 #[test]
 fn gaps_shift_forward_and_folds_mean_the_first() {
     assert_eq!(instant("America/New_York", "2026-03-08T02:30:00"), at("2026-03-08T07:30:00Z"));

@@ -121,7 +121,7 @@ impl Engine {
     async fn settle(&self, lane: &Lane, ends: Vec<End>) -> Result<(), Fault> {
         let now = self.clock.now();
         let failure = ends.iter().find_map(|end| failure(&end.submitted));
-        if ends.iter().any(|end| matches!(end.submitted, Submitted::Accepted { .. })) {
+        if ends.iter().any(|end| is_word_about_a_message(&end.submitted)) {
             self.dispatcher.holds.release(lane.connection.id);
         } else {
             let missed = ends.iter().filter(|end| end.submitted == Submitted::Unknown).count();
@@ -155,6 +155,10 @@ impl Engine {
         for _ in 1..RECORD_TRIES_MAX {
             match self.record(at, ended, now).await {
                 Ok(()) => return Ok(()),
+                // The database answers, and will say the same again.
+                Err(fault) if fault.is_lasting() => {
+                    return self.record_each(at, ended, fault).await;
+                }
                 Err(fault) => {
                     let causes = crate::causes::chain(&fault);
                     tracing::warn!(error = %fault, causes, "a record was refused; trying again");
@@ -164,6 +168,28 @@ impl Engine {
             pause = (pause * 2).min(RECORD_PAUSE_MAX);
         }
         self.record(at, ended, now).await
+    }
+
+    /// Records outcomes one by one that could not be recorded together: one row that cannot be read holds up
+    /// no other. What cannot be recorded is left to its lease.
+    async fn record_each(
+        &self,
+        at: (CampaignId, ConnectionId),
+        ended: &[Ended],
+        fault: Fault,
+    ) -> Result<(), Fault> {
+        if ended.len() < 2 {
+            return Err(fault);
+        }
+        let mut stuck = None;
+        for end in ended {
+            if let Err(fault) = self.record(at, std::slice::from_ref(end), self.clock.now()).await {
+                let causes = crate::causes::chain(&fault);
+                tracing::error!(message.id = %end.message_id, error = %fault, causes, "an outcome cannot be recorded");
+                stuck = Some(fault);
+            }
+        }
+        stuck.map_or(Ok(()), Err)
     }
 
     /// What a request proved, with the time at which to try again.
@@ -182,10 +208,16 @@ impl Engine {
             Some(tries) => repeated(end.submitted, tries, now),
             None => {
                 let ask_at = ask_again_at(0, now).filter(|_| lane.connection.can_be_asked());
-                proved(end.submitted, attempts_before, (retry_at, ask_at), now)
+                let is_running = lane.binding.campaign.status.is_running();
+                match end.submitted {
+                    // There is no campaign left to fail: what was sent again ends by itself.
+                    Submitted::Rejected { code, .. } if !is_running => rejected(code),
+                    submitted => proved(submitted, attempts_before, (retry_at, ask_at), now),
+                }
             }
         };
-        (Ended { attempt_id, message_id, outcome }, permit)
+        let asked = asked.unwrap_or_default();
+        (Ended { attempt_id, message_id, asked, outcome }, permit)
     }
 
     /// Leaves a connection alone that did not take what it was sent, for as long as it asks.
@@ -277,6 +309,15 @@ fn repeated(submitted: Submitted, tries: i64, now: Instant) -> Outcome {
 fn rejected(code: Option<String>) -> Outcome {
     let known = code.as_deref().and_then(receipt::undelivered_reason);
     Outcome::Rejected { reason: known.unwrap_or(MessageReason::AggregatorRejected), code }
+}
+
+/// Whether the aggregator works: it took a message, or refused that very one.
+fn is_word_about_a_message(submitted: &Submitted) -> bool {
+    match submitted {
+        Submitted::Accepted { .. } => true,
+        Submitted::Rejected { scope, .. } => receipt::campaign_failure(*scope).is_none(),
+        Submitted::NotSent { .. } | Submitted::Unknown => false,
+    }
 }
 
 /// The failure of the campaign that a refusal amounts to, if it concerns more than one message.

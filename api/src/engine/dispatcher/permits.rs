@@ -69,10 +69,20 @@ impl Permits {
     /// Takes up to `wanted` permits for a connection. Whoever gets fewer hears the dispatcher's bell when there
     /// are more.
     pub(super) fn take(self: &Arc<Self>, connection: ConnectionId, wanted: u64) -> Permit {
+        self.take_some(connection, wanted, wanted)
+    }
+
+    /// As [`Permits::take`], but no more than `at_most` of what is wanted.
+    pub(super) fn take_some(
+        self: &Arc<Self>,
+        connection: ConnectionId,
+        at_most: u64,
+        wanted: u64,
+    ) -> Permit {
         let mut taken = self.locked();
         let free = self.limits.all.saturating_sub(taken.all);
         let of_one = taken.by_connection.get(&connection).copied().unwrap_or_default();
-        let count = wanted.min(free).min(self.limits.of_one.saturating_sub(of_one));
+        let count = at_most.min(free).min(self.limits.of_one.saturating_sub(of_one));
         taken.is_wanted |= count < wanted;
         taken.all += count;
         *taken.by_connection.entry(connection).or_default() += count;

@@ -1,5 +1,6 @@
 //! What is asked of campaigns.
 
+use super::{QuietHoursInput, change};
 use crate::{
     graphql::{
         context::{id, id_or_nobody},
@@ -121,11 +122,14 @@ pub(crate) struct CampaignCreateInput {
     audience_ids: Option<Vec<ID>>,
     /// Who does not.
     excluded_audience_ids: Option<Vec<ID>>,
-    /// Its messages, the initial one first. A draft may have none; activation needs one. At most 1.
+    /// Its messages, the initial one first. A draft may have none; activation needs one. At most 10.
     steps: Option<Vec<MessageStepInput>>,
     /// Whether Smart Sending applies.
     #[graphql(default = true)]
     uses_smart_sending: bool,
+    /// Quiet hours of its own: a message waits for the site's and for these. A window that is not
+    /// enabled is the same as none.
+    quiet_hours: Option<QuietHoursInput>,
     /// Makes a retry safe: the same key with the same input within 24 hours answers with the first
     /// result and does nothing more.
     idempotency_key: Option<String>,
@@ -140,6 +144,7 @@ impl From<CampaignCreateInput> for NewCampaign {
             excluded_audience_ids: audiences(&input.excluded_audience_ids.unwrap_or_default()),
             steps: steps(input.steps.unwrap_or_default()),
             uses_smart_sending: input.uses_smart_sending,
+            quiet_hours: input.quiet_hours.map(Into::into),
             idempotency_key: input.idempotency_key,
         }
     }
@@ -158,6 +163,8 @@ pub(crate) struct CampaignUpdateInput {
     steps: Option<Vec<MessageStepInput>>,
     /// Whether Smart Sending applies.
     uses_smart_sending: Option<bool>,
+    /// Quiet hours of its own. Null takes them away; left out, they stay.
+    quiet_hours: MaybeUndefined<QuietHoursInput>,
     /// Refuse with `STALE_REVISION` unless the campaign is at this revision.
     expected_revision: Option<i32>,
 }
@@ -170,6 +177,7 @@ impl From<CampaignUpdateInput> for Changes {
             excluded_audience_ids: input.excluded_audience_ids.as_deref().map(audiences),
             steps: input.steps.map(steps),
             uses_smart_sending: input.uses_smart_sending,
+            quiet_hours: change(input.quiet_hours).map(|own| own.map(Into::into)),
             expected_revision: input.expected_revision.map(i64::from),
         }
     }
@@ -182,6 +190,10 @@ pub(crate) struct CampaignActivateInput {
     schedule: CampaignScheduleInput,
     /// Skip messages not handed over by then, rather than send them stale.
     send_by: Option<DateTime>,
+    /// Fail with `SCHEDULE_MISSED` rather than start later than this after the time chosen, as after
+    /// an outage. From `PT1M` to `P7D`; by default, the service's own limit, an hour unless it is set
+    /// otherwise.
+    max_lateness: Option<Duration>,
     /// Refuse with `STALE_REVISION` unless the campaign is at this revision: send what was
     /// reviewed, or nothing.
     expected_revision: Option<i32>,
@@ -196,6 +208,7 @@ impl TryFrom<CampaignActivateInput> for Activation {
         Ok(Self {
             schedule: input.schedule.try_into()?,
             send_by: input.send_by.map(|instant| instant.0),
+            max_lateness_s: input.max_lateness.map(Duration::as_seconds),
             expected_revision: input.expected_revision.map(i64::from),
             idempotency_key: input.idempotency_key,
         })
@@ -209,6 +222,9 @@ pub(crate) struct CampaignRescheduleInput {
     schedule: CampaignScheduleInput,
     /// Skip messages not handed over by then. Null for no limit; left out, as it is.
     send_by: MaybeUndefined<DateTime>,
+    /// How late it may start, see `campaignActivate`. Null for the service's own limit; left out, as
+    /// it is.
+    max_lateness: MaybeUndefined<Duration>,
     /// Refuse with `STALE_REVISION` unless the campaign is at this revision.
     expected_revision: Option<i32>,
 }
@@ -217,14 +233,11 @@ impl TryFrom<CampaignRescheduleInput> for Rescheduling {
     type Error = NotNow;
 
     fn try_from(input: CampaignRescheduleInput) -> Result<Self, NotNow> {
-        let send_by = match input.send_by {
-            MaybeUndefined::Undefined => None,
-            MaybeUndefined::Null => Some(None),
-            MaybeUndefined::Value(instant) => Some(Some(instant.0)),
-        };
+        let max_lateness = change(input.max_lateness);
         Ok(Self {
             schedule: input.schedule.try_into()?,
-            send_by,
+            send_by: change(input.send_by).map(|by| by.map(|instant| instant.0)),
+            max_lateness_s: max_lateness.map(|span| span.map(Duration::as_seconds)),
             expected_revision: input.expected_revision.map(i64::from),
         })
     }

@@ -8,7 +8,10 @@ mod campaign;
 mod filter;
 mod pause;
 mod resolve_unknown;
+mod site;
 mod subscriber;
+
+use async_graphql::MaybeUndefined;
 
 pub(super) use self::{
     audience::AudienceCreateInput,
@@ -20,5 +23,15 @@ pub(super) use self::{
     filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
     pause::{CampaignPauseInput, CampaignResumeInput},
     resolve_unknown::CampaignResolveUnknownInput,
+    site::{QuietHoursInput, SiteUpdateInput},
     subscriber::SubscribersUpsertInput,
 };
+
+/// A field left out, cleared, or given.
+fn change<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
+    match field {
+        MaybeUndefined::Undefined => None,
+        MaybeUndefined::Null => Some(None),
+        MaybeUndefined::Value(value) => Some(Some(value)),
+    }
+}

@@ -1,5 +1,6 @@
 //! Subscribers to add or change.
 
+use super::change;
 use crate::{
     graphql::{
         context::id_or_nobody,
@@ -55,15 +56,6 @@ pub(crate) struct SubscriberAttributeInput {
     name: String,
     /// What a text says in its place. At most 200 characters, none that cannot be seen.
     value: String,
-}
-
-/// A field left out, cleared, or given.
-fn change<T>(field: MaybeUndefined<T>) -> Option<Option<T>> {
-    match field {
-        MaybeUndefined::Undefined => None,
-        MaybeUndefined::Null => Some(None),
-        MaybeUndefined::Value(value) => Some(Some(value)),
-    }
 }
 
 impl From<SubscriberInput> for NewSubscriber {

@@ -128,6 +128,8 @@ fn campaign(id: CampaignId) -> Campaign {
         revision: 1,
         revision_id: RevisionId(Uuid::nil()),
         uses_smart_sending: true,
+        quiet_hours: None,
+        max_lateness_s: None,
         paused_at: None,
         schedule: None,
         duplicated_from: None,

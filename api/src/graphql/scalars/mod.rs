@@ -18,7 +18,7 @@ pub(crate) use self::{
     decimal::Decimal,
     duration::Duration,
     event_cursor::EventCursor,
-    local::{LocalDateTime, LocalTime},
+    local::{LocalDate, LocalDateTime, LocalTime},
     phone_number::PhoneNumber,
     time_zone::TimeZone,
     url::Url,
@@ -57,9 +57,10 @@ fn parse<T: TextScalar + InputType>(value: &Value) -> InputValueResult<T> {
 
 /// What the text of the scalar `name` looks like, if it is one of ours.
 pub(super) fn expected(name: &str) -> Option<&'static str> {
-    const ALL: [(&str, &str); 9] = [
+    const ALL: [(&str, &str); 10] = [
         (Decimal::NAME, Decimal::EXPECTED),
         (DateTime::NAME, DateTime::EXPECTED),
+        (LocalDate::NAME, LocalDate::EXPECTED),
         (LocalTime::NAME, LocalTime::EXPECTED),
         (LocalDateTime::NAME, LocalDateTime::EXPECTED),
         (Duration::NAME, Duration::EXPECTED),

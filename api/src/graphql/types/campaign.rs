@@ -2,7 +2,8 @@
 
 use super::{
     Audience, CampaignDelay, CampaignEstimate, CampaignEventConnection, CampaignProgress,
-    CampaignSchedule, MessageConnection, MessageStep, RecipientExplanation, SendingDetails, Site,
+    CampaignSchedule, MessageConnection, MessageStep, QuietHours, RecipientExplanation,
+    SendingDetails, Site,
 };
 use crate::{
     graphql::{
@@ -13,13 +14,17 @@ use crate::{
         error,
         inputs::{CampaignScheduleInput, MessageFilterInput},
         loaders,
-        scalars::{DateTime, EventCursor, PhoneNumber},
+        scalars::{DateTime, Duration, EventCursor, PhoneNumber},
     },
-    service::{self, Cursor, MessageFilter, PageRequest, Progress, Slice, Whom},
+    service::{self, Cursor, Estimated, MessageFilter, PageRequest, Progress, Slice, Whom},
 };
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use domain::{reason::StatusReason, schedule::ScheduleRequest};
 use uuid::Uuid;
+
+/// What is said when too many estimates are asked for.
+const BUSY: &str =
+    "Too many estimates are being worked out at this moment. Ask again in a few seconds.";
 
 /// A campaign.
 #[derive(Clone)]
@@ -152,6 +157,17 @@ impl Campaign {
         self.row.uses_smart_sending
     }
 
+    /// Quiet hours of its own, enforced beside the site's. Null when it has none.
+    fn quiet_hours(&self) -> Option<QuietHours> {
+        self.row.quiet_hours.map(QuietHours::from)
+    }
+
+    /// How late it may start, as after an outage: later, it fails with `SCHEDULE_MISSED`. Null when
+    /// the service's own limit holds, and for a draft.
+    fn max_lateness(&self) -> Option<Duration> {
+        self.row.max_lateness_s.map(Duration::of_seconds)
+    }
+
     /// How it is being delivered: what the (i) beside the status shows. Null before activation.
     async fn sending_details(&self, ctx: &Context<'_>) -> Option<Result<SendingDetails>> {
         let details = async {
@@ -195,7 +211,7 @@ impl Campaign {
     }
 
     /// Whom it would reach, when, and what it would cost, if activated so: the planner run dry. Null
-    /// once activated.
+    /// once activated. Many asked for at once are refused with `RATE_LIMITED`; ask again a little later.
     async fn estimate(
         &self,
         ctx: &Context<'_>,
@@ -213,12 +229,14 @@ impl Campaign {
             let request = request.map_err(|_not_now| must("not be `now: false`"))?;
             let send_by = send_by.map(|at| at.0);
             let estimate = caller.service.estimate(&self.row, request, send_by).await;
-            match estimate.or_internal(&caller)?.transpose() {
-                Ok(estimate) => Ok(estimate.map(CampaignEstimate::from)),
-                Err(refusals) => {
+            match estimate.or_internal(&caller)? {
+                Estimated::Done(estimate) => Ok(Some(CampaignEstimate::from(*estimate))),
+                Estimated::Activated => Ok(None),
+                Estimated::Refused(refusals) => {
                     let why: Vec<String> = refusals.into_iter().map(|it| it.message).collect();
                     Err(error::coded(error::code::BAD_USER_INPUT, why.join(" ")))
                 }
+                Estimated::Busy => Err(error::coded(error::code::RATE_LIMITED, BUSY)),
             }
         };
         estimate.await.transpose()

@@ -1,6 +1,8 @@
 //! Pages of each kind of object.
 
-use super::{Audience, Campaign, CampaignEvent, ConsentEntry, Message, Site, Subscriber};
+use super::{
+    Audience, Campaign, CampaignEvent, ConsentEntry, Message, Site, SiteSettingChange, Subscriber,
+};
 use crate::{
     graphql::{
         connection::{Edges, PageInfo, Sort, Total},
@@ -172,5 +174,16 @@ connection! {
     /// The entry.
     node: ConsentEntry;
     /// The page's entries, without their edges.
+    nodes;
+}
+
+connection! {
+    /// A page of changes of a site's settings.
+    SiteSettingChangeConnection {}
+    /// A change of a site's settings in a page.
+    SiteSettingChangeEdge
+    /// The change.
+    node: SiteSettingChange;
+    /// The page's changes, without their edges.
     nodes;
 }

@@ -51,7 +51,7 @@ impl CampaignEvent {
 
     /// By whom.
     fn actor(&self) -> Actor {
-        Actor { kind: self.0.actor_kind.into(), name: self.0.actor_name.clone() }
+        Actor::new(self.0.actor_kind, self.0.actor_name.clone())
     }
 
     /// The campaign. Null once it is deleted.
@@ -87,8 +87,15 @@ impl CampaignEvent {
 pub(crate) struct Actor {
     /// The kind of actor.
     kind: ActorKind,
-    /// The name of the key, or of the engine.
+    /// The name of the key, or of the engine's part.
     name: String,
+}
+
+impl Actor {
+    /// An actor of that kind and name.
+    pub(super) fn new(kind: domain::event::ActorKind, name: String) -> Self {
+        Self { kind: kind.into(), name }
+    }
 }
 
 /// A change delivered live.

@@ -18,7 +18,9 @@ mod pause;
 mod payload;
 mod preview;
 mod progress;
+mod rule_pack;
 mod schedule;
+mod setting_change;
 mod site;
 mod step;
 mod subscriber;
@@ -33,7 +35,7 @@ pub(super) use self::{
     campaign::Campaign,
     connections::{
         AudienceConnection, CampaignConnection, CampaignEventConnection, ConsentEntryConnection,
-        MessageConnection, SiteConnection, SubscriberConnection,
+        MessageConnection, SiteConnection, SiteSettingChangeConnection, SubscriberConnection,
     },
     consent::ConsentEntry,
     estimate::{CampaignEstimate, RecipientExplanation},
@@ -47,17 +49,21 @@ pub(super) use self::{
         AudienceCreatePayload, CampaignActivatePayload, CampaignCancelPayload,
         CampaignCreatePayload, CampaignDeletePayload, CampaignDuplicatePayload,
         CampaignReschedulePayload, CampaignSendTestPayload, CampaignUpdatePayload,
-        SubscriberClearPossibleOptOutPayload, SubscriberUnsubscribePayload,
+        SiteUpdatePayload, SubscriberClearPossibleOptOutPayload, SubscriberUnsubscribePayload,
         SubscribersUpsertPayload,
     },
     preview::MessagePreview,
     progress::{CampaignProgress, MessageCounts},
+    rule_pack::RulePack,
     schedule::CampaignSchedule,
-    site::Site,
+    setting_change::SiteSettingChange,
+    site::{QuietHours, Site},
     step::MessageStep,
     subscriber::Subscriber,
     test_text::TestText,
-    user_error::{AudienceUserError, CampaignUserError, SubscriberUserError, UserError},
+    user_error::{
+        AudienceUserError, CampaignUserError, SiteUserError, SubscriberUserError, UserError,
+    },
     viewer::{ApiKey, Viewer},
     waiting::{CampaignDelay, SendingDetails},
 };

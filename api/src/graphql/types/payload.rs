@@ -4,8 +4,8 @@
 //! `subscribersUpsert` are refused one by one.
 
 use super::{
-    Audience, AudienceUserError, Campaign, CampaignUserError, Subscriber, SubscriberUserError,
-    TestText,
+    Audience, AudienceUserError, Campaign, CampaignUserError, Site, SiteUserError, Subscriber,
+    SubscriberUserError, TestText,
 };
 use crate::{
     graphql::connection::int,
@@ -14,7 +14,7 @@ use crate::{
 use async_graphql::{ID, SimpleObject};
 use domain::{
     id::CampaignId,
-    refusal::{AudienceError, CampaignError, Outcome, Refusal, SubscriberError},
+    refusal::{AudienceError, CampaignError, Outcome, Refusal, SiteError, SubscriberError},
 };
 
 /// The object, or every reason it is not there.
@@ -226,4 +226,20 @@ subscriber_payload! {
 subscriber_payload! {
     /// The outcome of `subscriberClearPossibleOptOut`.
     SubscriberClearPossibleOptOutPayload
+}
+
+/// The outcome of `siteUpdate`.
+#[derive(SimpleObject)]
+pub(crate) struct SiteUpdatePayload {
+    /// The site as it now is.
+    site: Option<Site>,
+    /// Why nothing changed. Empty on success.
+    user_errors: Vec<SiteUserError>,
+}
+
+impl From<Outcome<domain::site::Site, SiteError>> for SiteUpdatePayload {
+    fn from(outcome: Outcome<domain::site::Site, SiteError>) -> Self {
+        let (site, user_errors) = split(outcome);
+        Self { site, user_errors }
+    }
 }

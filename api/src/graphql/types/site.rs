@@ -1,6 +1,9 @@
 //! Sites and their settings.
 
-use super::{Aggregator, AudienceConnection, CampaignConnection, SubscriberConnection};
+use super::{
+    Aggregator, AudienceConnection, CampaignConnection, RulePack, SiteSettingChangeConnection,
+    SubscriberConnection,
+};
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total, int},
@@ -60,18 +63,35 @@ impl Site {
 
     /// When subscribers must not be texted.
     fn quiet_hours(&self) -> QuietHours {
-        let hours = self.0.quiet_hours;
-        QuietHours {
-            is_enabled: hours.is_enabled(),
-            start: LocalTime(hours.start()),
-            end: LocalTime(hours.end()),
-        }
+        self.0.quiet_hours.into()
     }
 
     /// How often one subscriber may be texted.
     fn smart_sending(&self) -> SmartSending {
         let cap = self.0.smart_sending;
         SmartSending { is_enabled: cap.is_enabled, window: Duration::of_seconds(cap.window_s) }
+    }
+
+    /// Every pack of legal rules there is, and whether it applies.
+    fn rule_packs(&self) -> Vec<RulePack> {
+        RulePack::all(self.0.rule_packs)
+    }
+
+    /// What was changed of the settings and by whom, newest first.
+    async fn setting_changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most edges to return, from the start. 1 to 100; 25 by default.")]
+        first: Option<i32>,
+        #[graphql(desc = "Return edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most edges to return, from the end. 1 to 100. Not with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
+    ) -> Result<SiteSettingChangeConnection> {
+        let caller = Caller::of(ctx)?;
+        let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
+        let page = caller.service.site_changes(&caller.actor, self.0.id, &page).await;
+        Ok(SiteSettingChangeConnection::new(page.or_internal(&caller)?, Sort::Id))
     }
 
     /// The countries whose numbers are texted, by their ISO 3166-1 codes. Empty for every one.
@@ -256,6 +276,16 @@ pub(crate) struct QuietHours {
     start: LocalTime,
     /// When quiet ends.
     end: LocalTime,
+}
+
+impl From<domain::site::QuietHours> for QuietHours {
+    fn from(hours: domain::site::QuietHours) -> Self {
+        Self {
+            is_enabled: hours.is_enabled(),
+            start: LocalTime(hours.start()),
+            end: LocalTime(hours.end()),
+        }
+    }
 }
 
 /// A cap on frequency: whoever was texted within the window is skipped.

@@ -1,7 +1,7 @@
 //! User errors: what a person can put right. They are the service's refusals.
 
 use async_graphql::{Enum, Interface, Object};
-use domain::refusal::{AudienceError, CampaignError, Refusal, SubscriberError};
+use domain::refusal::{AudienceError, CampaignError, Refusal, SiteError, SubscriberError};
 
 /// A problem the caller can act on, caused by the input or by the state of the object.
 #[derive(Interface)]
@@ -25,6 +25,8 @@ pub(crate) enum UserError {
     Audience(AudienceUserError),
     /// A problem with a subscriber mutation.
     Subscriber(SubscriberUserError),
+    /// A problem with a site mutation.
+    Site(SiteUserError),
 }
 
 /// Declares the user error of an area over its refusals.
@@ -72,6 +74,10 @@ user_error! {
 user_error! {
     /// A problem with a subscriber mutation.
     SubscriberUserError, SubscriberErrorCode, SubscriberError
+}
+user_error! {
+    /// A problem with a site mutation.
+    SiteUserError, SiteErrorCode, SiteError
 }
 
 /// Codes of `CampaignUserError`. More may be added: treat one you do not know as `INVALID`.
@@ -162,4 +168,22 @@ pub(crate) enum SubscriberErrorCode {
     TooMany,
     /// The key reaches several sites and none was named.
     SiteRequired,
+}
+
+/// Codes of `SiteUserError`. More may be added: treat one you do not know as `INVALID`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "domain::refusal::SiteError")]
+pub(crate) enum SiteErrorCode {
+    /// There is no such site, or none the caller may see.
+    NotFound,
+    /// An input is not acceptable.
+    Invalid,
+    /// A required input is blank.
+    Blank,
+    /// An input is too long or has too many entries.
+    TooLong,
+    /// The subdomain is taken.
+    SubdomainTaken,
+    /// The idempotency key was used with another input.
+    IdempotencyKeyReused,
 }

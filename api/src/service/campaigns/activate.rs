@@ -12,7 +12,7 @@ use crate::{
     db::{
         Error, Txn, audiences,
         campaigns::{self, Move},
-        revisions::{self, Content},
+        revisions::{self, Content, Timing},
         runs, sites,
     },
     ports::Task,
@@ -22,6 +22,7 @@ use domain::{
     Instant,
     campaign::{Campaign, CampaignAction, Trigger},
     id::CampaignId,
+    limits::{MAX_LATENESS_MAX_S, MAX_LATENESS_MIN_S},
     reason::StatusReason,
     refusal::Refusal,
     schedule::{Places, Schedule, ScheduleProblem, ScheduleRequest},
@@ -60,7 +61,9 @@ impl Service {
             Ok(prepared) => prepared,
             Err(refusals) => return Ok(Err(refusals)),
         };
-        self.freeze(&txn, &campaign, &site, &schedule, now).await?;
+        let max_lateness_s = activation.max_lateness_s;
+        let timing = Timing { schedule: &schedule, max_lateness_s };
+        self.freeze(&txn, &campaign, &site, timing, now).await?;
         let (trigger, task) = if schedule.launches_at <= now {
             (Trigger::Start, Task::Planner)
         } else {
@@ -103,6 +106,7 @@ impl Service {
         let has_ready_sender = sites::has_ready_sender(txn, site.id).await?;
         refusals
             .extend(site::sending_blockers(&site, has_ready_sender, now).into_iter().map(blocker));
+        refusals.extend(lateness_refusal(activation.max_lateness_s));
         let request = activation.schedule;
         let zones = self.recipient_zones(txn, campaign, site.zone, (request, seen)).await?;
         let places = Places { site: site.zone, recipients: &zones };
@@ -120,13 +124,14 @@ impl Service {
         txn: &Txn,
         campaign: &Campaign,
         site: &Site,
-        schedule: &Schedule,
+        timing: Timing<'_>,
         now: Instant,
     ) -> Result<(), Fault> {
+        let schedule = timing.schedule;
         let targeting = revisions::targeting(txn, campaign.revision_id).await?;
         let ids: Vec<_> = targeting.included.iter().chain(&targeting.excluded).copied().collect();
         let defined = audiences::find_many(txn, &[campaign.site_id], &ids).await?;
-        revisions::freeze(txn, campaign.revision_id, schedule, site, &defined, now).await?;
+        revisions::freeze(txn, campaign.revision_id, timing, site, &defined, now).await?;
         campaigns::set_revision(txn, campaign.id, campaign.revision_id, Some(schedule)).await?;
         Ok(())
     }
@@ -158,18 +163,24 @@ impl Service {
         let send_by = rescheduling.send_by.unwrap_or(before.and_then(|schedule| schedule.send_by));
         let zones = self.recipient_zones(&txn, &campaign, site.zone, (request, seen)).await?;
         let places = Places { site: site.zone, recipients: &zones };
+        let max_lateness_s = rescheduling.max_lateness_s.unwrap_or(campaign.max_lateness_s);
+        let mut problems: Vec<_> = lateness_refusal(max_lateness_s).into_iter().collect();
         let schedule = match Schedule::resolve(request, places, send_by, now) {
             Ok(schedule) => schedule,
-            Err(problem) => return Ok(Err(vec![schedule_refusal(problem, request)])),
+            Err(problem) => {
+                problems.push(schedule_refusal(problem, request));
+                return Ok(Err(problems));
+            }
         };
         let steps = revisions::steps(&txn, campaign.revision_id).await?;
-        let problems = self.content_problems(&txn, &steps, &site).await?;
+        problems.extend(self.content_problems(&txn, &steps, &site).await?);
         if !problems.is_empty() {
             return Ok(Err(problems));
         }
         let revision_id = self.copy_revision(&txn, &campaign, now).await?;
         let moved = Campaign { revision_id, ..campaign.clone() };
-        self.freeze(&txn, &moved, &site, &schedule, now).await?;
+        let timing = Timing { schedule: &schedule, max_lateness_s };
+        self.freeze(&txn, &moved, &site, timing, now).await?;
         let by = cause(actor);
         if !campaigns::reschedule(&txn, &self.ids, &by, &campaign, revision_id, now).await? {
             return Ok(raced());
@@ -199,6 +210,7 @@ impl Service {
             steps: revisions::steps(txn, campaign.revision_id).await?,
             targeting: revisions::targeting(txn, campaign.revision_id).await?,
             uses_smart_sending: campaign.uses_smart_sending,
+            quiet_hours: campaign.quiet_hours,
         })
     }
 }
@@ -220,6 +232,16 @@ pub(super) fn blocker(reason: StatusReason) -> Refusal<CampaignError> {
         _ => CampaignError::Invalid,
     };
     Refusal::new(code, reason.message())
+}
+
+/// What is wrong with how late a campaign may start, if anything.
+fn lateness_refusal(seconds: Option<i64>) -> Option<Refusal<CampaignError>> {
+    let message = match seconds? {
+        less if less < MAX_LATENESS_MIN_S => "The lateness allowed is shorter than a minute.",
+        more if more > MAX_LATENESS_MAX_S => "The lateness allowed is longer than seven days.",
+        _ => return None,
+    };
+    Some(Refusal::at(CampaignError::Invalid, "input.maxLateness", message))
 }
 
 pub(super) fn schedule_refusal(
@@ -260,6 +282,7 @@ fn digest(id: CampaignId, activation: &Activation) -> String {
         .field(&id.to_string())
         .field(&schedule)
         .optional(activation.send_by.map(|at| ms(at).to_string()).as_deref())
+        .optional(activation.max_lateness_s.map(|seconds| seconds.to_string()).as_deref())
         .optional(activation.expected_revision.map(|n| n.to_string()).as_deref())
         .finish()
 }

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** the gate is closed before the campaign is read: when the answer is committed, no new
 //! hand-over can begin, and every message is counted once, as stopped, handed over or in flight.
+//! **Invariant:** what was in flight is a set that only shrinks: the answer waits for it a little, and counts
+//! what is left.
 
 use super::{
     super::secrets::InputDigest, CampaignError, Canceled, Cancellation, Refused, cause,
@@ -23,6 +25,12 @@ use domain::{
     reason::{MessageReason, StatusReason},
 };
 use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long the answer to a cancel waits for what is in flight.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+/// How often it looks meanwhile.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
 impl Service {
     /// Stops a campaign.
@@ -56,10 +64,43 @@ impl Service {
         once.keep(&txn, answer(&canceled)).await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
+        let canceled = self.drained(canceled, &once).await?;
         match self.reread(actor, id).await? {
             Ok(campaign) => Ok(Ok(Canceled { campaign, ..canceled })),
             Err(refusals) => Ok(Err(refusals)),
         }
+    }
+
+    /// Waits, no longer than [`DRAIN_MAX`], until what was in flight when a campaign was stopped has an
+    /// outcome, and counts again. A repeat gets these counts.
+    async fn drained(&self, stopped: Canceled, once: &Once<'_>) -> Result<Canceled, Fault> {
+        if stopped.in_flight_count == 0 {
+            return Ok(stopped);
+        }
+        let id = stopped.campaign.id;
+        let counted = async || {
+            Ok::<_, Fault>(counts::partition(&counts::read(self.db.read(), id, None).await?))
+        };
+        let drain = async {
+            while counted().await?.in_flight > 0 {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+            Ok::<_, Fault>(())
+        };
+        if let Ok(drained) = tokio::time::timeout(DRAIN_MAX, drain).await {
+            drained?;
+        }
+        let counts = counted().await?;
+        let stopped = Canceled {
+            canceled_count: counts.canceled,
+            handed_over_count: counts.handed_over(),
+            in_flight_count: counts.in_flight,
+            ..stopped
+        };
+        let txn = self.db.begin_write().await?;
+        once.keep(&txn, answer(&stopped)).await?;
+        txn.commit().await.map_err(Error::from)?;
+        Ok(stopped)
     }
 
     async fn stop(

@@ -15,13 +15,14 @@ use crate::{
         events::{self, NewEvent},
         revisions::{self, Content},
     },
-    service::{Actor, Fault, Service},
+    service::{Actor, Fault, NewQuietHours, Service},
 };
 use domain::{
     campaign::{Campaign, CampaignAction, CampaignStatus, Step, Targeting},
     event::CampaignEventKind,
     id::{AudienceId, CampaignId, SiteId, StepId},
     limits::AUDIENCES_MAX,
+    site::QuietHours,
 };
 use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
@@ -43,6 +44,7 @@ impl Service {
         let mut problems = Problems::new(CAMPAIGN);
         problems.name("input.name", &input.name);
         problems.steps("input.steps", &input.steps);
+        problems.quiet_hours("input.quietHours", input.quiet_hours);
         let named = Named {
             included: Some(&input.audience_ids),
             excluded: Some(&input.excluded_audience_ids),
@@ -64,6 +66,7 @@ impl Service {
             steps: steps(&input.steps),
             targeting: targeting(&named, &Targeting::default()),
             uses_smart_sending: input.uses_smart_sending,
+            quiet_hours: own(input.quiet_hours),
         };
         let campaign = self.insert_draft(&txn, actor, site_id, &input.name, &content, None).await?;
         once.keep(&txn, answer(campaign.id)).await?;
@@ -93,6 +96,8 @@ impl Service {
             revision: 1,
             revision_id: Uuid::nil().into(),
             uses_smart_sending: content.uses_smart_sending,
+            quiet_hours: content.quiet_hours,
+            max_lateness_s: None,
             paused_at: None,
             schedule: None,
             duplicated_from: copied.map(|(original, _)| original),
@@ -183,6 +188,9 @@ impl Service {
         if let Some(uses) = changes.uses_smart_sending {
             revisions::set_smart_sending(txn, revision, uses).await?;
         }
+        if let Some(new) = changes.quiet_hours {
+            revisions::set_quiet_hours(txn, revision, own(new)).await?;
+        }
         Ok(())
     }
 
@@ -223,6 +231,7 @@ fn is_empty(changes: &Changes) -> bool {
         && changes.excluded_audience_ids.is_none()
         && changes.steps.is_none()
         && changes.uses_smart_sending.is_none()
+        && changes.quiet_hours.is_none()
 }
 
 fn named(changes: &Changes) -> Named<'_> {
@@ -244,6 +253,7 @@ async fn check_changes(
     if let Some(steps) = &changes.steps {
         problems.steps("input.steps", steps);
     }
+    problems.quiet_hours("input.quietHours", changes.quiet_hours.flatten());
     check_audiences(txn, site_id, &named(changes), &mut problems).await?;
     Ok(problems.check())
 }
@@ -291,6 +301,11 @@ fn targeting(named: &Named<'_>, before: &Targeting) -> Targeting {
     }
 }
 
+/// Quiet hours of a campaign's own: a window that is switched off is none.
+fn own(new: Option<NewQuietHours>) -> Option<QuietHours> {
+    new.filter(|new| new.is_enabled)?.checked().ok()
+}
+
 /// Steps to save; their ids are given when they are written.
 fn steps(new: &[NewStep]) -> Vec<Step> {
     let step = |(position, step): (i32, &NewStep)| Step {
@@ -314,6 +329,7 @@ fn digest(input: &NewCampaign, site_id: SiteId) -> String {
         .list(ids(&input.audience_ids).iter())
         .list(ids(&input.excluded_audience_ids).iter())
         .field(&input.uses_smart_sending.to_string())
+        .optional(input.quiet_hours.map(|own| own.to_string()).as_deref())
         .field(&input.steps.len().to_string());
     let step = |digest: InputDigest, step: &NewStep| {
         let delay = step.delay_s.map(|delay| delay.to_string());

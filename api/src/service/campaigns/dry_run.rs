@@ -29,7 +29,7 @@ use domain::{
     limits::PAGE_MAX,
     message::{MessageState, Standing},
     phone::PhoneNumber,
-    refusal::{CampaignError, Outcome},
+    refusal::{CampaignError, Refusal},
     schedule::{Places, Schedule, ScheduleRequest},
     site::{self, SegmentPrice, Site, SmsPlanStatus},
 };
@@ -83,6 +83,19 @@ pub struct Estimate {
     pub warnings: Vec<String>,
 }
 
+/// What asking for an estimate came to.
+#[derive(Clone, Debug)]
+pub enum Estimated {
+    /// It was worked out.
+    Done(Box<Estimate>),
+    /// The campaign is activated: there is nothing to estimate.
+    Activated,
+    /// Activation would refuse the schedule, and why.
+    Refused(Vec<Refusal<CampaignError>>),
+    /// So many are being worked out that this one has to be asked for again later.
+    Busy,
+}
+
 /// What a plan would be made from.
 struct Plan {
     binding: Binding,
@@ -92,20 +105,22 @@ struct Plan {
 }
 
 impl Service {
-    /// Whom a draft would reach, when, and what it would cost, if it were activated so; none for one that is
-    /// activated. Refused is a schedule that activation would refuse.
+    /// Whom a draft would reach, when, and what it would cost, if it were activated so. A few are worked out at
+    /// once, and some more wait for their turn.
     pub async fn estimate(
         &self,
         campaign: &Campaign,
         request: ScheduleRequest,
         send_by: Option<Instant>,
-    ) -> Result<Option<Outcome<Estimate, CampaignError>>, Fault> {
+    ) -> Result<Estimated, Fault> {
         if campaign.status != CampaignStatus::Draft {
-            return Ok(None);
+            return Ok(Estimated::Activated);
         }
+        let Some(place) = self.estimates.place() else { return Ok(Estimated::Busy) };
+        let _turn = place.turn().await;
         let now = self.clock.now();
         let Some(site) = sites::find(self.db.read(), campaign.site_id).await? else {
-            return Ok(None);
+            return Ok(Estimated::Activated);
         };
         let zones = match request {
             ScheduleRequest::AtSubscriberTime(..) => {
@@ -117,12 +132,14 @@ impl Service {
         let schedule = match Schedule::resolve(request, places, send_by, now) {
             Ok(schedule) => schedule,
             Err(problem) => {
-                return Ok(Some(Err(vec![activate::schedule_refusal(problem, request)])));
+                return Ok(Estimated::Refused(vec![activate::schedule_refusal(problem, request)]));
             }
         };
         let last_change_at = schedule.launches_at;
         let scheduled = Campaign { schedule: Some(schedule), ..campaign.clone() };
-        let Some(plan) = self.plan(scheduled, now).await? else { return Ok(None) };
+        let Some(plan) = self.plan(scheduled, now).await? else {
+            return Ok(Estimated::Activated);
+        };
         let (tally, is_complete, too_long) = self.tally(&plan).await?;
         let mut warnings = self.warnings(&plan, &site, now).await?;
         if too_long {
@@ -143,7 +160,8 @@ impl Service {
             Some(SegmentPrice { amount, currency_code: price.currency_code.clone() })
         });
         let as_of = now;
-        Ok(Some(Ok(Estimate { as_of, last_change_at, tally, cost, is_complete, warnings })))
+        let estimate = Estimate { as_of, last_change_at, tally, cost, is_complete, warnings };
+        Ok(Estimated::Done(Box::new(estimate)))
     }
 
     /// Thinks the plan through, as far as an estimate may: the sums, whether that was everybody, and

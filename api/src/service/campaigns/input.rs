@@ -7,6 +7,8 @@ use domain::{
     schedule::ScheduleRequest,
 };
 
+use crate::service::NewQuietHours;
+
 /// A step to save, as it came in.
 #[derive(Clone)]
 pub struct NewStep {
@@ -35,6 +37,8 @@ pub struct NewCampaign {
     pub steps: Vec<NewStep>,
     /// Whether Smart Sending applies.
     pub uses_smart_sending: bool,
+    /// Quiet hours of its own; a window that is switched off is none.
+    pub quiet_hours: Option<NewQuietHours>,
     /// Makes a retry safe.
     pub idempotency_key: Option<String>,
 }
@@ -52,6 +56,8 @@ pub struct Changes {
     pub steps: Option<Vec<NewStep>>,
     /// Whether Smart Sending applies.
     pub uses_smart_sending: Option<bool>,
+    /// Quiet hours of its own; `Some(None)` takes them away.
+    pub quiet_hours: Option<Option<NewQuietHours>>,
     /// Refuse unless the campaign is at this revision.
     pub expected_revision: Option<i64>,
 }
@@ -63,6 +69,8 @@ pub struct Activation {
     pub schedule: ScheduleRequest,
     /// Skip messages not handed over by then.
     pub send_by: Option<Instant>,
+    /// Seconds by which it may start late; none for the service's own limit.
+    pub max_lateness_s: Option<i64>,
     /// Refuse unless the campaign is at this revision.
     pub expected_revision: Option<i64>,
     /// Makes a retry safe.
@@ -76,6 +84,8 @@ pub struct Rescheduling {
     pub schedule: ScheduleRequest,
     /// Skip messages not handed over by then; left out, it stays, and `Some(None)` takes it away.
     pub send_by: Option<Option<Instant>>,
+    /// Seconds by which it may start late; left out, it stays, and `Some(None)` takes it away.
+    pub max_lateness_s: Option<Option<i64>>,
     /// Refuse unless the campaign is at this revision.
     pub expected_revision: Option<i64>,
 }

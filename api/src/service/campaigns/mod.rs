@@ -16,7 +16,7 @@ mod send_test;
 mod waiting;
 
 pub use content::Preview;
-pub use dry_run::{Estimate, Explanation, Whom};
+pub use dry_run::{Estimate, Estimated, Explanation, Whom};
 pub use input::{
     Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling,
 };

@@ -1,70 +1,8 @@
-//! Commands under an idempotency key: the same input gets the first answer, and nothing happens twice.
+//! Answers of campaign commands, as an idempotency key keeps them.
 
-use super::{super::check::CAMPAIGN, refuse_at};
-use crate::{
-    db::{
-        Txn,
-        idempotency::{self, Prior, Use},
-    },
-    service::{Actor, Fault, check::Problems},
-};
-use domain::{
-    Instant,
-    id::{CampaignId, SiteId},
-    refusal::{CampaignError, Outcome},
-};
+pub(super) use crate::service::once::Once;
+use domain::id::CampaignId;
 use serde_json::{Value, json};
-
-/// Where the key stands among the arguments of every command that takes one.
-const PATH: &str = "input.idempotencyKey";
-
-/// One use of a key, if the caller chose one.
-pub(super) struct Once<'a> {
-    used: Option<Use<'a>>,
-}
-
-impl<'a> Once<'a> {
-    /// The use of `key` for `operation` with an input of this digest.
-    pub(super) fn new(
-        actor: &Actor,
-        operation: &'static str,
-        key: Option<&'a str>,
-        digest: &'a str,
-    ) -> Self {
-        Self { used: key.map(|key| Use { api_key_id: actor.key_id, operation, key, digest }) }
-    }
-
-    /// Takes the key. Answers with the first answer when there is one, and refuses another input.
-    pub(super) async fn take(
-        &self,
-        txn: &Txn,
-        site_id: SiteId,
-        now: Instant,
-    ) -> Result<Outcome<Option<Value>, CampaignError>, Fault> {
-        let Some(used) = self.used else { return Ok(Ok(None)) };
-        let mut problems = Problems::new(CAMPAIGN);
-        problems.idempotency_key(PATH, Some(used.key));
-        if let Err(refusals) = problems.check() {
-            return Ok(Err(refusals));
-        }
-        Ok(match idempotency::take(txn, used, Some(site_id), now).await? {
-            Prior::Fresh => Ok(None),
-            Prior::Same(answer) => Ok(Some(answer)),
-            Prior::Other => {
-                let message = "The idempotency key was used with another input.";
-                refuse_at(CampaignError::IdempotencyKeyReused, PATH, message)
-            }
-        })
-    }
-
-    /// Keeps the answer.
-    pub(super) async fn keep(&self, txn: &Txn, answer: Value) -> Result<(), Fault> {
-        if let Some(used) = self.used {
-            idempotency::keep(txn, used, answer).await?;
-        }
-        Ok(())
-    }
-}
 
 /// An answer that names a campaign.
 pub(super) fn answer(id: CampaignId) -> Value {

@@ -94,6 +94,7 @@ fn check_step<'a>(
         Step::ClearPossibleOptOut(step) => {
             check_phone(&of("clear_possible_opt_out.phone"), &step.phone)?;
         }
+        Step::Tag(step) => check_phone(&of("tag.phone"), &step.phone)?,
         Step::Duplicate(step) => {
             named.check(&of("duplicate"), step.campaign.as_ref())?;
             named.give(step.copy.as_ref());
@@ -112,7 +113,11 @@ fn check_step<'a>(
             check_expected(named, &phones(scenario), &of("expect"), expected)?;
         }
         Step::When(when) => check_when(named, &of("when"), when)?,
-        Step::Until(_) | Step::Skip(_) | Step::Site(_) => {}
+        Step::Crash(step) => {
+            named.check(&of("crash"), None)?;
+            require(step.accepted > 0, of("crash.accepted"), "must be at least 1")?;
+        }
+        Step::Until(_) | Step::Skip(_) | Step::Site(_) | Step::SiteUpdate(_) => {}
     }
     Ok(())
 }

@@ -20,6 +20,9 @@ fn bad_names() -> Vec<(&'static str, String, &'static str)> {
         ("a NUL", "Black\u{0}Friday".to_owned(), "INVALID"),
         ("an escape", "\u{1b}[31mSale".to_owned(), "INVALID"),
         ("a control character of Latin-1", "Sale\u{85}".to_owned(), "INVALID"),
+        ("only what has no shape", "\u{200b}\u{feff}".to_owned(), "BLANK"),
+        ("a zero-width space", "Black\u{200b}Friday".to_owned(), "INVALID"),
+        ("text turned round", "Sale\u{202e}".to_owned(), "INVALID"),
     ]
 }
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::common::{
     ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESOLVE,
-    RESUME, Rows, SEND_TEST, UNSUBSCRIBE, UPDATE, UPSERT, activated, done, now, payload, post,
-    text, wire, world,
+    RESUME, Rows, SEND_TEST, SITE_UPDATE, UNSUBSCRIBE, UPDATE, UPSERT, activated, done, now,
+    payload, post, text, wire, world,
 };
 
 const NODE: &str = "query($id: ID!) { node(id: $id) { __typename id } }";
@@ -88,6 +88,7 @@ const PLACES: &[Place] = &[
     place("Mutation.subscribersUpsert(input.siteId)", &["site"], UPSERT, r#"{"input": {"siteId": "@", "subscribers": [{"phoneNumber": "+12125550142"}]}}"#),
     place("Mutation.subscriberUnsubscribe(id)", &["sub"], UNSUBSCRIBE, ID),
     place("Mutation.subscriberClearPossibleOptOut(id)", &["sub"], CLEAR, ID),
+    place("Mutation.siteUpdate(id)", &["site"], SITE_UPDATE, r#"{"id": "@", "input": {"name": "Stolen"}}"#),
 ];
 
 /// Goal: nobody can find out what another site has. Method: at every place that takes an id, ask for

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use super::{Case, all_refused};
 use crate::common::{
     ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESOLVE,
-    RESUME, Rows, SEND_TEST, UNSUBSCRIBE, UPDATE, UPSERT, at, caller, done, draft, draft_input,
-    key, now, payload, post, problems, sites, world,
+    RESUME, Rows, SEND_TEST, SITE_UPDATE, UNSUBSCRIBE, UPDATE, UPSERT, at, caller, done, draft,
+    draft_input, key, now, payload, post, problems, sites, world,
 };
 
 /// Changes the row of the key that `token` opens with.
@@ -96,6 +96,11 @@ fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)
         ("subscribersUpsert", UPSERT, rows),
         ("subscriberUnsubscribe", UNSUBSCRIBE, nobody.clone()),
         ("subscriberClearPossibleOptOut", CLEAR, nobody),
+        (
+            "siteUpdate",
+            SITE_UPDATE,
+            json!({ "id": world.site_id(), "input": { "textPrefix": "Acme" } }),
+        ),
     ]
 }
 
@@ -150,6 +155,7 @@ async fn a_mutation_asks_for_its_role() {
     subscribersUpsert              viewer: ! FORBIDDEN                   editor: done                          sender: done                          admin: done
     subscriberUnsubscribe          viewer: ! FORBIDDEN                   editor: NOT_FOUND id                  sender: NOT_FOUND id                  admin: NOT_FOUND id
     subscriberClearPossibleOptOut  viewer: ! FORBIDDEN                   editor: NOT_FOUND id                  sender: NOT_FOUND id                  admin: NOT_FOUND id
+    siteUpdate                     viewer: ! FORBIDDEN                   editor: ! FORBIDDEN                   sender: ! FORBIDDEN                   admin: done
     ");
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();

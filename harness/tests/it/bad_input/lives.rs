@@ -219,7 +219,8 @@ async fn a_site_that_cannot_send_says_so_before_and_when_asked() {
     let world = world("subscribers: []\n").await;
     let id = draft(&world).await;
     let site = world.site_id().parse().unwrap();
-    let service = world.app().service();
+    let app = world.app();
+    let service = app.service();
     assert_eq!(blockers(&world).await, [""; 0]);
     let activate = json!({ "id": id, "input": at("2026-11-24T10:00:00") });
     for (code, settings) in blocked() {

@@ -80,6 +80,11 @@ fn bad_rows() -> Vec<(&'static str, Value, &'static [&'static str])> {
         ("a blank tag", tags(json!(["vip", " "])), &["INVALID input.subscribers.0.tags.1"]),
         ("a tag of 65", tags(json!(["é".repeat(65)])), &["INVALID input.subscribers.0.tags.0"]),
         ("a NUL in a tag", tags(json!(["a\u{0}"])), &["INVALID input.subscribers.0.tags.0"]),
+        (
+            "a zero-width space in a tag",
+            tags(json!(["vi\u{200b}p"])),
+            &["INVALID input.subscribers.0.tags.0"],
+        ),
         ("51 tags", tags(json!(many)), &["INVALID input.subscribers.0.tags.50"]),
         (
             "no such zone",
