@@ -3,7 +3,7 @@
 //!
 //! - [`scenario`] the stories, read from YAML
 //! - [`aggregator`] the scripted aggregator, in the wire format of [`contract`]
-//! - [`bench`] how fast the service is
+//! - [`mod@bench`] how fast the service is
 //! - [`clock`] time set by hand
 //! - [`world`] a whole service in one value, on that clock
 //! - [`record`] what happened, as a journal of facts, and [`check`], which proves the invariants from it

@@ -166,11 +166,7 @@ impl World {
     pub async fn change_site(&self, change: &SiteChange) -> Result<(), Error> {
         let settings = setup::changed(change)?;
         let app = self.app();
-        app.service()
-            .admin_site_set(self.site.id, settings)
-            .await
-            .map(drop)
-            .map_err(|fault| Error::Setup(fault.into()))
+        app.service().admin_site_set(self.site.id, settings).await.map(drop).map_err(Error::Setup)
     }
 
     /// A caller of this service with any token, or with none.

@@ -198,7 +198,7 @@ pub async fn record(
     let attempts = attempts(txn, ended).await?;
     let late = late_proofs(txn, ended, &messages).await?;
     let mut deltas = Deltas::default();
-    let (mut taken, mut messaged, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut taken, mut texted, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
     let (mut accepted, mut verdicts, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     let (mut recorded, mut changed) = (Vec::with_capacity(ended.len()), BTreeSet::new());
     let mut campaign = None;
@@ -234,7 +234,7 @@ pub async fn record(
                 row.accepted_at = late.get(&end.attempt_id.0).copied().or(Some(ms(now)));
                 taken.push(row.clone());
             }
-            messaged.extend(row.accepted_at.map(|at| (Pair::from(&*row), at)));
+            texted.extend(row.accepted_at.map(|at| (Pair::from(&*row), at)));
         } else if is_latest && !touches::keeps_reservation(after.state) {
             if !after.state.is_pending() {
                 deltas.unreserve(row);
@@ -247,10 +247,10 @@ pub async fn record(
     end_attempts(txn, &recorded, now).await?;
     rows::write_back(txn, changed.iter().filter_map(|id| messages.get(id))).await?;
     note_lost(txn, ids, &messages, lost, now).await?;
-    let touched = messaged.iter().map(|(pair, _)| pair).chain(&given_up);
+    let touched = texted.iter().map(|(pair, _)| pair).chain(&given_up);
     let touched = touched.map(|pair| pair.subscriber);
     touches::lock(txn, touched.chain(verdicts.iter().map(Verdict::subscriber_id))).await?;
-    touches::accepted(txn, messaged).await?;
+    touches::accepted(txn, texted).await?;
     touches::release(txn, &given_up).await?;
     follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &verdicts, &mut deltas, now).await?;

@@ -212,7 +212,7 @@ async fn people(
                 let (Some((code, _)), Some(Ok(zone))) = (AREAS.get(area), zones.get(area)) else {
                     return Err(Error::Value("a zone of the seed"));
                 };
-                rows.push(person(ids, site_id, at, Number { number, code: *code, zone: *zone }));
+                rows.push(person(ids, site_id, at, Which { number, code: *code, zone: *zone }));
             }
             subscriber::Entity::insert_many(rows).exec_without_returning(&txn).await?;
             next = end;
@@ -223,7 +223,7 @@ async fn people(
 }
 
 /// Which subscriber to make.
-struct Number {
+struct Which {
     number: u32,
     code: u16,
     zone: Zone,
@@ -233,7 +233,7 @@ fn person(
     ids: &Ids,
     site_id: SiteId,
     at: DateTime<Utc>,
-    Number { number, code, zone }: Number,
+    Which { number, code, zone }: Which,
 ) -> subscriber::ActiveModel {
     let areas = u32::try_from(AREAS.len()).unwrap_or(1);
     let line = (number / areas * STRIDE) % (EXCHANGES * LINES);

@@ -224,6 +224,12 @@ impl Book {
         self.symbols.text(sym)
     }
 
+    /// Calls by which a person settled messages whose outcome nobody could find out.
+    pub(super) fn settlements(&self) -> impl Iterator<Item = &Called> {
+        let calls = self.calls.iter().map(|call| &call.fact);
+        calls.filter(|call| call.verb == "resolve_unknown" && call.refused.is_empty())
+    }
+
     /// Whether the message is in one of these states.
     pub(super) fn is_in(&self, row: &Message, states: &[&str]) -> bool {
         states.contains(&self.text(row.state))

@@ -79,7 +79,7 @@ impl Plan<'_> {
             let subdomain = settings.subdomain.filter(|text| !text.is_empty());
             settings.subdomain = subdomain.map(|text| format!("{text}-2"));
         }
-        let id = service.admin_site(name, settings).await.map_err(SetUpError::from)?;
+        let id = service.admin_site(name, settings).await?;
         let connection_id = self.connection(id, NOWHERE, None, scenario.connection).await?;
         let sender = SenderSettings {
             site_id: id,

@@ -64,7 +64,7 @@ fn story(dice: &mut Dice) -> (String, u64) {
     .unwrap();
     let areas = ["415", "212", "305", "512", "808", "416", "441", "800"];
     let mut selected = 0;
-    for area in &areas[..1 + usize::try_from(dice.below(8)).unwrap()] {
+    for area in &areas[..=usize::try_from(dice.below(8)).unwrap()] {
         let count = dice.below(9);
         let tags = dice.one_of(&["[]", "[vip]", "[vip, gone]", "[gone]"]);
         let name = dice.one_of(&["{}", "{ first_name: Ada }"]);

@@ -29,6 +29,19 @@ async fn log(world: &World) -> String {
     nodes.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Settings of a site, as the API names them.
+const SETTINGS: [&str; 9] = [
+    "name",
+    "timeZone",
+    "subdomain",
+    "quietHours",
+    "smartSending",
+    "countries",
+    "textPrefix",
+    "textFooter",
+    "helpReply",
+];
+
 /// Goal: every setting of the input is written, read back and logged; what is left out stays. Method: all
 /// at once, then some taken away, then an operator's change.
 #[tokio::test]
@@ -46,18 +59,7 @@ async fn what_is_set_is_read_back_and_logged() {
         }),
     )
     .await;
-    let told = [
-        "name",
-        "timeZone",
-        "subdomain",
-        "quietHours",
-        "smartSending",
-        "countries",
-        "textPrefix",
-        "textFooter",
-        "helpReply",
-    ]
-    .map(|name| site[name].to_string());
+    let told = SETTINGS.map(|name| site[name].to_string());
     insta::assert_snapshot!(told.join("\n"), @r#"
     "Acme"
     "America/Denver"

@@ -204,16 +204,15 @@ impl Engine {
         if let Submitted::Accepted { pause: Some(pause), .. } = &end.submitted {
             self.dispatcher.pacer.pause(&lane.sender, span(*pause), now);
         }
-        let outcome = match asked {
-            Some(tries) => repeated(end.submitted, tries, now),
-            None => {
-                let ask_at = ask_again_at(0, now).filter(|_| lane.connection.can_be_asked());
-                let is_running = lane.binding.campaign.status.is_running();
-                match end.submitted {
-                    // There is no campaign left to fail: what was sent again ends by itself.
-                    Submitted::Rejected { code, .. } if !is_running => rejected(code),
-                    submitted => proved(submitted, attempts_before, (retry_at, ask_at), now),
-                }
+        let outcome = if let Some(tries) = asked {
+            repeated(end.submitted, tries, now)
+        } else {
+            let ask_at = ask_again_at(0, now).filter(|_| lane.connection.can_be_asked());
+            let is_running = lane.binding.campaign.status.is_running();
+            match end.submitted {
+                // There is no campaign left to fail: what was sent again ends by itself.
+                Submitted::Rejected { code, .. } if !is_running => rejected(code),
+                submitted => proved(submitted, attempts_before, (retry_at, ask_at), now),
             }
         };
         let asked = asked.unwrap_or_default();

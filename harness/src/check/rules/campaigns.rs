@@ -62,11 +62,15 @@ pub(super) fn edges(book: &Book, found: &mut Findings) {
 /// I16, at every reading.
 pub(super) fn ended(book: &Book, found: &mut Findings) {
     let readings = book.progress.iter();
-    let readings = readings.map(|it| (it.stamp, it.fact.status.as_str(), &it.fact.counts));
+    let readings =
+        readings.map(|it| (it.stamp, &it.fact.campaign, it.fact.status.as_str(), &it.fact.counts));
     let ledgers = book.ledgers.values();
-    let ledgers = ledgers.map(|it| (it.stamp, it.fact.status.as_str(), &it.fact.counts));
-    for (stamp, status, counts) in readings.chain(ledgers) {
-        if !ENDED.contains(&status) {
+    let ledgers =
+        ledgers.map(|it| (it.stamp, &it.fact.campaign, it.fact.status.as_str(), &it.fact.counts));
+    for (stamp, campaign, status, counts) in readings.chain(ledgers) {
+        // A person may send unknown messages again, and SENT stays SENT.
+        let is_resent = book.settlements().any(|call| call.campaign.as_ref() == Some(campaign));
+        if !ENDED.contains(&status) || is_resent {
             continue;
         }
         // What a cancel or a failure named may still be in flight.

@@ -54,7 +54,9 @@ pub(super) fn known(book: &Book, found: &mut Findings) {
     if book.ledgers.is_empty() {
         return;
     }
-    for request in book.requests.iter().filter(|request| request.is_taken()) {
+    // Where a person chose to send again, a first text may stay unknown for ever.
+    let is_settled = book.settlements().next().is_some();
+    for request in book.requests.iter().filter(|request| request.is_taken() && !is_settled) {
         let is_ghost = request.owner == Owner::Unclear && !is_told(request);
         let facts = [request.read, request.settled()];
         found.hold(Rule::I5, !is_ghost, facts, || {

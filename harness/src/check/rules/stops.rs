@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::check::book::{Book, Owner, Request, Stamp};
+use crate::check::book::{Book, Message, Owner, Request, Stamp};
 use crate::check::findings::Findings;
 use crate::check::rule::Rule;
 use crate::check::symbols::Sym;
@@ -139,18 +139,30 @@ pub(super) fn cancel_counts(book: &Book, found: &mut Findings) {
         ];
         let out = out.into_iter().fold(0, u64::saturating_add);
         let facts = [call.stamp, ledger.stamp];
+        // What was unknown counts as handed over, until a look-up proves that it was not taken.
+        let retracted = retracted(book, &ledger.fact.campaign);
+        let least = handed_over.saturating_sub(retracted);
         let most = handed_over.saturating_add(in_flight);
-        found.hold(Rule::I12, (handed_over..=most).contains(&out), facts, || {
+        found.hold(Rule::I12, (least..=most).contains(&out), facts, || {
             format!(
                 "{handed_over} were handed over and {in_flight} in flight, and {out} came of it"
             )
         });
-        let most = canceled.saturating_add(in_flight);
+        let most = canceled.saturating_add(in_flight).saturating_add(retracted);
         let stopped = counts.canceled;
         found.hold(Rule::I12, (canceled..=most).contains(&stopped), facts, || {
             format!("{canceled} were stopped and {in_flight} in flight, and {stopped} are canceled")
         });
     }
+}
+
+/// Messages of a campaign that were canceled after an attempt that was not taken.
+fn retracted(book: &Book, campaign: &str) -> u64 {
+    let campaign = book.symbols.find(campaign);
+    let is_one = |row: &&Message| {
+        Some(row.campaign) == campaign && row.attempts > 0 && book.is_in(row, &["CANCELED"])
+    };
+    u64::try_from(book.rows.iter().filter(is_one).count()).unwrap_or(u64::MAX)
 }
 
 /// I17: nothing begins once the failure was told.
