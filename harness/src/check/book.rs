@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::symbols::{Sym, Symbols};
 use super::text::{Frame, fill};
 use crate::record::{
-    Body, Called, ClockKind, Did, Event, Frozen, Ledger, LookedUp, Person, Progress, Receipt,
-    Received, Sender, Service, SiteState, Stopped, StreamEnd, StreamStart,
+    Body, Called, ClockKind, Did, Event, Frozen, Ledger, LookedUp, Person, Progress, Received,
+    Sender, Service, SiteState, Stopped, StreamEnd, StreamStart,
 };
 
 /// Where and when a fact stands.
@@ -38,7 +38,7 @@ pub(super) struct Request {
     pub(super) answered: Option<Stamp>,
     pub(super) key: Sym,
     pub(super) reference: Sym,
-    pub(super) digest: Sym,
+    pub(super) digest: u128,
     pub(super) to: Sym,
     pub(super) from: Sym,
     pub(super) text: Sym,
@@ -74,6 +74,15 @@ pub(super) enum Owner {
     Direct,
     /// Nobody's, or one of several.
     Unclear,
+}
+
+/// A genuine receipt that the service stored.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    pub(super) stamp: Stamp,
+    pub(super) id: Sym,
+    /// How far it brings a message: 0 sent, 1 not delivered, 2 delivered.
+    pub(super) rank: usize,
 }
 
 /// A message of a ledger.
@@ -112,7 +121,7 @@ pub(super) struct Book {
     pub(super) frozen: HashMap<Sym, Vec<Noted<Frozen>>>,
     pub(super) requests: Vec<Request>,
     pub(super) looked_up: Vec<Noted<LookedUp>>,
-    pub(super) receipts: Vec<Noted<Receipt>>,
+    pub(super) heard: Vec<Heard>,
     pub(super) received: Vec<Noted<Received>>,
     pub(super) streams: Vec<Noted<StreamStart>>,
     pub(super) events: Vec<Noted<Event>>,
@@ -133,7 +142,7 @@ impl Book {
     pub(super) fn settle(&mut self) {
         self.requests.sort_by_key(|request| request.read);
         self.calls.sort_by_key(|call| call.stamp);
-        self.receipts.sort_by_key(|receipt| receipt.stamp);
+        self.heard.sort_by_key(|heard| heard.stamp);
         self.received.sort_by_key(|received| received.stamp);
         self.events.sort_by_key(|event| event.stamp);
         self.progress.sort_by_key(|progress| progress.stamp);

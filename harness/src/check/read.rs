@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::io::{BufRead, Read as _};
 
 use super::Error;
-use super::book::{Book, Message, Noted, Owner, Request, Stamp};
+use super::book::{Book, Heard, Message, Noted, Owner, Request, Stamp};
 use super::segments::segments;
 use super::symbols::Sym;
-use crate::record::{Decided, Did, FORMAT_VERSION, Fact, Line, Read, Row};
+use crate::record::{Decided, Did, FORMAT_VERSION, Fact, Line, Read, Receipt, Row};
 
 /// The longest line, in bytes.
 const LINE_BYTES_MAX: u64 = 1024 * 1024;
@@ -28,6 +28,14 @@ struct Reader {
     requests: HashMap<(Sym, u64), usize>,
     begun: HashMap<(Sym, u64), Stamp>,
     torn_at: Option<u32>,
+}
+
+/// A digest as a number: it is compared and never shown. The recorder writes 32 hexadecimal digits; what is
+/// something else is told apart by a number made of its bytes.
+fn digest(text: &str) -> u128 {
+    u128::from_str_radix(text, 16).unwrap_or_else(|_not_hexadecimal| {
+        text.bytes().fold(0, |all, byte| all.wrapping_mul(257).wrapping_add(u128::from(byte)))
+    })
 }
 
 /// Reads a journal whole.
@@ -131,7 +139,7 @@ impl Reader {
                 }
             }
             Fact::LookedUp(fact) => book.looked_up.push(Noted { stamp, fact }),
-            Fact::Receipt(fact) => book.receipts.push(Noted { stamp, fact }),
+            Fact::Receipt(fact) => self.receipt(stamp, &fact),
             Fact::Received(fact) => book.received.push(Noted { stamp, fact }),
             Fact::Stream(fact) => book.streams.push(Noted { stamp, fact }),
             Fact::Event(fact) => book.events.push(Noted { stamp, fact }),
@@ -164,7 +172,7 @@ impl Reader {
             answered: None,
             key: symbols.keep(&fact.key),
             reference: symbols.keep(&fact.reference),
-            digest: symbols.keep(&fact.digest),
+            digest: digest(&fact.digest),
             to: symbols.keep(&fact.to),
             from: symbols.keep(&fact.from),
             text: symbols.keep(&fact.text),
@@ -192,6 +200,18 @@ impl Reader {
         request.status = fact.status;
         request.told_segments = fact.segments;
         request.retry_after_s = fact.retry_after_s;
+    }
+
+    fn receipt(&mut self, stamp: Stamp, fact: &Receipt) {
+        let is_stored = fact.answered.is_some_and(|status| (200..300).contains(&status));
+        let Some(id) = fact.id.as_deref().filter(|_| is_stored && !fact.is_forged) else { return };
+        let rank = match fact.status.as_str() {
+            "delivered" => 2,
+            "undelivered" | "failed" | "expired" => 1,
+            _ => 0,
+        };
+        let id = self.book.symbols.keep(id);
+        self.book.heard.push(Heard { stamp, id, rank });
     }
 
     fn row(&mut self, stamp: Stamp, fact: &Row) {

@@ -6,7 +6,6 @@ use crate::check::book::{Book, Owner, Request};
 use crate::check::findings::Findings;
 use crate::check::rule::Rule;
 use crate::check::symbols::Sym;
-use crate::record::Receipt;
 
 /// The states of a message that the aggregator has taken, by the service's account.
 const TAKEN: [&str; 3] = ["ACCEPTED", "DELIVERED", "UNCONFIRMED"];
@@ -89,16 +88,7 @@ pub(super) fn known(book: &Book, found: &mut Findings) {
     }
 }
 
-/// What a receipt leads to, in the order of [`STANDINGS`].
-fn rank(receipt: &Receipt) -> usize {
-    match receipt.status.as_str() {
-        "delivered" => 2,
-        "undelivered" | "failed" | "expired" => 1,
-        _ => 0,
-    }
-}
-
-/// The states that the greatest of a message's receipts leaves it in.
+/// The states that the greatest of a message's receipts leaves it in, by its rank.
 const STANDINGS: [&[&str]; 3] = [&["ACCEPTED", "UNCONFIRMED"], &["UNDELIVERED"], &["DELIVERED"]];
 
 /// I15, once nothing is left to do: until then a receipt may still wait to be applied.
@@ -107,14 +97,10 @@ pub(super) fn receipts(book: &Book, found: &mut Findings) {
         return;
     }
     let mut greatest: HashMap<Sym, (usize, _)> = HashMap::new();
-    for noted in &book.receipts {
-        let is_stored = noted.fact.answered.is_some_and(|status| (200..300).contains(&status));
-        let id = noted.fact.id.as_deref().and_then(|id| book.symbols.find(id));
-        let Some(id) = id.filter(|_| is_stored && !noted.fact.is_forged) else { continue };
-        let rank = rank(&noted.fact);
-        let known = greatest.entry(id).or_insert((rank, noted.stamp));
-        if rank > known.0 {
-            *known = (rank, noted.stamp);
+    for heard in &book.heard {
+        let known = greatest.entry(heard.id).or_insert((heard.rank, heard.stamp));
+        if heard.rank > known.0 {
+            *known = (heard.rank, heard.stamp);
         }
     }
     for (request, row) in book.taken() {
