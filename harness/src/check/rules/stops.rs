@@ -13,7 +13,7 @@ use crate::record::{Called, Received};
 const STOP: [&str; 9] =
     ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "STOP ALL"];
 /// The words that opt in again.
-const START: [&str; 2] = ["START", "UNSTOP"];
+const START: [&str; 3] = ["START", "UNSTOP", "SUBSCRIBE"];
 
 /// A text's words without its dress.
 fn word(received: &Received) -> String {
