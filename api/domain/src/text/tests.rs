@@ -169,6 +169,30 @@ fn by_definition(text: &str) -> (SmsEncoding, u32, u32) {
     (encoding, u32::try_from(width(text)).unwrap(), segments)
 }
 
+/// Goal: segments are exact where they could be off by one. Method: texts as long as one to three segments of
+/// either encoding, and up to two units less or more, with a character of two units before, on and behind each
+/// boundary, against the definition.
+#[test]
+fn segments_at_every_boundary() {
+    for (one, two, alone, each) in [('a', '€', 160, 153), ('日', '😀', 70, 67)] {
+        let lengths = std::iter::once(alone).chain((1..=3).map(|segments| segments * each));
+        for length in lengths.flat_map(|length| length - 2..=length + 2) {
+            let plain: Vec<char> = std::iter::repeat_n(one, length).collect();
+            let boundaries = (1..=3).map(|segments| segments * each).filter(|at| *at < length);
+            let straddling = boundaries.flat_map(|at| at.saturating_sub(3)..=at + 1);
+            for at in straddling.map(Some).chain([None]) {
+                let mut text = plain.clone();
+                if let Some(at) = at.filter(|at| at + 1 < length) {
+                    text.splice(at..at + 2, [two]);
+                }
+                let text: String = text.into_iter().collect();
+                let (encoding, units, segments, _) = counted(&text);
+                assert_eq!((encoding, units, segments), by_definition(&text), "{length} {at:?}");
+            }
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
