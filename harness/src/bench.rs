@@ -6,6 +6,7 @@
 //! **Invariant:** the service runs in a process of its own, so that its memory is its own.
 //! **Invariant:** both sides of a ratio are measured in one run, in turn, on copies of one file.
 
+mod child;
 mod error;
 pub mod figures;
 mod handover;

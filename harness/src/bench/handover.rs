@@ -189,7 +189,7 @@ async fn plan(options: &Options, store: &Store) -> Result<Seeded, Error> {
     let running = Running::new(instant(PLANS_AT)?).database(store.url("planned"));
     let mut service = Service::start(&running)?;
     let key = Some(seeded.key.expose_secret().to_owned());
-    let client = Client::new(format!("{}/graphql", service.url), key)?;
+    let client = Client::new(format!("{}/graphql", service.url()), key)?;
     let schedule = json!({ "atSubscriberLocalTime": { "localDateTime": plan::DUE_AT } });
     let input = json!({ "id": seeded.campaign.to_string(), "input": { "schedule": schedule } });
     let answer = client.post(ACTIVATE, input).await?;
@@ -251,7 +251,7 @@ async fn hand_over(
     store.copy("planned", "run").await?;
     let db = store.open("run").await?;
     aggregator_connection::Entity::update_many()
-        .col_expr(aggregator_connection::Column::BaseUrl, sink.url.as_str().into())
+        .col_expr(aggregator_connection::Column::BaseUrl, sink.url().into())
         .exec(db.read())
         .await?;
     let before = store.bytes("run").await?;
@@ -322,7 +322,7 @@ fn last_to_first(waits: &[(i64, i64)]) -> f64 {
 /// Sends `count` requests as the service does, without a database.
 async fn raw(options: &Options, sink: &Sink, count: u64) -> Result<Counted, Error> {
     let client = Arc::new(Generic::new().map_err(api::app::StartError::from)?);
-    let connection = Arc::new(connection(&sink.url));
+    let connection = Arc::new(connection(sink.url()));
     sink.counted().await?;
     let next = Arc::new(AtomicU64::new(0));
     let mut senders = tokio::task::JoinSet::new();

@@ -181,7 +181,7 @@ async fn activate_and_wait(
 ) -> Result<Duration, Error> {
     let Seeded { campaign, key } = &template.seeded;
     let client =
-        Client::new(format!("{}/graphql", service.url), Some(key.expose_secret().to_owned()))?;
+        Client::new(format!("{}/graphql", service.url()), Some(key.expose_secret().to_owned()))?;
     let schedule = json!({ "atSubscriberLocalTime": { "localDateTime": DUE_AT } });
     let input = json!({ "id": campaign.to_string(), "input": { "schedule": schedule } });
     let answer = client.post(ACTIVATE, input).await?;

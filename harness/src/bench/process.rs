@@ -1,8 +1,11 @@
-//! The service as a process of its own: this binary again, under a hidden command.
+//! The service as a process of its own, and what the system tells of it.
 //!
-//! **Invariant:** it ends with its standard input, so none is left behind whatever becomes of the benchmark.
+//! **Invariant:** what is told of its memory and its time is the service's alone.
 
-use super::Error;
+use super::{
+    Error,
+    child::{self, Child},
+};
 use crate::clock::RunningClock;
 use api::{
     app::{self, App, Settings},
@@ -11,15 +14,11 @@ use api::{
 };
 use chrono::{DateTime, Utc};
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write},
+    io::Write,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
     sync::Arc,
 };
-use tokio::{net::TcpListener, sync::oneshot};
 
-/// This binary, as Linux tells it.
-pub(super) const OWN_PATH: &str = "/proc/self/exe";
 /// The line of a process's status that tells the most memory it ever had at once.
 const PEAK_FIELD: &str = "VmHWM:";
 /// The most messages claimed in one transaction.
@@ -68,22 +67,11 @@ pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> R
     "warn".clone_into(&mut config.log.filter);
     start_logging(&config.log);
     let db = app::open_database(&config).await?;
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Error::Spawn)?;
-    let address = listener.local_addr().map_err(Error::Spawn)?;
-    let url = format!("http://{address}");
+    let (listener, url) = child::listen().await?;
     let clock = Arc::new(RunningClock::new(options.at));
     let app = App::new(db, clock, Settings::new(&config, url.clone()))?;
-    writeln!(out, "{url}").and_then(|()| out.flush()).map_err(Error::Output)?;
-    let (ended, end) = oneshot::channel();
-    std::thread::spawn(move || {
-        // Whatever comes of reading, nobody is there any more.
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        let _ = ended.send(());
-    });
-    let stop = async {
-        let _ = end.await;
-    };
-    Ok(app.run(listener, stop, None).await?)
+    child::tell_url(&url, out)?;
+    Ok(app.run(listener, child::input_ended(), None).await?)
 }
 
 /// How to start a service.
@@ -122,40 +110,22 @@ impl Running {
 }
 
 /// A service that runs.
-pub(super) struct Service {
-    child: Child,
-    stdin: ChildStdin,
-    /// Where it is reached, without a path.
-    pub(super) url: String,
-}
+pub(super) struct Service(Child);
 
 impl Service {
     /// Starts a service.
     pub(super) fn start(running: &Running) -> Result<Self, Error> {
-        // Resolved here: by the time the new process reads its own link, it may be another's.
-        let path = std::fs::read_link(OWN_PATH).map_err(Error::Spawn)?;
-        let mut child = Command::new(path)
-            .args(["bench", "service"])
-            .args(&running.0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(Error::Spawn)?;
-        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Error::Ended);
-        };
-        let mut url = String::new();
-        BufReader::new(stdout).read_line(&mut url).map_err(Error::Spawn)?;
-        let url = url.trim().to_owned();
-        if url.is_empty() {
-            return Err(Error::Ended);
-        }
-        Ok(Self { child, stdin, url })
+        Child::start("service", &running.0).map(Self)
+    }
+
+    /// Where it is reached, without a path.
+    pub(super) fn url(&self) -> &str {
+        &self.0.url
     }
 
     /// The most memory that it ever had at once, in bytes.
     pub(super) fn peak_bytes(&self) -> Result<u64, Error> {
-        let path = format!("/proc/{}/status", self.child.id());
+        let path = format!("/proc/{}/status", self.0.id());
         let status = std::fs::read_to_string(path).map_err(Error::Memory)?;
         let line = status.lines().find_map(|line| line.strip_prefix(PEAK_FIELD));
         let number = line.and_then(|line| line.split_whitespace().next()).ok_or(Error::NoMemory)?;
@@ -164,7 +134,7 @@ impl Service {
 
     /// How long it kept a core busy, in user space and in the kernel.
     pub(super) fn cpu(&self) -> Result<std::time::Duration, Error> {
-        let path = format!("/proc/{}/stat", self.child.id());
+        let path = format!("/proc/{}/stat", self.0.id());
         let line = std::fs::read_to_string(path).map_err(Error::Memory)?;
         // A name may have spaces in it, and ends with the last parenthesis.
         let (_, rest) = line.rsplit_once(')').ok_or(Error::NoMemory)?;
@@ -177,13 +147,11 @@ impl Service {
 
     /// Whether it still runs.
     pub(super) fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+        self.0.is_running()
     }
 
     /// Asks it to end, and waits until it has.
-    pub(super) fn stop(mut self) -> Result<(), Error> {
-        drop(self.stdin);
-        let status = self.child.wait().map_err(Error::Spawn)?;
-        if status.success() { Ok(()) } else { Err(Error::Ended) }
+    pub(super) fn stop(self) -> Result<(), Error> {
+        self.0.stop()
     }
 }

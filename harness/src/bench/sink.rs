@@ -1,7 +1,10 @@
 //! The other end of a hand-over: a process that takes every message after a given time and keeps nothing but
 //! how many there were, and when the first and the last came.
 
-use super::Error;
+use super::{
+    Error,
+    child::{self, Child},
+};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
@@ -9,15 +12,13 @@ use hyper_util::rt::TokioIo;
 use serde_json::json;
 use std::{
     convert::Infallible,
-    io::{BufRead as _, BufReader, Read as _, Write},
-    process::{Child, ChildStdin, Command, Stdio},
+    io::Write,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::{net::TcpListener, sync::oneshot};
 
 /// How the sink answers.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -53,26 +54,20 @@ impl Taken {
 
 /// Takes messages until standard input ends. Its first line on `out` is where it is reached.
 pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> Result<(), Error> {
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Error::Spawn)?;
-    let address = listener.local_addr().map_err(Error::Spawn)?;
-    writeln!(out, "http://{address}").and_then(|()| out.flush()).map_err(Error::Output)?;
+    let (listener, url) = child::listen().await?;
+    child::tell_url(&url, out)?;
     let taken = Arc::new(Taken {
         began: Instant::now(),
         count: AtomicU64::new(0),
         first_us: AtomicU64::new(u64::MAX),
         last_us: AtomicU64::new(0),
     });
-    let (ended, mut end) = oneshot::channel();
-    std::thread::spawn(move || {
-        // Whatever comes of reading, nobody is there any more.
-        let _ = std::io::stdin().read_to_end(&mut Vec::new());
-        let _ = ended.send(());
-    });
+    let mut ended = std::pin::pin!(child::input_ended());
     let latency = Duration::from_millis(options.latency_ms);
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted.map_err(Error::Spawn)?.0,
-            _ = &mut end => return Ok(()),
+            () = &mut ended => return Ok(()),
         };
         stream.set_nodelay(true).map_err(Error::Spawn)?;
         let taken = Arc::clone(&taken);
@@ -115,12 +110,7 @@ async fn answer(
 }
 
 /// A sink that runs.
-pub(super) struct Sink {
-    child: Child,
-    stdin: ChildStdin,
-    /// Where it is reached, without a path.
-    pub(super) url: String,
-}
+pub(super) struct Sink(Child);
 
 /// What a sink took.
 #[derive(Clone, Copy, Debug)]
@@ -134,26 +124,19 @@ pub(super) struct Counted {
 impl Sink {
     /// Starts a sink that takes so long to answer.
     pub(super) fn start(latency_ms: u64) -> Result<Self, Error> {
-        let path = std::fs::read_link(super::process::OWN_PATH).map_err(Error::Spawn)?;
-        let mut child = Command::new(path)
-            .args(["bench", "sink", "--latency-ms", &latency_ms.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(Error::Spawn)?;
-        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Error::Ended);
-        };
-        let mut url = String::new();
-        BufReader::new(stdout).read_line(&mut url).map_err(Error::Spawn)?;
-        let url = url.trim().to_owned();
-        if url.is_empty() { Err(Error::Ended) } else { Ok(Self { child, stdin, url }) }
+        let options = ["--latency-ms".to_owned(), latency_ms.to_string()];
+        Child::start("sink", &options).map(Self)
+    }
+
+    /// Where it is reached, without a path.
+    pub(super) fn url(&self) -> &str {
+        &self.0.url
     }
 
     /// What it took since it was last asked; it forgets that.
     pub(super) async fn counted(&self) -> Result<Counted, Error> {
         let client = reqwest::Client::builder().no_proxy().build().map_err(Error::Http)?;
-        let answer = client.get(format!("{}/forget", self.url)).send().await;
+        let answer = client.get(format!("{}/forget", self.url())).send().await;
         let text = answer.map_err(Error::Http)?.text().await.map_err(Error::Http)?;
         let figures: serde_json::Value =
             serde_json::from_str(&text).map_err(|_json| Error::Wrong(text.clone()))?;
@@ -165,9 +148,7 @@ impl Sink {
     }
 
     /// Asks it to end, and waits until it has.
-    pub(super) fn stop(mut self) -> Result<(), Error> {
-        drop(self.stdin);
-        let status = self.child.wait().map_err(Error::Spawn)?;
-        if status.success() { Ok(()) } else { Err(Error::Ended) }
+    pub(super) fn stop(self) -> Result<(), Error> {
+        self.0.stop()
     }
 }
