@@ -249,7 +249,7 @@ pub async fn record(
     note_lost(txn, ids, &messages, lost, now).await?;
     let touched = texted.iter().map(|(pair, _)| pair).chain(&given_up);
     let touched = touched.map(|pair| pair.subscriber);
-    touches::lock(txn, touched.chain(verdicts.iter().map(Verdict::subscriber_id))).await?;
+    touches::hold(txn, touched.chain(verdicts.iter().map(Verdict::subscriber_id))).await?;
     touches::accepted(txn, texted).await?;
     touches::release(txn, &given_up).await?;
     follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
@@ -369,7 +369,6 @@ fn change(row: &mut message::Model, end: &Ended, after: Standing, now: Instant) 
     match &end.outcome {
         Outcome::Accepted { provider_id, segments } => {
             row.provider_id = Some(provider_id.clone());
-            row.accepted_at = row.accepted_at.or(Some(ms(now)));
             row.segments = segments.or(row.segments);
         }
         Outcome::Rejected { .. } | Outcome::GivenUp { .. }

@@ -248,7 +248,7 @@ pub async fn apply(
     let taken = news.taken(&messages);
     let texted = taken.iter().filter_map(|row| Some((Pair::from(row), row.accepted_at?)));
     let touched = taken.iter().map(|row| row.subscriber_id);
-    touches::lock(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
+    touches::hold(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
     touches::accepted(txn, texted.collect()).await?;
     follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;

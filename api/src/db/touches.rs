@@ -159,6 +159,23 @@ pub(super) async fn lock(
     Ok(select.all(txn).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
+/// Locks subscribers, in order, to the end of the transaction, where there is anybody to lock them against: the
+/// one writer of SQLite has them to itself.
+pub(super) async fn hold(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<()> {
+    if txn.get_database_backend() == DbBackend::Postgres {
+        let _ids: Vec<Uuid> = subscriber::Entity::find()
+            .select_only()
+            .column(subscriber::Column::Id)
+            .filter(subscriber::Column::Id.is_in(ids))
+            .order_by_asc(subscriber::Column::Id)
+            .lock_exclusive()
+            .into_tuple()
+            .all(txn)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Subscribers to whom a message is being handed over.
 const RESERVE: Bulk = Bulk {
     what: "reservations",
