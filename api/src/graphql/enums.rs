@@ -369,8 +369,9 @@ pub(crate) enum MessageStatus {
     /// Accepted, and no receipt came in time: most likely filtered as spam. A late receipt settles
     /// it.
     Unconfirmed,
-    /// Handed over with no certain answer. Never sent again unasked, so that nobody is texted
-    /// twice. A receipt settles it.
+    /// Handed over with no certain answer. Never sent as a new message unasked, so that nobody is
+    /// texted twice: the aggregator is asked what became of it. Its answer or a receipt settles it, or
+    /// `campaignResolveUnknown` does.
     Unknown,
     /// Never to be sent. Final.
     Skipped,
