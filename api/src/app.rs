@@ -175,7 +175,19 @@ impl App {
     /// Puts the process together; nothing runs yet.
     pub fn new(db: Db, clock: Arc<dyn Clock>, settings: Settings) -> Result<Self, StartError> {
         use_one_tls_provider();
-        let aggregator: Arc<dyn Aggregator> = Arc::new(Generic::new()?);
+        let aggregator = Arc::new(Generic::new()?);
+        Self::with_aggregator(db, clock, aggregator, settings)
+    }
+
+    /// Puts the process together around another way to reach the aggregator: one that counts, fails or dies,
+    /// for those who prove what becomes of messages then.
+    pub fn with_aggregator(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        aggregator: Arc<dyn Aggregator>,
+        settings: Settings,
+    ) -> Result<Self, StartError> {
+        use_one_tls_provider();
         let ids = Arc::new(Ids::new(Arc::clone(&clock)));
         let (bells, hints) = (Bells::default(), Hints::default());
         let direct = Direct::new(
