@@ -80,6 +80,8 @@ pub struct Model {
     pub resolve_at: Option<i64>,
     /// How often it was asked for.
     pub resolve_tries: Option<i64>,
+    /// When somebody chose to send it again although an earlier attempt may have been taken, in ms.
+    pub uncertain_at: Option<i64>,
     /// The campaign it belongs to.
     #[sea_orm(belongs_to, from = "campaign_id", to = "id")]
     pub campaign: BelongsTo<super::campaign::Entity>,

@@ -30,6 +30,7 @@ mod m0012_resolution;
 mod m0013_site_changes;
 mod m0014_memberships;
 mod m0015_touches;
+mod m0016_unheard;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_site_changes::Migration),
             Box::new(m0014_memberships::Migration),
             Box::new(m0015_touches::Migration),
+            Box::new(m0016_unheard::Migration),
         ]
     }
 }

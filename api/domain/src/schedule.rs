@@ -196,6 +196,21 @@ impl Schedule {
         schedule.check(now)
     }
 
+    /// The schedule once it has a recipient in `zone` who was not there before `now`. Where the time is still
+    /// to come there, the campaign begins in time for them; where it has passed, it had passed when they came.
+    pub fn with_recipient_in(self, zone: Zone, now: Instant) -> Self {
+        let local = self.local_date_time.filter(|_| self.mode == SendingMode::SubscriberTime);
+        // A time out of the calendar's range was refused at activation.
+        let at = local.and_then(|local| zone.instant_of(local).ok());
+        let Some(at) = at.filter(|at| *at > now) else { return self };
+        Self {
+            launches_at: self.launches_at.min((at - PLANNING_LEAD).max(now)),
+            starts_at: self.starts_at.min(at),
+            ends_at: self.ends_at.max(at),
+            ..self
+        }
+    }
+
     fn check(self, now: Instant) -> Result<Self, ScheduleProblem> {
         if self.ends_at > now + AHEAD_MAX {
             return Err(ScheduleProblem::TooFarAhead);

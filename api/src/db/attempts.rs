@@ -8,11 +8,14 @@ use super::{
     binding::Binding,
     counts::Deltas,
     decisions::{self, Decision, Why},
-    expect_rows, outcomes,
+    expect_rows,
+    outcomes::{self, Gate},
     plans::{self, key, standing_of},
+    receipts,
     recipients::Found,
     runs,
     touches::{self, Pair},
+    trials,
 };
 use crate::ports::Ids;
 use domain::{
@@ -34,7 +37,7 @@ use sea_orm::{
     QuerySelect,
     sea_query::{self, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
 /// A message that may be claimed.
@@ -110,7 +113,8 @@ pub async fn candidates(
     let mut judge = Judge::new(&binding.rules, now);
     let mut taken = Vec::with_capacity(rows.len());
     let mut held = Vec::new();
-    for row in rows {
+    // Whoever texted since the rows were found has a word to say first.
+    for row in rows.into_iter().filter(|row| !found.is_unheard(row)) {
         let facts = found.facts(binding, &row)?;
         match judge.verdict(&facts) {
             Verdict::Send => {
@@ -135,6 +139,7 @@ async fn due(
         .filter(message::Column::CampaignId.eq(campaign_id.0))
         .filter(plans::in_states(&MessageState::PENDING))
         .filter(message::Column::DueAt.lte(ms(now)))
+        .filter(receipts::all_heard())
         .order_by_asc(message::Column::DueAt)
         .order_by_asc(message::Column::Id)
         .limit(limit);
@@ -157,7 +162,8 @@ async fn hold(
         let before = standing_of(row)?;
         let (to, due_at) = match *verdict {
             Verdict::Skip(Skip { reason, .. }) => {
-                (Standing::because(MessageState::Skipped, reason), row.due_at)
+                let skipped = Standing::because(MessageState::Skipped, reason);
+                (plans::ends_as(row, skipped), row.due_at)
             }
             Verdict::Defer { until, .. } => {
                 (Standing::because(MessageState::Deferred, MessageReason::QuietHours), ms(until))
@@ -166,7 +172,7 @@ async fn hold(
             Verdict::Send => continue,
         };
         let why = Why::of(verdict);
-        let is_over = !to.state.is_pending();
+        let is_over = !to.state.is_pending() && !touches::keeps_reservation(to.state);
         if is_over {
             deltas.unreserve(row);
         }
@@ -275,7 +281,7 @@ pub(super) async fn may_repeat(
     let found = Found::of(txn, binding, &rows, now).await?;
     let mut judge = Judge::new(&binding.rules, now);
     let mut cleared = HashSet::new();
-    for row in &rows {
+    for row in rows.iter().filter(|row| !found.is_unheard(row)) {
         if matches!(judge.verdict(&found.facts(binding, row)?), Verdict::Send) {
             cleared.insert(row.id);
         }
@@ -427,5 +433,12 @@ pub async fn expire(
         .exec(txn)
         .await?;
     deltas.apply(txn).await?;
+    // A campaign that ended while they were in flight begins nothing after them.
+    let reserving = rows.iter().filter(|row| row.reserved > 0).map(|row| row.campaign_id);
+    for campaign in reserving.collect::<BTreeSet<_>>() {
+        if matches!(outcomes::gate(txn, campaign.into()).await?, Gate::Closed(_)) {
+            trials::let_sequels_go(txn, campaign).await?;
+        }
+    }
     Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
 }

@@ -93,15 +93,10 @@ pub async fn zones(
     let found = find_many(connection, &[campaign.site_id], &ids).await?;
     let rules: HashMap<AudienceId, AudienceRules> =
         found.into_iter().map(|audience| (audience.id, audience.rules)).collect();
-    let any = |ids: &[AudienceId]| {
-        let rules = ids.iter().filter_map(|id| rules.get(id));
-        rules.fold(Condition::any(), |any, rules| any.add(members(rules, AsOf::Now)))
+    let named = |ids: &[AudienceId]| -> Vec<AudienceRules> {
+        ids.iter().filter_map(|id| rules.get(id).cloned()).collect()
     };
-    let consenting = subscriber::Column::Status.eq(SubscriberStatus::Subscribed.as_str());
-    let mut recipients = Condition::all().add(consenting).add(any(&targeting.included));
-    if !targeting.excluded.is_empty() {
-        recipients = recipients.add(any(&targeting.excluded).not());
-    }
+    let recipients = recipients(&named(&targeting.included), &named(&targeting.excluded));
     let groups = subscribers::zones_of(connection, campaign.site_id, recipients, site).await?;
     let mut zones = Vec::new();
     for (set, _) in groups {
@@ -111,6 +106,17 @@ pub async fn zones(
         }
     }
     Ok(zones)
+}
+
+/// The condition, on the table of subscribers, that holds at this moment for whoever one of `included` selects
+/// and none of `excluded`, and who has not withdrawn consent. There must be one to include.
+pub(super) fn recipients(included: &[AudienceRules], excluded: &[AudienceRules]) -> Condition {
+    let any = |rules: &[AudienceRules]| {
+        rules.iter().fold(Condition::any(), |any, rules| any.add(members(rules, AsOf::Now)))
+    };
+    let consenting = subscriber::Column::Status.eq(SubscriberStatus::Subscribed.as_str());
+    let recipients = Condition::all().add(consenting).add(any(included));
+    if excluded.is_empty() { recipients } else { recipients.add(any(excluded).not()) }
 }
 
 /// The moment as of which members are asked for. What changes at that very moment may count either way.

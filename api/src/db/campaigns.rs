@@ -6,6 +6,7 @@ use super::{
     Result, Txn,
     events::{self, Cause, NewEvent},
     page::{self, Cursor, Page, PageRequest, Sort},
+    trials,
 };
 use crate::ports::Ids;
 use domain::{
@@ -314,6 +315,9 @@ pub async fn move_on(
         at: step.at,
     };
     events::append(txn, ids, cause, event).await?;
+    if campaign.status.is_running() && !to.is_running() {
+        trials::let_sequels_go(txn, campaign.id.0).await?;
+    }
     Ok(Some(moved))
 }
 

@@ -194,6 +194,7 @@ fn follow_up(
         previous_id: Some(row.id),
         resolve_at: None,
         resolve_tries: None,
+        uncertain_at: None,
         updated_at: ms(now),
         ..row.clone()
     }

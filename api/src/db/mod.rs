@@ -26,6 +26,7 @@ pub mod health;
 pub mod history;
 pub mod idempotency;
 pub mod keys;
+pub mod launches;
 pub mod messages;
 pub mod outcomes;
 pub mod page;

@@ -10,9 +10,10 @@ use super::{
     counts::Deltas,
     decisions::{self, Decision},
     follow_ups,
-    plans::{key, standing_of},
+    plans::{self, key, standing_of},
     rows, runs,
     touches::{self, Pair},
+    trials,
 };
 use crate::ports::Ids;
 use domain::{
@@ -219,7 +220,7 @@ pub async fn record(
         recorded.push(end);
         campaign = Some(row.campaign_id);
         let before = standing_of(row)?;
-        let after = after(before, end, is_latest, gate);
+        let after = plans::ends_as(row, after(before, end, is_latest, gate));
         if after != before {
             deltas.moved(key(row, before), after);
         }
@@ -257,6 +258,9 @@ pub async fn record(
     deltas.apply(txn).await?;
     if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
         runs::note(txn, campaign, None, Some(now)).await?;
+    }
+    if let Some(campaign) = campaign.filter(|_| matches!(gate, Gate::Closed(_))) {
+        trials::let_sequels_go(txn, campaign).await?;
     }
     Ok(accepted)
 }

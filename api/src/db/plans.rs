@@ -162,6 +162,7 @@ fn row(
         previous_id: None,
         resolve_at: None,
         resolve_tries: None,
+        uncertain_at: None,
         updated_at: ms(now),
     }
 }
@@ -203,6 +204,7 @@ pub(super) fn active(row: message::Model) -> message::ActiveModel {
         previous_id: Set(row.previous_id),
         resolve_at: Set(row.resolve_at),
         resolve_tries: Set(row.resolve_tries),
+        uncertain_at: Set(row.uncertain_at),
         updated_at: Set(row.updated_at),
     }
 }
@@ -255,14 +257,45 @@ pub async fn stop(
     Ok(stopped)
 }
 
-/// Moves rows that were read and locked to one standing, out of any lease, and notes it in `deltas`.
+/// Where a message ends that is to end as `to`: one of which an earlier attempt may have been taken, and
+/// which somebody chose to send again, is not known to have reached nobody.
+pub(super) fn ends_as(row: &message::Model, to: Standing) -> Standing {
+    let says_unsent = matches!(to.state, MessageState::Canceled | MessageState::Skipped);
+    if says_unsent && row.uncertain_at.is_some() {
+        Standing::because(MessageState::Unknown, MessageReason::WrittenOff)
+    } else {
+        to
+    }
+}
+
+/// Moves rows that were read and locked to one standing, out of any lease, and notes it in `deltas`; see
+/// [`ends_as`]. Answers how many moved there.
 pub(super) async fn move_rows(
     txn: &Txn,
     rows: &[message::Model],
     to: Standing,
     now: Instant,
     deltas: &mut Deltas,
+) -> Result<i64> {
+    let (certain, uncertain): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| ends_as(row, to) == to);
+    move_all(txn, &certain, to, now, deltas).await?;
+    if let Some(row) = uncertain.first() {
+        move_all(txn, &uncertain, ends_as(row, to), now, deltas).await?;
+    }
+    Ok(i64::try_from(certain.len()).unwrap_or(i64::MAX))
+}
+
+async fn move_all(
+    txn: &Txn,
+    rows: &[&message::Model],
+    to: Standing,
+    now: Instant,
+    deltas: &mut Deltas,
 ) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
     let is_over = !to.state.is_pending() && !touches::keeps_reservation(to.state);
     for row in rows {
         deltas.moved(key(row, standing_of(row)?), to);
@@ -306,10 +339,8 @@ async fn put_away(
             select = select.lock_exclusive();
         }
         let rows = select.all(txn).await?;
-        move_rows(txn, &rows, to, now, &mut deltas).await?;
-        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        stopped += i64::try_from(count).unwrap_or(i64::MAX);
-        if count < PUT_AWAY_BATCH {
+        stopped += move_rows(txn, &rows, to, now, &mut deltas).await?;
+        if u64::try_from(rows.len()).unwrap_or(u64::MAX) < PUT_AWAY_BATCH {
             break;
         }
     }

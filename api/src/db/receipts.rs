@@ -4,6 +4,10 @@
 //! **Invariant:** applying receipts in any order, any number of times, leads to the same message.
 
 mod find;
+mod texts;
+
+pub(super) use texts::{all_heard, unheard};
+pub use texts::{hold_writers, still_waits, waiting_texts};
 
 use super::{
     Result, Txn,
@@ -176,28 +180,6 @@ fn read(row: receipt::Model) -> Waiting {
         provider_id: row.provider_id,
         reference: row.reference,
     }
-}
-
-/// Up to `limit` inbound texts that wait, the first stored first.
-pub async fn waiting_texts(connection: &impl ConnectionTrait, limit: u64) -> Result<Vec<Waiting>> {
-    let rows = receipt::Entity::find()
-        .filter(in_state(PENDING))
-        .filter(receipt::Column::Kind.eq(RECEIVED))
-        .order_by_asc(receipt::Column::Id)
-        .limit(limit)
-        .all(connection)
-        .await?;
-    Ok(rows.into_iter().map(read).collect())
-}
-
-/// Takes one receipt if it still waits and nobody else has it.
-pub async fn still_waits(txn: &Txn, id: Uuid) -> Result<bool> {
-    let mut select =
-        receipt::Entity::find().filter(in_state(PENDING)).filter(receipt::Column::Id.eq(id));
-    if txn.get_database_backend() == DbBackend::Postgres {
-        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
-    Ok(select.one(txn).await?.is_some())
 }
 
 /// Applies receipts with what each proves; those whose message is not known yet are parked.

@@ -8,7 +8,7 @@
 use super::{
     Result, Txn,
     binding::Binding,
-    prospects, subscribers,
+    prospects, receipts, subscribers,
     touches::{self, Touches},
 };
 use domain::{
@@ -30,6 +30,7 @@ use uuid::Uuid;
 pub(super) struct Found {
     subscribers: HashMap<Uuid, subscriber::Model>,
     opted_out: HashSet<String>,
+    unheard: HashSet<String>,
     touches: Touches,
     previous: HashMap<Uuid, (MessageState, Option<i64>)>,
 }
@@ -45,6 +46,8 @@ impl Found {
         let subscribers = touches::lock(txn, rows.iter().map(|row| row.subscriber_id)).await?;
         let phones = rows.iter().map(|row| row.phone.as_str());
         let opted_out = subscribers::opted_out(txn, binding.campaign.site_id, phones).await?;
+        let phones = rows.iter().map(|row| row.phone.as_str());
+        let unheard = receipts::unheard(txn, binding.campaign.site_id, phones).await?;
         let packs = binding.rules.packs;
         let in_regions = || {
             let known = |row: &message::Model| subscribers.get(&row.subscriber_id);
@@ -53,7 +56,12 @@ impl Found {
         let mut touches = touches::recent(txn, packs, in_regions(), now).await?;
         touches.add_uncertain(txn, packs, in_regions(), rows, now).await?;
         let previous = previous(txn, rows).await?;
-        Ok(Self { subscribers, opted_out, touches, previous })
+        Ok(Self { subscribers, opted_out, unheard, touches, previous })
+    }
+
+    /// Whether the recipient of `row` texted something that is not acted on yet: it may be a STOP.
+    pub(super) fn is_unheard(&self, row: &message::Model) -> bool {
+        self.unheard.contains(&row.phone)
     }
 
     /// What the gate needs to know of the recipient of `row`.

@@ -9,7 +9,7 @@ use super::{
     bulk::{self, Bulk, Kind},
     counts::Deltas,
     decisions::{self, Decision},
-    expect_rows, plans, rows,
+    expect_rows, plans, rows, trials,
 };
 use crate::ports::Ids;
 use domain::{
@@ -29,7 +29,7 @@ use sea_orm::{
     sea_query::{LockBehavior, LockType},
 };
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// A message whose outcome is to be asked for, with its latest attempt.
@@ -196,7 +196,8 @@ pub enum Settlement {
 const SETTLE_BATCH: u64 = 1_000;
 
 /// Settles unknown messages of a campaign: all, or those of `only`. The gate must be closed. Those written off
-/// before are left alone by a second write-off. Answers how many were settled.
+/// before are left alone by a second write-off. Answers how many were settled; none where a trial has too few
+/// segments left to send them again, each being paid for twice. Nothing may be committed then.
 pub async fn settle(
     txn: &Txn,
     ids: &Ids,
@@ -204,7 +205,7 @@ pub async fn settle(
     settlement: Settlement,
     only: Option<&[MessageId]>,
     now: Instant,
-) -> Result<i64> {
+) -> Result<Option<i64>> {
     let mut deltas = Deltas::default();
     let mut settled = 0;
     let mut after: Option<Uuid> = None;
@@ -218,10 +219,28 @@ pub async fn settle(
         };
         let open: Vec<message::Model> = batch.into_iter().filter(is_open).collect();
         settled += i64::try_from(open.len()).unwrap_or(i64::MAX);
+        if settlement == Settlement::Resend && !pay_again(txn, &open).await? {
+            return Ok(None);
+        }
         settle_batch(txn, ids, &open, settlement, &mut deltas, now).await?;
     }
     deltas.apply(txn).await?;
-    Ok(settled)
+    Ok(Some(settled))
+}
+
+/// Counts attempts that may have been taken as used, so that what is reserved for their messages pays for the
+/// next ones. Answers whether a trial had as much left.
+async fn pay_again(txn: &Txn, open: &[message::Model]) -> Result<bool> {
+    let mut sites: BTreeMap<Uuid, i64> = BTreeMap::new();
+    for row in open.iter().filter(|row| row.reserved > 0) {
+        *sites.entry(row.site_id).or_default() += row.segments.unwrap_or_default();
+    }
+    for (site, segments) in sites {
+        if !trials::spend(txn, site.into(), segments).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn unknown(
@@ -267,7 +286,12 @@ async fn settle_batch(
         Settlement::Resend => ms(now),
         Settlement::WriteOff => row.due_at,
     };
-    let values = open.iter().map(|row| json!([bulk::id(row.id), due_at(row)])).collect();
+    let uncertain_at = |row: &message::Model| match settlement {
+        Settlement::Resend => Some(ms(now)),
+        Settlement::WriteOff => row.uncertain_at,
+    };
+    let values =
+        open.iter().map(|row| json!([bulk::id(row.id), due_at(row), uncertain_at(row)])).collect();
     SETTLED.update(txn, values).await?;
     let decisions = open
         .iter()
@@ -280,8 +304,8 @@ async fn settle_batch(
 const SETTLED: Bulk = Bulk {
     what: "messages settled",
     table: "message",
-    kinds: &[Kind::Number],
-    set: "due_at = v.c1, resolve_at = NULL, resolve_tries = NULL",
+    kinds: &[Kind::Number, Kind::Number],
+    set: "due_at = v.c1, uncertain_at = v.c2, resolve_at = NULL, resolve_tries = NULL",
 };
 
 /// Notes that a campaign that is sent has messages to hand over again, or that it has none any more.

@@ -9,7 +9,7 @@ use super::{
     counts::Deltas,
     decisions::{self, Decision},
     expect_rows,
-    plans::{in_states, move_rows},
+    plans::{ends_as, in_states, move_rows},
 };
 use crate::ports::Ids;
 use domain::{
@@ -175,7 +175,13 @@ async fn carry_out(
     };
     let decisions = rows
         .iter()
-        .map(|row| Decision { row, to, rule: None, due_at: due_of(row), is_by_caller: true })
+        .map(|row| Decision {
+            row,
+            to: ends_as(row, to),
+            rule: None,
+            due_at: due_of(row),
+            is_by_caller: true,
+        })
         .collect();
     decisions::write(txn, ids, decisions, now).await
 }

@@ -3,12 +3,12 @@
 //! **Invariant:** used and reserved segments together never exceed the limit, by however many campaigns at
 //! once: a reservation is one compare-and-set.
 
-use super::{Result, Txn};
-use domain::id::SiteId;
-use entity::site;
+use super::{Result, Txn, plans};
+use domain::{id::SiteId, message::MessageState};
+use entity::{message, site};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait},
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait, Func},
 };
 use uuid::Uuid;
 
@@ -38,6 +38,37 @@ pub(super) async fn settle(txn: &Txn, site_id: Uuid, used: i64, released: i64) -
         .exec(txn)
         .await?;
     super::expect_rows("a trial", updated.rows_affected, 1)
+}
+
+/// Rows that give back in one statement.
+const LET_GO_BATCH: u64 = 5_000;
+
+/// Gives back what is reserved for the steps after messages whose outcome is not known, of a campaign that has
+/// ended: nothing follows them any more. What is reserved for the messages themselves stays; they may have
+/// been taken.
+pub(super) async fn let_sequels_go(txn: &Txn, campaign: Uuid) -> Result<()> {
+    use message::Column;
+    loop {
+        let own = || Func::coalesce([Expr::col(Column::Segments), 0.into()]);
+        let mut select = message::Entity::find()
+            .filter(Column::CampaignId.eq(campaign))
+            .filter(plans::in_states(&[MessageState::Unknown]))
+            .filter(Expr::col(Column::Reserved).gt(own()))
+            .order_by_asc(Column::Id)
+            .limit(LET_GO_BATCH);
+        if txn.get_database_backend() == DbBackend::Postgres {
+            select = select.lock_exclusive();
+        }
+        let rows = select.all(txn).await?;
+        let Some(site) = rows.first().map(|row| row.site_id) else { return Ok(()) };
+        let released = rows.iter().map(|row| row.reserved - row.segments.unwrap_or_default()).sum();
+        message::Entity::update_many()
+            .col_expr(Column::Reserved, own().into())
+            .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
+            .exec(txn)
+            .await?;
+        settle(txn, site, 0, released).await?;
+    }
 }
 
 /// Uses `segments` of a site's trial for texts that are no messages and leave now; answers whether there

@@ -11,8 +11,9 @@ use crate::{
         Txn,
         consent::{self, Word},
         direct_texts::{self, NewDirectText},
+        launches,
         receipts::{self, Waiting},
-        sites,
+        sites, subscribers,
     },
     ports::Task,
 };
@@ -21,7 +22,7 @@ use domain::{
     Instant,
     consent::{ConsentKind, ConsentSource, Heard, hear},
     direct::DirectKind,
-    id::{ReceiptId, SiteId},
+    id::{ReceiptId, SiteId, SubscriberId},
     phone::PhoneNumber,
 };
 
@@ -81,6 +82,11 @@ impl Engine {
                 receipt_id: Some(receipt_id),
             };
             consent::enter(txn, &self.ids, &word, now).await?;
+            if kind == ConsentKind::OptedIn {
+                let known = subscribers::find_by_phones(txn, site_id, &[phone.clone()]).await?;
+                let ids: Vec<SubscriberId> = known.values().map(|back| back.id).collect();
+                launches::joined(txn, site_id, &ids, now).await?;
+            }
             if kind == ConsentKind::Help {
                 self.answer_help(txn, site_id, phone, now).await?;
             }

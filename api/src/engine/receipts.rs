@@ -15,8 +15,16 @@ impl Engine {
         if receipts::has_waiting(self.db.read()).await? {
             activity = activity.and(self.apply_receipts(limit).await?);
             // A text locks rows in an order of its own: each has a transaction of its own.
+            let mut heard = 0;
             for text in receipts::waiting_texts(self.db.read(), limit).await? {
-                activity = activity.and(self.hear(text).await?);
+                let acted = self.hear(text).await?;
+                heard += acted.done;
+                activity = activity.and(acted);
+            }
+            if heard > 0 {
+                // Messages to whoever texted were held back until now.
+                self.bells.ring(Task::Dispatcher);
+                self.bells.ring(Task::Resolver);
             }
         } else if receipts::has_known_parked(self.db.read()).await? {
             let txn = self.db.begin_write().await?;

@@ -81,6 +81,7 @@ async fn store_all(db: &Db, clock: &Arc<dyn Clock>, mut batch: Vec<Brought>) -> 
     // In one order, so that two nodes with the same repeats never wait for each other in a circle.
     batch.sort_by(|(one, _), (other, _)| one.key().cmp(&other.key()));
     let txn = db.begin_write().await?;
+    receipts::hold_writers(&txn, batch.iter().map(|(new, _)| new)).await?;
     let mut stored = Vec::with_capacity(batch.len());
     for (new, told) in batch {
         stored.push((receipts::insert(&txn, new, clock.now()).await?, told));
@@ -95,6 +96,7 @@ async fn store_all(db: &Db, clock: &Arc<dyn Clock>, mut batch: Vec<Brought>) -> 
 
 async fn store_one(db: &Db, clock: &Arc<dyn Clock>, new: NewReceipt) -> Result<bool> {
     let txn = db.begin_write().await?;
+    receipts::hold_writers(&txn, std::iter::once(&new)).await?;
     let is_new = receipts::insert(&txn, new, clock.now()).await?;
     txn.commit().await.map_err(Error::from)?;
     Ok(is_new)

@@ -5,7 +5,7 @@ use crate::{
     db::{admin, receipts},
     ports::{RawReceipt, ReceiptRefusal, Task},
 };
-use domain::id::ConnectionId;
+use domain::{id::ConnectionId, phone::PhoneNumber};
 
 /// What became of a receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,11 @@ impl Service {
             Ok(read) => read,
             Err(refusal) => return Ok(Err(ReceiptRefused::Refused(refusal))),
         };
+        // In the form that messages are kept in: a claim looks for texts of its phones.
+        let phone = read.from.map(|from| match PhoneNumber::normalize(&from) {
+            Ok(phone) => phone.as_str().to_owned(),
+            Err(_) => from,
+        });
         let new = receipts::NewReceipt {
             id: self.ids.next(),
             site_id: connection.site_id,
@@ -52,7 +57,7 @@ impl Service {
             provider_id: read.provider_id,
             reference: read.reference,
             code: read.code,
-            phone: read.from,
+            phone,
             text: read.text,
             occurred_at: read.occurred_at,
         };

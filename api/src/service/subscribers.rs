@@ -4,9 +4,12 @@ use super::{
     Actor, Fault, Page, PageRequest, Service,
     check::{choose_site, tag_problem},
 };
-use crate::db::{
-    Error, Txn, attributes, audiences, consent, sites,
-    subscribers::{self, InZones},
+use crate::{
+    db::{
+        Error, Txn, attributes, audiences, consent, launches, sites,
+        subscribers::{self, InZones},
+    },
+    ports::Task,
 };
 use domain::{
     Instant,
@@ -177,7 +180,12 @@ impl Service {
             written.iter().map(|(_, subscriber): &(usize, Subscriber)| &subscriber.attributes);
         attributes::note(&txn, site_id, given).await?;
         consent::given(&txn, &self.ids, &actor.name, &consenting, now).await?;
+        let ids: Vec<SubscriberId> = written.iter().map(|(_, subscriber)| subscriber.id).collect();
+        let is_earlier = launches::joined(&txn, site_id, &ids, now).await?;
         txn.commit().await.map_err(Error::from)?;
+        if is_earlier {
+            self.bells.ring(Task::Scheduler);
+        }
         let (places, written): (Vec<usize>, Vec<Subscriber>) = written.into_iter().unzip();
         let views = self.views(site_id, written).await?;
         let mut by_place: BTreeMap<usize, SubscriberView> = places.into_iter().zip(views).collect();

@@ -70,6 +70,11 @@ impl Service {
         let (settlement, only) = (resolution.settlement, resolution.only.as_deref());
         let settled =
             resolution::settle(&txn, &self.ids, campaign.id, settlement, only, now).await?;
+        let Some(settled) = settled else {
+            let message = "The trial has too few segments left to send these messages again: each \
+                           is counted twice, as it may have been taken before.";
+            return Ok(refuse(CampaignError::TrialLimitReached, message));
+        };
         let is_sent = campaign.status == CampaignStatus::Sent;
         if is_sent && settlement == Settlement::Resend && settled > 0 {
             resolution::mark_resending(&txn, campaign.id, Some(now)).await?;
