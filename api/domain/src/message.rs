@@ -36,6 +36,9 @@ impl MessageState {
     /// The states that wait for a hand-over: what a cancel stops and a claim takes.
     pub const PENDING: [Self; 2] = [Self::Deferred, Self::Queued];
 
+    /// States in which the engine still has work with a message: to hand it over, or handing it over.
+    pub const OUTSTANDING: [Self; 3] = [Self::Deferred, Self::Queued, Self::InFlight];
+
     /// Whether a hand-over can still begin.
     pub const fn is_pending(self) -> bool {
         matches!(self, Self::Deferred | Self::Queued)
@@ -231,6 +234,13 @@ mod tests {
         assert_eq!((counts.queued, counts.pending()), (0, 1));
         for state in MessageState::ALL {
             assert!(!(state.is_pending() && state.is_handed_over()), "{state}");
+            let mut one = MessageCounts::default();
+            one.add(*state, 1);
+            assert_eq!(
+                one.outstanding() == 1,
+                MessageState::OUTSTANDING.contains(state),
+                "{state}"
+            );
         }
     }
 }

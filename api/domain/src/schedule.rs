@@ -383,6 +383,28 @@ mod tests {
         }
     }
 
+    /// Goal: whoever joins a scheduled campaign gets it in time, and nobody else any later. Method: a campaign
+    /// for the middle of the day in Chicago, and people who join east and west of it, early and late.
+    #[test]
+    fn who_joins_in_an_earlier_zone_is_in_time() {
+        let (east, center, west) =
+            (zone("America/New_York"), zone("America/Chicago"), zone("America/Los_Angeles"));
+        let before =
+            subscriber_time(PassedTimePolicy::Skip, &[center], "2026-07-01T01:00:00Z").unwrap();
+        let after = before.clone().with_recipient_in(east, at("2026-07-01T02:00:00Z"));
+        assert_eq!(after.starts_at, at("2026-07-01T14:00:00Z"));
+        assert_eq!(after.launches_at, at("2026-07-01T13:45:00Z"));
+        assert_eq!(after.ends_at, before.ends_at);
+        let late = before.clone().with_recipient_in(east, at("2026-07-01T13:50:00Z"));
+        assert_eq!(late.launches_at, at("2026-07-01T13:50:00Z"), "there is less time than planned");
+        assert_eq!(late.due(east, late.launches_at), Due::At(late.starts_at));
+        let passed = before.clone().with_recipient_in(east, at("2026-07-01T14:00:00Z"));
+        assert_eq!(passed, before, "ten has passed there");
+        let last = before.clone().with_recipient_in(west, at("2026-07-01T02:00:00Z"));
+        assert_eq!((last.launches_at, last.starts_at), (before.launches_at, before.starts_at));
+        assert_eq!(last.ends_at, at("2026-07-01T17:00:00Z"));
+    }
+
     /// The golden vectors: some zones are past ten o'clock when the campaign is activated.
     #[test]
     fn a_passed_zone_follows_the_policy() {

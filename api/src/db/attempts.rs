@@ -13,7 +13,6 @@ use super::{
     plans::{self, key, standing_of},
     receipts,
     recipients::Found,
-    runs,
     touches::{self, Pair},
     trials,
 };
@@ -264,8 +263,8 @@ pub async fn claim(txn: &Txn, claims: &[Claim], claimer: Claimer<'_>, now: Insta
         request: Set(Some(claim.request.clone())),
     });
     attempt::Entity::insert_many(attempts).exec_without_returning(txn).await?;
-    deltas.apply(txn).await?;
-    runs::note(txn, first.candidate.row.campaign_id, Some(now), None).await
+    deltas.began(first.candidate.row.campaign_id, now);
+    deltas.apply(txn).await
 }
 
 /// Of messages whose outcome is not known, those that may be on their way at this moment.
@@ -432,13 +431,13 @@ pub async fn expire(
         .filter(message::Column::Id.is_in(rows.iter().map(|row| row.id)))
         .exec(txn)
         .await?;
-    deltas.apply(txn).await?;
     // A campaign that ended while they were in flight begins nothing after them.
     let reserving = rows.iter().filter(|row| row.reserved > 0).map(|row| row.campaign_id);
     for campaign in reserving.collect::<BTreeSet<_>>() {
         if matches!(outcomes::gate(txn, campaign.into()).await?, Gate::Closed(_)) {
-            trials::let_sequels_go(txn, campaign).await?;
+            trials::let_sequels_go(txn, campaign, &mut deltas).await?;
         }
     }
+    deltas.apply(txn).await?;
     Ok(u64::try_from(rows.len()).unwrap_or(u64::MAX))
 }

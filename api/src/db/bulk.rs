@@ -21,14 +21,19 @@ pub(super) enum Kind {
     Text,
 }
 
+/// The row whose id the values begin with.
+pub(super) const BY_ID: &str = "id = v.k";
+
 /// An update of many rows: which table, what the columns of `v`, the given values, hold, and what is set.
-/// `v.k` is the row's id; `v.c1` is the first value after it, and so on.
+/// `v.k` is the id that each row of values begins with; `v.c1` is the first value after it, and so on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bulk {
     /// What is being written, for the error.
     pub(super) what: &'static str,
-    /// The table; its key is `id`.
+    /// The table.
     pub(super) table: &'static str,
+    /// Which row of the table a row of values is for, such as [`BY_ID`].
+    pub(super) which: &'static str,
     /// The kinds of the values after the id.
     pub(super) kinds: &'static [Kind],
     /// What follows `SET`.
@@ -50,7 +55,14 @@ impl Bulk {
     }
 
     fn sql(&self, backend: DbBackend) -> String {
-        let Self { table, set, kinds, .. } = self;
+        let Self { table, which, set, .. } = self;
+        let (columns, source) = (self.columns(backend), source(backend));
+        format!("UPDATE {table} SET {set} FROM (SELECT {columns} FROM {source}) AS v WHERE {which}")
+    }
+
+    /// The values as columns of their kinds.
+    fn columns(&self, backend: DbBackend) -> String {
+        let Self { kinds, .. } = self;
         let is_sqlite = backend == DbBackend::Sqlite;
         let columns = std::iter::once(Kind::Id).chain(kinds.iter().copied()).enumerate();
         let columns: Vec<String> = columns
@@ -65,15 +77,32 @@ impl Bulk {
                 }
             })
             .collect();
-        let source = if is_sqlite {
-            "json_each(?) AS r"
-        } else {
-            "json_array_elements($1::json) AS r(value)"
-        };
-        let columns = columns.join(", ");
-        format!(
-            "UPDATE {table} SET {set} FROM (SELECT {columns} FROM {source}) AS v WHERE {table}.id = v.k"
-        )
+        columns.join(", ")
+    }
+
+    /// Locks the rows that `rows` are for, in the order of `order`, so that two updates of the same rows never
+    /// wait for each other in a circle. On SQLite there is one writer, and nothing to lock.
+    pub(super) async fn lock(&self, txn: &Txn, rows: &[Value], order: &str) -> Result<()> {
+        let Self { table, which, .. } = self;
+        let backend = txn.get_database_backend();
+        if backend != DbBackend::Postgres || rows.len() < 2 {
+            return Ok(());
+        }
+        let (columns, source) = (self.columns(backend), source(backend));
+        let sql = format!(
+            "SELECT 1 FROM {table} JOIN (SELECT {columns} FROM {source}) AS v ON {which} \
+             ORDER BY {order} FOR UPDATE OF {table}"
+        );
+        let values = Value::Array(rows.to_vec()).to_string();
+        txn.execute_raw(Statement::from_sql_and_values(backend, sql, [values.into()])).await?;
+        Ok(())
+    }
+}
+
+const fn source(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Sqlite => "json_each(?) AS r",
+        _ => "json_array_elements($1::json) AS r(value)",
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::{
     Result, Txn,
+    counts::Deltas,
     events::{self, Cause, NewEvent},
     page::{self, Cursor, Page, PageRequest, Sort},
     trials,
@@ -316,7 +317,9 @@ pub async fn move_on(
     };
     events::append(txn, ids, cause, event).await?;
     if campaign.status.is_running() && !to.is_running() {
-        trials::let_sequels_go(txn, campaign.id.0).await?;
+        let mut deltas = Deltas::default();
+        trials::let_sequels_go(txn, campaign.id.0, &mut deltas).await?;
+        deltas.apply(txn).await?;
     }
     Ok(Some(moved))
 }

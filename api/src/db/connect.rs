@@ -40,6 +40,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITER_CACHE_KIB: u32 = 32 * 1_024;
 /// The same of each reader: SQLite's own default.
 const READER_CACHE_KIB: u32 = 2 * 1_024;
+/// Rows that SQLite's thread reads ahead of whoever asked for them: each time it waits for them costs two
+/// changes of thread.
+const ROWS_AT_ONCE: usize = 1_024;
 /// Pages of the write-ahead log after which it is folded into the file: 16 MiB. A page that is written many times
 /// in between is folded once.
 const WAL_PAGES: u32 = 4_096;
@@ -143,6 +146,7 @@ async fn open_sqlite(url: &str, connections: u32, cache_kib: u32) -> Result<Data
             .create_if_missing(true)
             .foreign_keys(true)
             .busy_timeout(BUSY_TIMEOUT)
+            .row_buffer_size(ROWS_AT_ONCE)
             .pragma("journal_mode", "WAL")
             .pragma("synchronous", "FULL")
             // SQLite takes a negative number for KiB, a positive one for pages.

@@ -3,7 +3,11 @@
 //! **Invariant:** no read counts rows of the ledger: `message_count` is exact at every committed instant.
 //! **Invariant:** every change of a count raises the campaign's progress version.
 
-use super::{Result, Txn, expect_rows, trials};
+use super::{
+    Result, Txn,
+    bulk::{self, Bulk, Kind},
+    expect_rows, trials,
+};
 use domain::{
     Instant,
     id::{CampaignId, SiteId, StepId},
@@ -12,18 +16,19 @@ use domain::{
 };
 use entity::{
     campaign_progress,
-    convert::{code, instant},
+    convert::{code, instant, ms},
     message, message_count,
 };
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait, OnConflict},
+    sea_query::{Expr, ExprTrait, Func, OnConflict},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// What messages are counted by. Its order is the order in which counts are locked.
+/// What messages are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub(super) site: Uuid,
@@ -46,6 +51,8 @@ pub(super) struct Deltas {
     counts: BTreeMap<Key, i64>,
     /// Segments used and given back, by site.
     trials: BTreeMap<Uuid, (i64, i64)>,
+    /// What runs learned, by campaign.
+    runs: BTreeMap<Uuid, RunNews>,
 }
 
 impl Deltas {
@@ -61,11 +68,26 @@ impl Deltas {
         self.add(to);
     }
 
+    /// A hand-over of a campaign began.
+    pub(super) fn began(&mut self, campaign: Uuid, at: Instant) {
+        self.runs.entry(campaign).or_default().began_at = Some(ms(at));
+    }
+
+    /// Messages of a campaign were accepted.
+    pub(super) fn handed_over(&mut self, campaign: Uuid, at: Instant) {
+        self.runs.entry(campaign).or_default().handed_over_at = Some(ms(at));
+    }
+
     /// Gives back what is reserved for a message that is not going to be taken. Its row must say so too.
     pub(super) fn unreserve(&mut self, row: &message::Model) {
         if row.reserved > 0 {
-            self.trials.entry(row.site_id).or_default().1 += row.reserved;
+            self.release(row.site_id, row.reserved);
         }
+    }
+
+    /// Gives segments that are reserved back to a site's trial.
+    pub(super) fn release(&mut self, site: Uuid, segments: i64) {
+        self.trials.entry(site).or_default().1 += segments;
     }
 
     /// Turns what is reserved for a message that was taken into what is used, except for `kept` segments
@@ -81,27 +103,49 @@ impl Deltas {
 
     /// Writes the changes.
     pub(super) async fn apply(self, txn: &Txn) -> Result<()> {
-        let mut campaigns = BTreeSet::new();
-        // Counts that follow each other are raised together; the order stays that of the keys.
-        let mut raised = Vec::new();
-        for (key, delta) in self.counts.into_iter().filter(|(_, delta)| *delta != 0) {
-            campaigns.insert(key.campaign);
-            if delta > 0 {
-                raised.push((key, delta));
-            } else {
-                raise(txn, std::mem::take(&mut raised)).await?;
-                lower(txn, &key, delta).await?;
-            }
+        let changed: Vec<(Key, i64)> =
+            self.counts.into_iter().filter(|(_, delta)| *delta != 0).collect();
+        let mut runs = self.runs;
+        for (key, _) in &changed {
+            runs.entry(key.campaign).or_default();
         }
+        let values: Vec<Value> = changed.iter().map(value).collect();
+        CHANGE.lock(txn, &values, KEYS).await?;
+        let (raised, lowered): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|(_, delta)| *delta > 0);
         raise(txn, raised).await?;
-        for campaign in campaigns {
-            touch(txn, campaign).await?;
+        CHANGE.update(txn, lowered.iter().map(value).collect()).await?;
+        for (campaign, news) in runs {
+            touch(txn, campaign, news).await?;
         }
         for (site, (used, released)) in self.trials {
             trials::settle(txn, site, used, released).await?;
         }
         Ok(())
     }
+}
+
+/// Counts that are there and change by so much.
+const CHANGE: Bulk = Bulk {
+    what: "message counts",
+    table: "message_count",
+    which: "campaign_id = v.k AND step_id = v.c1 AND time_zone = v.c2 AND state = v.c3 \
+            AND reason = v.c4",
+    kinds: &[Kind::Id, Kind::Text, Kind::Text, Kind::Text, Kind::Number],
+    set: "count = count + v.c5",
+};
+/// The key of a count, in the order in which counts are locked.
+const KEYS: &str = "campaign_id, step_id, time_zone, state, reason";
+
+fn value((key, delta): &(Key, i64)) -> Value {
+    json!([
+        bulk::id(key.campaign),
+        bulk::id(key.step),
+        key.time_zone,
+        key.state.as_str(),
+        key.reason_text(),
+        delta,
+    ])
 }
 
 /// Counts raised in one statement at the most; each binds seven values.
@@ -132,27 +176,25 @@ async fn raise(txn: &Txn, raised: Vec<(Key, i64)>) -> Result<()> {
     Ok(())
 }
 
-async fn lower(txn: &Txn, key: &Key, delta: i64) -> Result<()> {
-    use message_count::Column;
-    let updated = message_count::Entity::update_many()
-        .col_expr(Column::Count, Expr::col(Column::Count).add(delta))
-        .filter(Column::CampaignId.eq(key.campaign))
-        .filter(Column::StepId.eq(key.step))
-        .filter(Column::TimeZone.eq(key.time_zone.as_str()))
-        .filter(Column::State.eq(key.state.as_str()))
-        .filter(Column::Reason.eq(key.reason_text()))
-        .exec(txn)
-        .await?;
-    expect_rows("a message count", updated.rows_affected, 1)
+/// What a campaign's run learns beside its counts, in ms.
+#[derive(Clone, Copy, Debug, Default)]
+struct RunNews {
+    began_at: Option<i64>,
+    handed_over_at: Option<i64>,
 }
 
-async fn touch(txn: &Txn, campaign: Uuid) -> Result<()> {
+async fn touch(txn: &Txn, campaign: Uuid, news: RunNews) -> Result<()> {
     use campaign_progress::Column;
-    let updated = campaign_progress::Entity::update_many()
-        .col_expr(Column::Version, Expr::col(Column::Version).add(1))
-        .filter(Column::CampaignId.eq(campaign))
-        .exec(txn)
-        .await?;
+    let mut update = campaign_progress::Entity::update_many()
+        .col_expr(Column::Version, Expr::col(Column::Version).add(1));
+    if let Some(at) = news.began_at {
+        let first = Func::coalesce([Expr::col(Column::StartedAt), at.into()]);
+        update = update.col_expr(Column::StartedAt, first.into());
+    }
+    if let Some(at) = news.handed_over_at {
+        update = update.col_expr(Column::HandedOverAt, at.into());
+    }
+    let updated = update.filter(Column::CampaignId.eq(campaign)).exec(txn).await?;
     expect_rows("a campaign's progress", updated.rows_affected, 1)
 }
 

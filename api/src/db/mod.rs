@@ -5,7 +5,8 @@
 //! **Invariant:** rows are locked in one order (campaign gate, campaign, messages by id, subscribers by id,
 //! counts by key, progress, the site's trial, site log; direct texts by id, then the site), so that two
 //! transactions never wait for each other in a circle. What is locked out of order (pending messages to a
-//! number that an aggregator speaks of) is skipped where somebody else holds it, and never waited for.
+//! number that an aggregator speaks of) is skipped where somebody else holds it, and never waited for. A
+//! scheduled campaign is locked after the subscribers who join it: nothing of it is locked before it runs.
 
 pub mod admin;
 pub mod attempts;

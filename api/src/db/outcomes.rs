@@ -11,7 +11,7 @@ use super::{
     decisions::{self, Decision},
     follow_ups,
     plans::{self, key, standing_of},
-    rows, runs,
+    rows,
     touches::{self, Pair},
     trials,
 };
@@ -255,13 +255,13 @@ pub async fn record(
     touches::release(txn, &given_up).await?;
     follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &verdicts, &mut deltas, now).await?;
-    deltas.apply(txn).await?;
-    if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
-        runs::note(txn, campaign, None, Some(now)).await?;
-    }
     if let Some(campaign) = campaign.filter(|_| matches!(gate, Gate::Closed(_))) {
-        trials::let_sequels_go(txn, campaign).await?;
+        trials::let_sequels_go(txn, campaign, &mut deltas).await?;
     }
+    if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
+        deltas.handed_over(campaign, now);
+    }
+    deltas.apply(txn).await?;
     Ok(accepted)
 }
 
@@ -399,6 +399,7 @@ fn change(row: &mut message::Model, end: &Ended, after: Standing, now: Instant) 
 const END: Bulk = Bulk {
     what: "attempts' outcomes",
     table: "attempt",
+    which: bulk::BY_ID,
     kinds: &[Kind::Text, Kind::Text, Kind::Number, Kind::Text],
     set: "outcome = v.c1, outcome_code = v.c2, ended_at = v.c3, provider_id = v.c4, \
           request = CASE WHEN v.c1 = 'unknown' THEN request ELSE NULL END",

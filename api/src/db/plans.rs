@@ -87,7 +87,7 @@ pub async fn extend(txn: &Txn, ids: &Ids, batch: Batch<'_>, now: Instant) -> Res
     Ok(Extended::Planned)
 }
 
-/// Rows of one statement at the most: SQLite binds 32,766 values in one, and a message has 36 columns.
+/// Rows of one statement at the most: SQLite binds 32,766 values in one, and a message has 37 columns.
 const INSERT_ROWS_MAX: usize = 800;
 
 /// Adds messages, none of which may be there already.

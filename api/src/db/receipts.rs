@@ -16,7 +16,7 @@ use super::{
     counts::Deltas,
     direct_texts, follow_ups, gate,
     plans::{key, standing_of},
-    rows, runs,
+    rows,
     touches::{self, Pair},
 };
 use crate::ports::Ids;
@@ -234,10 +234,10 @@ pub async fn apply(
     touches::accepted(txn, texted.collect()).await?;
     follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;
-    deltas.apply(txn).await?;
     for campaign in &news.campaigns {
-        runs::note(txn, *campaign, None, Some(now)).await?;
+        deltas.handed_over(*campaign, now);
     }
+    deltas.apply(txn).await?;
     // What is about no message may be about a direct text.
     let noted = direct_texts::note(txn, &others, now).await?;
     for other in others {
@@ -347,6 +347,7 @@ async fn settle(
 const SETTLE: Bulk = Bulk {
     what: "receipts applied",
     table: "receipt",
+    which: bulk::BY_ID,
     kinds: &[Kind::Id, Kind::Number],
     set: "state = 'applied', message_id = v.c1, applied_at = v.c2",
 };

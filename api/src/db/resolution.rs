@@ -169,6 +169,7 @@ fn is_unknown(row: &message::Model) -> bool {
 const POSTPONE: Bulk = Bulk {
     what: "questions put off",
     table: "message",
+    which: bulk::BY_ID,
     kinds: &[Kind::Number, Kind::Number],
     set: "resolve_at = CASE WHEN state = 'unknown' AND resolve_at IS NOT NULL THEN v.c1 \
               ELSE resolve_at END, \
@@ -304,6 +305,7 @@ async fn settle_batch(
 const SETTLED: Bulk = Bulk {
     what: "messages settled",
     table: "message",
+    which: bulk::BY_ID,
     kinds: &[Kind::Number, Kind::Number],
     set: "due_at = v.c1, uncertain_at = v.c2, resolve_at = NULL, resolve_tries = NULL",
 };

@@ -19,6 +19,7 @@ use uuid::Uuid;
 const WRITE_BACK: Bulk = Bulk {
     what: "messages written back",
     table: "message",
+    which: bulk::BY_ID,
     kinds: &[
         Kind::Text,
         Kind::Text,

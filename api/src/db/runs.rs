@@ -10,15 +10,16 @@ use domain::{
     message::MessageState,
 };
 use entity::{
-    campaign, campaign_progress,
+    aggregator_connection, campaign, campaign_progress,
     convert::{instant, ms},
-    message,
+    message, message_count, sender, site,
 };
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::{Expr, ExprTrait, Query},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+    sea_query::{Expr, ExprTrait, Order, Query, SimpleExpr},
 };
 use uuid::Uuid;
 
@@ -77,23 +78,171 @@ pub async fn next_scheduled(connection: &impl ConnectionTrait) -> Result<Option<
     Ok(next.flatten().map(instant))
 }
 
-/// Campaigns that are being processed or sent, beyond `after`, by id.
+/// Which of the campaigns that are being processed or sent to look for. Each is one statement, however many
+/// campaigns run: the engine asks at every ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Those whose recipients are still being worked out.
+    Unplanned,
+    /// Those whose messages have moved so that the campaign may have to.
+    Moved,
+}
+
+impl Wanted {
+    fn condition(self) -> Condition {
+        use campaign_progress::Column::{PlannedAt, StartedAt};
+        let processing = campaign::Column::Status.eq(CampaignStatus::Processing.as_str());
+        match self {
+            Self::Unplanned => Condition::all().add(run_has(PlannedAt.is_null())),
+            Self::Moved => Condition::all().add(run_has(PlannedAt.is_not_null())).add(
+                Condition::any()
+                    .add(has_nothing_left())
+                    .add(processing.and(run_has(StartedAt.is_not_null()))),
+            ),
+        }
+    }
+}
+
+/// That a campaign's run has this.
+fn run_has(what: SimpleExpr) -> SimpleExpr {
+    let runs = Query::select()
+        .expr(Expr::val(1))
+        .from(campaign_progress::Entity)
+        .and_where(
+            Expr::col((campaign_progress::Entity, campaign_progress::Column::CampaignId))
+                .equals((campaign::Entity, campaign::Column::Id)),
+        )
+        .and_where(what)
+        .to_owned();
+    Expr::exists(runs)
+}
+
+/// That none of a campaign's messages is left to hand over or on its way.
+fn has_nothing_left() -> SimpleExpr {
+    use message_count::Column;
+    let left = MessageState::OUTSTANDING.map(MessageState::as_str);
+    let counts = Query::select()
+        .expr(Expr::val(1))
+        .from(message_count::Entity)
+        .and_where(
+            Expr::col((message_count::Entity, Column::CampaignId))
+                .equals((campaign::Entity, campaign::Column::Id)),
+        )
+        .and_where(Expr::col((message_count::Entity, Column::State)).is_in(left))
+        .and_where(Expr::col((message_count::Entity, Column::Count)).gt(0))
+        .to_owned();
+    Expr::exists(counts).not()
+}
+
+/// Campaigns that are being processed or sent and are wanted, beyond `after`, by id.
 pub async fn running(
     connection: &impl ConnectionTrait,
+    wanted: Wanted,
     after: Option<CampaignId>,
     limit: u64,
 ) -> Result<Vec<CampaignId>> {
+    let ids: Vec<Uuid> = page_of_running(after, limit)
+        .filter(wanted.condition())
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(ids.into_iter().map(Into::into).collect())
+}
+
+fn page_of_running(after: Option<CampaignId>, limit: u64) -> Select<campaign::Entity> {
     let statuses = CampaignStatus::RUNNING.map(CampaignStatus::as_str);
-    let mut select = campaign::Entity::find()
+    let select = campaign::Entity::find()
         .select_only()
         .column(campaign::Column::Id)
-        .filter(campaign::Column::Status.is_in(statuses));
-    if let Some(after) = after {
-        select = select.filter(campaign::Column::Id.gt(after.0));
+        .filter(campaign::Column::Status.is_in(statuses))
+        .order_by_asc(campaign::Column::Id)
+        .limit(limit);
+    match after {
+        Some(after) => select.filter(campaign::Column::Id.gt(after.0)),
+        None => select,
     }
-    let ids: Vec<Uuid> =
-        select.order_by_asc(campaign::Column::Id).limit(limit).into_tuple().all(connection).await?;
-    Ok(ids.into_iter().map(Into::into).collect())
+}
+
+/// A campaign that may hand messages over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The campaign.
+    pub campaign_id: CampaignId,
+    /// When the next of its messages is due, if one is left.
+    pub next_at: Option<Instant>,
+    /// What tells whether anything that its messages are made of has changed.
+    pub stamp: Stamp,
+}
+
+/// Stays the same while a campaign, its site's settings, senders and connections do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    revision: i64,
+    site_at: i64,
+    sender_at: Option<i64>,
+    connection_at: Option<i64>,
+    /// The latest change among them but for the campaign's own, which are numbered.
+    pub newest_at: Instant,
+}
+
+/// What is read of a [`Due`].
+type DueRow = (Uuid, i64, Option<i64>, i64, Option<i64>, Option<i64>);
+
+impl From<DueRow> for Due {
+    fn from((id, revision, next, site_at, sender_at, connection_at): DueRow) -> Self {
+        let changes = [Some(site_at), sender_at, connection_at];
+        let newest_at = instant(changes.into_iter().flatten().max().unwrap_or_default());
+        Self {
+            campaign_id: id.into(),
+            next_at: next.map(instant),
+            stamp: Stamp { revision, site_at, sender_at, connection_at, newest_at },
+        }
+    }
+}
+
+/// When the rows of a table that belong to a campaign's site were changed last.
+fn changed<E: EntityTrait>(entity: E, (at, key): (E::Column, E::Column)) -> SimpleExpr {
+    let rows = Query::select()
+        .expr(Expr::col((entity, at)).max())
+        .from(entity)
+        .and_where(Expr::col((entity, key)).equals((campaign::Entity, campaign::Column::SiteId)))
+        .to_owned();
+    SimpleExpr::SubQuery(None, Box::new(rows.into()))
+}
+
+/// Campaigns that are being processed or sent and are not paused, beyond `after`, by id.
+pub async fn dues(
+    connection: &impl ConnectionTrait,
+    after: Option<CampaignId>,
+    limit: u64,
+) -> Result<Vec<Due>> {
+    use {
+        aggregator_connection::Column as OfConnection, sender::Column as OfSender,
+        site::Column as OfSite,
+    };
+    let next = Query::select()
+        .column((message::Entity, message::Column::DueAt))
+        .from(message::Entity)
+        .and_where(
+            Expr::col((message::Entity, message::Column::CampaignId))
+                .equals((campaign::Entity, campaign::Column::Id)),
+        )
+        .and_where(plans::in_states(&MessageState::PENDING))
+        .order_by((message::Entity, message::Column::DueAt), Order::Asc)
+        .limit(1)
+        .to_owned();
+    let connections = (OfConnection::UpdatedAt, OfConnection::SiteId);
+    let rows: Vec<DueRow> = page_of_running(after, limit)
+        .filter(campaign::Column::PausedAt.is_null())
+        .column(campaign::Column::Revision)
+        .expr_as(SimpleExpr::SubQuery(None, Box::new(next.into())), "next_due")
+        .expr_as(changed(site::Entity, (OfSite::UpdatedAt, OfSite::Id)), "site_at")
+        .expr_as(changed(sender::Entity, (OfSender::UpdatedAt, OfSender::SiteId)), "sender_at")
+        .expr_as(changed(aggregator_connection::Entity, connections), "connection_at")
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(Into::into).collect())
 }
 
 /// When processing began of the campaign of a site whose plan has taken longest and is not complete.
@@ -154,30 +303,4 @@ pub(super) async fn planned(
         .exec(txn)
         .await?;
     super::expect_rows("a campaign's plan", updated.rows_affected, 1)
-}
-
-/// Notes that a hand-over began, or that messages were accepted.
-pub(super) async fn note(
-    txn: &Txn,
-    campaign: Uuid,
-    began_at: Option<Instant>,
-    handed_over_at: Option<Instant>,
-) -> Result<()> {
-    use campaign_progress::Column;
-    if let Some(at) = began_at {
-        campaign_progress::Entity::update_many()
-            .col_expr(Column::StartedAt, ms(at).into())
-            .filter(Column::CampaignId.eq(campaign))
-            .filter(Expr::col(Column::StartedAt).is_null())
-            .exec(txn)
-            .await?;
-    }
-    if let Some(at) = handed_over_at {
-        campaign_progress::Entity::update_many()
-            .col_expr(Column::HandedOverAt, ms(at).into())
-            .filter(Column::CampaignId.eq(campaign))
-            .exec(txn)
-            .await?;
-    }
-    Ok(())
 }

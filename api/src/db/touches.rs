@@ -180,6 +180,7 @@ pub(super) async fn hold(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<(
 const RESERVE: Bulk = Bulk {
     what: "reservations",
     table: "subscriber",
+    which: bulk::BY_ID,
     kinds: &[Kind::Id, Kind::Number],
     set: "reserved_by = v.c1, reserved_at = v.c2",
 };
@@ -194,6 +195,7 @@ pub(super) async fn reserve(txn: &Txn, messages: &[Pair], now: Instant) -> Resul
 const ACCEPT: Bulk = Bulk {
     what: "touches",
     table: "subscriber",
+    which: bulk::BY_ID,
     kinds: &[Kind::Id, Kind::Number],
     set: "reserved_at = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_at END, \
           reserved_by = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_by END, \

@@ -3,7 +3,7 @@
 //! **Invariant:** used and reserved segments together never exceed the limit, by however many campaigns at
 //! once: a reservation is one compare-and-set.
 
-use super::{Result, Txn, plans};
+use super::{Result, Txn, counts::Deltas, plans};
 use domain::{id::SiteId, message::MessageState};
 use entity::{message, site};
 use sea_orm::{
@@ -46,7 +46,7 @@ const LET_GO_BATCH: u64 = 5_000;
 /// Gives back what is reserved for the steps after messages whose outcome is not known, of a campaign that has
 /// ended: nothing follows them any more. What is reserved for the messages themselves stays; they may have
 /// been taken.
-pub(super) async fn let_sequels_go(txn: &Txn, campaign: Uuid) -> Result<()> {
+pub(super) async fn let_sequels_go(txn: &Txn, campaign: Uuid, deltas: &mut Deltas) -> Result<()> {
     use message::Column;
     loop {
         let own = || Func::coalesce([Expr::col(Column::Segments), 0.into()]);
@@ -60,14 +60,17 @@ pub(super) async fn let_sequels_go(txn: &Txn, campaign: Uuid) -> Result<()> {
             select = select.lock_exclusive();
         }
         let rows = select.all(txn).await?;
-        let Some(site) = rows.first().map(|row| row.site_id) else { return Ok(()) };
-        let released = rows.iter().map(|row| row.reserved - row.segments.unwrap_or_default()).sum();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            deltas.release(row.site_id, row.reserved - row.segments.unwrap_or_default());
+        }
         message::Entity::update_many()
             .col_expr(Column::Reserved, own().into())
             .filter(Column::Id.is_in(rows.iter().map(|row| row.id)))
             .exec(txn)
             .await?;
-        settle(txn, site, 0, released).await?;
     }
 }
 

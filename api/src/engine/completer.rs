@@ -5,6 +5,7 @@ use crate::{
     db::{
         campaigns::{self, Move},
         counts, gate, resolution,
+        runs::Wanted,
     },
     ports::Task,
 };
@@ -19,7 +20,7 @@ use sea_orm::ConnectionTrait;
 impl Engine {
     pub(super) async fn activate_completer(&self) -> Result<Activity, Fault> {
         let mut tally = Tally::default();
-        for id in self.running().await? {
+        for id in self.running(Wanted::Moved).await? {
             let moved = self.complete(id).await;
             tally.add(id, moved.map(|moved| Activity::done(u64::from(moved))));
         }

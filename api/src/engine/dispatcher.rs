@@ -9,28 +9,19 @@
 mod courier;
 mod handover;
 mod holds;
+mod lanes;
 mod notes;
 mod pacer;
 mod permits;
 
-use super::{Activity, Engine, Fault, RESENDING_MAX, Settings, Tally, span};
-use crate::{
-    db::{
-        admin,
-        binding::{self, Binding},
-        campaigns, counts, resolution, runs,
-    },
-    ports::{Bells, Connection, Task},
-};
+use super::{Activity, Engine, Fault, Settings, Tally, span};
+use crate::ports::{Bells, Task};
 use courier::Outbox;
-use domain::{
-    Instant,
-    id::{CampaignId, ConnectionId},
-    reason::StatusReason,
-    site, text,
-};
+use domain::{Instant, id::ConnectionId};
 pub(super) use handover::{Handover, Window};
 use holds::Holds;
+pub(super) use lanes::Lane;
+use lanes::Lanes;
 use notes::Notes;
 use pacer::Pacer;
 use permits::{Limits, Permit, Permits};
@@ -46,6 +37,7 @@ pub(super) struct Dispatcher {
     turn: AtomicUsize,
     pacer: Pacer,
     holds: Holds,
+    lanes: Lanes,
     notes: Notes,
     permits: Arc<Permits>,
     outbox: Outbox,
@@ -60,32 +52,11 @@ impl Dispatcher {
             turn: AtomicUsize::default(),
             pacer: Pacer::default(),
             holds: Holds::default(),
+            lanes: Lanes::default(),
             notes: Notes::default(),
             permits: Permits::new(limits, bells),
             outbox: Outbox::default(),
         }
-    }
-}
-
-/// A campaign with something due, and what its messages are made of.
-pub(super) struct Lane {
-    pub(super) binding: Binding,
-    pub(super) sender: admin::Sender,
-    pub(super) connection: Connection,
-    pub(super) callback_url: String,
-}
-
-impl Lane {
-    /// The campaign.
-    pub(super) const fn id(&self) -> CampaignId {
-        self.binding.campaign.id
-    }
-
-    /// Billable segments of the initial message where no variable is long, by which the sender is paced;
-    /// what is claimed is then paid for exactly.
-    pub(super) fn segments(&self) -> u64 {
-        let literal = self.binding.step(0).map_or_else(String::new, |(_, text)| text.literal());
-        u64::from(text::measure(&self.binding.frame.compose(&literal)).segments).max(1)
     }
 }
 
@@ -142,19 +113,20 @@ impl Engine {
     async fn fill(
         &self,
         window: &mut Window,
-        lane: Lane,
+        lane: Arc<Lane>,
         share: u64,
         now: Instant,
     ) -> Result<Activity, Fault> {
-        let pace = self.dispatcher.pacer.allowance(&lane.sender, lane.segments(), now);
+        let pace = self.dispatcher.pacer.allowance(&lane.sender, lane.segments, now);
         if pace.messages == 0 {
             return Ok(Activity { done: 0, next_at: pace.next_at });
         }
-        let mut permit = self.permit(&lane, pace.messages.min(share));
+        let wanted = pace.messages.min(share);
+        let mut permit = self.permit(&lane, wanted);
         if permit.count() == 0 {
             return Ok(Activity::default());
         }
-        let mut claimed = self.claim(&lane, permit.count(), now).await?;
+        let mut claimed = self.claim(&lane, &mut permit, wanted, now).await?;
         for handover in &mut claimed.handovers {
             handover.permit = permit.split();
         }
@@ -173,78 +145,6 @@ impl Engine {
             _ if is_on_trial => permits.take_some(connection, 0, wanted),
             _ => permits.take(connection, wanted),
         }
-    }
-
-    /// The running campaigns with something due now, and when the next of the others is due.
-    async fn lanes(&self, now: Instant) -> Result<(Vec<Lane>, Tally), Fault> {
-        let (mut lanes, mut tally) = (Vec::new(), Tally::default());
-        let mut ids = self.running().await?;
-        ids.extend(resolution::resending(self.db.read(), RESENDING_MAX).await?);
-        for id in ids {
-            let looked = self.look(id, now).await;
-            tally.add(
-                id,
-                looked.map(|(lane, next_at)| {
-                    lanes.extend(lane);
-                    Activity { done: 0, next_at }
-                }),
-            );
-        }
-        Ok((lanes, tally))
-    }
-
-    /// A campaign's lane if something of it is due and its connection is not held, else when it will be.
-    async fn look(
-        &self,
-        id: CampaignId,
-        now: Instant,
-    ) -> Result<(Option<Lane>, Option<Instant>), Fault> {
-        let due_at = runs::next_due(self.db.read(), id).await?;
-        if due_at.is_none_or(|due_at| due_at > now) {
-            return Ok((None, due_at));
-        }
-        let Some(lane) = self.lane(id, now).await? else { return Ok((None, None)) };
-        match self.dispatcher.holds.until(lane.connection.id, now) {
-            Some(until) => Ok((None, Some(until))),
-            None => Ok((Some(lane), None)),
-        }
-    }
-
-    /// What a campaign's messages are made of; none when it may not send now, or can no longer send: then
-    /// it has failed.
-    pub(super) async fn lane(&self, id: CampaignId, now: Instant) -> Result<Option<Lane>, Fault> {
-        let db = self.db.read();
-        let Some(campaign) = campaigns::find_any(db, id).await? else { return Ok(None) };
-        if campaign.paused_at.is_some() {
-            return Ok(None);
-        }
-        let site_id = campaign.site_id;
-        let sender = admin::ready_sender(db, site_id).await?;
-        let connection = match &sender {
-            Some(sender) => admin::find_connection(db, sender.connection_id).await?,
-            None => None,
-        };
-        let Some(binding) = binding::read(db, campaign).await? else {
-            self.fail(site_id, id, StatusReason::ContentInvalid, Task::Dispatcher).await?;
-            return Ok(None);
-        };
-        let obstacle = site::running_blocker(&binding.site, sender.is_some(), now);
-        if let Some(reason) = obstacle {
-            self.fail(site_id, id, reason, Task::Dispatcher).await?;
-            return Ok(None);
-        }
-        // A trial's plan is reserved whole before its first message leaves.
-        if binding.is_on_trial() && !self.is_planned(id).await? {
-            return Ok(None);
-        }
-        let (Some(sender), Some(connection)) = (sender, connection) else { return Ok(None) };
-        let callback_url = format!("{}/hooks/generic/{}", self.settings.public_url, connection.id);
-        Ok(Some(Lane { binding, sender, connection, callback_url }))
-    }
-
-    async fn is_planned(&self, id: CampaignId) -> Result<bool, Fault> {
-        let run = counts::run(self.db.read(), id).await?;
-        Ok(run.is_some_and(|run| run.planned_at.is_some()))
     }
 
     /// When the aggregator must give a message up that may not arrive after `last`: somewhat earlier, so

@@ -25,7 +25,11 @@ mod status_pages;
 pub use driver::Driver;
 
 use crate::{
-    db::{Db, events::Cause, runs},
+    db::{
+        Db,
+        events::Cause,
+        runs::{self, Wanted},
+    },
     direct::Direct,
     ports::{Aggregator, Bells, Clock, Hints, Ids, StatusPages, Task},
 };
@@ -193,11 +197,12 @@ impl Engine {
         }
     }
 
-    /// Every running campaign, by id.
-    async fn running(&self) -> Result<Vec<CampaignId>, Fault> {
+    /// Every running campaign that is wanted, by id.
+    async fn running(&self, wanted: Wanted) -> Result<Vec<CampaignId>, Fault> {
         let mut ids: Vec<CampaignId> = Vec::new();
         for _ in 0..RUNNING_PAGES_MAX {
-            let page = runs::running(self.db.read(), ids.last().copied(), RUNNING_PAGE).await?;
+            let after = ids.last().copied();
+            let page = runs::running(self.db.read(), wanted, after, RUNNING_PAGE).await?;
             let is_last = page.len() < usize::try_from(RUNNING_PAGE).unwrap_or(usize::MAX);
             ids.extend(page);
             if is_last {

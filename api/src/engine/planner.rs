@@ -8,6 +8,7 @@ use crate::{
         outcomes::{self, Gate},
         plans::{self, Batch, Extended},
         revisions,
+        runs::Wanted,
     },
     ports::Task,
 };
@@ -16,7 +17,7 @@ use domain::{id::CampaignId, reason::StatusReason};
 impl Engine {
     pub(super) async fn activate_planner(&self) -> Result<Activity, Fault> {
         let mut tally = Tally::default();
-        for id in self.running().await? {
+        for id in self.running(Wanted::Unplanned).await? {
             let planned = self.plan(id).await;
             tally.add(id, planned.map(|planned| Activity::done(u64::from(planned))));
         }

@@ -30,7 +30,10 @@ use domain::{
     id::{AttemptId, CampaignId, ConnectionId, MessageId},
 };
 use futures_util::future::join_all;
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 /// Outcomes asked for in one activation.
 const QUESTIONS_MAX: u64 = 256;
@@ -152,7 +155,7 @@ impl Engine {
             return Ok(HashSet::new());
         }
         let Some(lane) = self.lane(campaign, now).await? else { return Ok(HashSet::new()) };
-        let lane = Lane { connection: connection.clone(), ..lane };
+        let lane = Lane { connection: connection.clone(), ..Lane::clone(&lane) };
         let mut permit = self.permit(&lane, u64::try_from(usable.len()).unwrap_or(u64::MAX));
         let allowed = usize::try_from(permit.count()).unwrap_or(usize::MAX);
         let usable = usable.get(..allowed.min(usable.len())).unwrap_or_default();
@@ -164,7 +167,7 @@ impl Engine {
             attempt_id: it.attempt_id,
             message_id: it.message_id,
             attempts_before: 0,
-            segments: lane.segments(),
+            segments: lane.segments,
             request: it.request.clone().unwrap_or_default(),
             claimed_at,
             permit: permit.split(),
@@ -173,7 +176,7 @@ impl Engine {
         let handovers: Vec<Handover> = handovers.collect();
         drop(permit);
         let mut window = Window::default();
-        window.add(lane, handovers);
+        window.add(Arc::new(lane), handovers);
         self.hand_over(window).await?;
         Ok(taken)
     }

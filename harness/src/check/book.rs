@@ -236,7 +236,19 @@ impl Book {
     /// Calls by which a person settled messages whose outcome nobody could find out.
     pub(super) fn settlements(&self) -> impl Iterator<Item = &Called> {
         let calls = self.calls.iter().map(|call| &call.fact);
-        calls.filter(|call| call.verb == "resolve_unknown" && call.refused.is_empty())
+        let settles = |call: &&Called| ["resend", "write_off"].contains(&call.verb.as_str());
+        calls.filter(move |call| settles(call) && call.refused.is_empty())
+    }
+
+    /// How often somebody chose, after `us`, to send unknown messages of a campaign again.
+    pub(super) fn resends_after(&self, campaign: Sym, us: u64) -> usize {
+        let campaign = self.text(campaign);
+        let is_one = |call: &&Called| {
+            call.verb == "resend"
+                && call.campaign.as_deref() == Some(campaign)
+                && call.began_us > us
+        };
+        self.settlements().filter(is_one).count()
     }
 
     /// Whether the message is in one of these states.

@@ -70,9 +70,9 @@ impl Story<'_> {
 
     pub(super) async fn resolve_unknown(&mut self, step: &ResolveUnknown) -> Result<(), Error> {
         let made = self.about(step.campaign.as_ref())?;
-        let resolution = match step.resolution {
-            Resolution::Resend => "RESEND",
-            Resolution::WriteOff => "WRITE_OFF",
+        let (verb, resolution) = match step.resolution {
+            Resolution::Resend => ("resend", "RESEND"),
+            Resolution::WriteOff => ("write_off", "WRITE_OFF"),
         };
         let mut input = json!({ "resolution": resolution });
         put(&mut input, "idempotencyKey", step.key.as_ref().map(|key| json!(key)));
@@ -92,7 +92,7 @@ impl Story<'_> {
         }
         let key = keyed(step.key.as_ref());
         let call = Call {
-            verb: "resolve_unknown",
+            verb,
             campaign: Some(&made.id),
             words: format!("campaignResolveUnknown {} {resolution}{whose}{key}", made.id),
             document: RESOLVE,

@@ -56,9 +56,9 @@ pub(in crate::engine) struct Window(pub(super) Vec<(Arc<Lane>, Vec<Handover>)>);
 
 impl Window {
     /// Adds a campaign's share.
-    pub(in crate::engine) fn add(&mut self, lane: Lane, handovers: Vec<Handover>) {
+    pub(in crate::engine) fn add(&mut self, lane: Arc<Lane>, handovers: Vec<Handover>) {
         if !handovers.is_empty() {
-            self.0.push((Arc::new(lane), handovers));
+            self.0.push((lane, handovers));
         }
     }
 }
@@ -70,17 +70,21 @@ pub(super) struct End {
 }
 
 impl Engine {
-    /// Claims up to `limit` due messages of a campaign in one transaction that checks the gate and writes
-    /// the attempts ahead.
+    /// Claims as many due messages of a campaign as there are permits, in one transaction that checks the gate
+    /// and writes the attempts ahead. Permits that come back while others write are taken along, up to `wanted`:
+    /// the busier the database, the more share a commit.
     pub(super) async fn claim(
         &self,
         lane: &Lane,
-        limit: u64,
+        permit: &mut Permit,
+        wanted: u64,
         now: Instant,
     ) -> Result<Claimed, Fault> {
         let id = lane.id();
-        let claimed_at = self.clock.lease_now();
         let txn = self.db.begin_write().await?;
+        let claimed_at = self.clock.lease_now();
+        permit.join(self.permit(lane, wanted.saturating_sub(permit.count())));
+        let limit = permit.count();
         gate::enter(&txn, id).await?;
         if outcomes::gate(&txn, id).await? != Gate::Open {
             return Ok(Claimed { touched: 0, handovers: Vec::new() });

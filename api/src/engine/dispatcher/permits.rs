@@ -138,6 +138,13 @@ impl Permit {
         self.count
     }
 
+    /// Adds others of the same connection.
+    pub(in crate::engine) fn join(&mut self, mut other: Self) {
+        if self.connection == other.connection {
+            self.count = self.count.saturating_add(std::mem::take(&mut other.count));
+        }
+    }
+
     /// One of them by itself; none when there is none left.
     pub(in crate::engine) fn split(&mut self) -> Option<Self> {
         self.count = self.count.checked_sub(1)?;
@@ -174,6 +181,15 @@ mod tests {
         let one = first.split().unwrap();
         drop(first);
         assert_eq!((permits.free(), permits.in_flight(connection(1))), (5, 1));
+        let mut one = one;
+        one.join(permits.take(connection(1), 2));
+        assert_eq!((one.count(), permits.in_flight(connection(1))), (3, 3));
+        one.join(permits.take(connection(4), 1));
+        assert_eq!(
+            (one.count(), permits.in_flight(connection(4))),
+            (3, 0),
+            "another's are given back"
+        );
         drop((one, second));
         assert_eq!((permits.free(), permits.in_flight(connection(1))), (8, 0));
     }

@@ -94,7 +94,7 @@ pub(super) fn after_unknown(book: &Book, found: &mut Findings) {
                     && between.contains(&look.stamp.us)
             });
             let was_told = book.calls.iter().any(|call| {
-                call.fact.verb == "resolve_unknown" && between.contains(&call.fact.began_us)
+                call.fact.verb == "resend" && between.contains(&call.fact.began_us)
             });
             let facts = [before.settled(), request.read];
             found.hold(Rule::I26, was_proven || was_told, facts, || {

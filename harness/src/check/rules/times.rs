@@ -115,7 +115,9 @@ pub(super) fn in_time(book: &Book, found: &mut Findings) {
             });
         }
         let Some(row) = book.row_of(request) else { continue };
-        if let Some(due) = row.due_ms.filter(|_| request.is_taken()) {
+        // What is sent again is due again.
+        let is_its_last = book.resends_after(row.campaign, read.us) == 0;
+        if let Some(due) = row.due_ms.filter(|_| request.is_taken() && is_its_last) {
             found.hold(Rule::I10, read.at_ms >= due, [row.stamp, read], || {
                 "a message left before it was due".to_owned()
             });

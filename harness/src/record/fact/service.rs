@@ -10,7 +10,7 @@ use super::Hours;
 facts! {
     /// A mutation and its answer. The line's time is that at which the answer had been read.
     Called {
-        /// What: `activate`, `cancel`, `pause`, `resume`, `unsubscribe`, …
+        /// What: `activate`, `cancel`, `pause`, `resume`, `resend`, `write_off`, `unsubscribe`, …
         verb: String,
         /// When the request was about to leave, on the monotonic clock.
         began_us: u64,
