@@ -198,6 +198,7 @@ impl Schedule {
 
     /// The schedule once it has a recipient in `zone` who was not there before `now`. Where the time is still
     /// to come there, the campaign begins in time for them; where it has passed, it had passed when they came.
+    #[must_use]
     pub fn with_recipient_in(self, zone: Zone, now: Instant) -> Self {
         let local = self.local_date_time.filter(|_| self.mode == SendingMode::SubscriberTime);
         // A time out of the calendar's range was refused at activation.

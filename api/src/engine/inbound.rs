@@ -83,7 +83,8 @@ impl Engine {
             };
             consent::enter(txn, &self.ids, &word, now).await?;
             if kind == ConsentKind::OptedIn {
-                let known = subscribers::find_by_phones(txn, site_id, &[phone.clone()]).await?;
+                let known =
+                    subscribers::find_by_phones(txn, site_id, std::slice::from_ref(phone)).await?;
                 let ids: Vec<SubscriberId> = known.values().map(|back| back.id).collect();
                 launches::joined(txn, site_id, &ids, now).await?;
             }

@@ -93,9 +93,10 @@ pub(super) fn after_unknown(book: &Book, found: &mut Findings) {
                     && look.fact.reference == book.text(before.reference)
                     && between.contains(&look.stamp.us)
             });
-            let was_told = book.calls.iter().any(|call| {
-                call.fact.verb == "resend" && between.contains(&call.fact.began_us)
-            });
+            let was_told = book
+                .calls
+                .iter()
+                .any(|call| call.fact.verb == "resend" && between.contains(&call.fact.began_us));
             let facts = [before.settled(), request.read];
             found.hold(Rule::I26, was_proven || was_told, facts, || {
                 "a message that may have been taken was handed over under a new key".to_owned()
