@@ -48,6 +48,7 @@ enum Command {
     },
     /// Play schedules that seeds decide, each a tiny world full of faults, and hold the ledger against what the
     /// world saw: exits with 0 if every invariant held in all of them. The last line is the run's figures.
+    #[command(args_override_self = true)]
     Simulate(Simulate),
     /// Measure how fast the service is; harness/benches/README.md tells how.
     Bench {

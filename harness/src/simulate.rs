@@ -28,6 +28,7 @@ mod run;
 mod shrink;
 mod steps;
 mod store;
+mod tale;
 mod trace;
 mod turnstile;
 mod world;

@@ -70,6 +70,8 @@ pub(super) struct Plot {
 #[derive(Clone, Debug)]
 pub(super) struct Ground {
     pub(super) start: DateTime<Utc>,
+    /// How a node works, but for its name and window.
+    pub(super) settings: Settings,
     first: Arc<Plot>,
     plots: Vec<Arc<Plot>>,
 }
@@ -96,7 +98,7 @@ impl Ground {
         drop(service);
         db.close().await?;
         let first = plots.first().ok_or(GroundError::Refused("no site"))?;
-        Ok(Self { start, first: Arc::clone(first), plots })
+        Ok(Self { start, settings: settings(), first: Arc::clone(first), plots })
     }
 }
 
@@ -111,18 +113,11 @@ fn service(db: &Db, start: DateTime<Utc>) -> Result<Service, GroundError> {
     let hub = Hub::new(parts, World::new(profile), Trace::new(false), Vec::new());
     let port = Arc::new(Port { hub, clock: clock.clone(), node: 0 });
     let outside = Outside { aggregator: port, status_pages: Arc::new(NoPages) };
-    let settings = settings(8, 100);
-    Ok(app::assemble(db.clone(), clock, ids, outside, &settings).0)
+    Ok(app::assemble(db.clone(), clock, ids, outside, &settings()).0)
 }
 
-/// How a simulated node works.
-pub(super) fn settings(window: u64, plan_batch: u64) -> Settings {
-    let mut settings = Settings::new(&Config::default(), "http://simulated".to_owned());
-    settings.engine.max_in_flight = window;
-    settings.engine.max_in_flight_per_connection = window;
-    settings.engine.claim_batch_max = window;
-    settings.engine.plan_batch_max = plan_batch;
-    settings
+fn settings() -> Settings {
+    Settings::new(&Config::default(), "http://simulated".to_owned())
 }
 
 async fn plot(

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::app::{self, Outside};
+use api::app::{self, Outside, Settings};
 use api::engine::Engine;
 use api::ports::{Clock as _, Ids, RawReceipt, Task};
 use api::service::Service;
@@ -18,7 +18,7 @@ use super::clock::{NodeClock, Sky};
 use super::coverage::Coverage;
 use super::crew::{Came, Crew, What};
 use super::findings::Found;
-use super::ground::{Ground, Plot, settings};
+use super::ground::{Ground, Plot};
 use super::people::{self, Act, Call};
 use super::plan::Plan;
 use super::port::{Hub, NoPages, Port, write};
@@ -64,6 +64,8 @@ pub(super) struct Played {
     pub(super) found: Vec<Found>,
     pub(super) choices: Vec<u32>,
     pub(super) lines: Vec<String>,
+    /// The story as a scenario file, if it is told and a scenario can tell it.
+    pub(super) scenario: Option<String>,
     pub(super) coverage: Coverage,
     /// Things the reconcilers did.
     pub(super) done: u64,
@@ -84,6 +86,7 @@ pub(super) struct Wanted {
 pub(super) struct Play {
     pub(super) plan: Plan,
     pub(super) plot: Arc<Plot>,
+    settings: Settings,
     pub(super) hub: Arc<Hub>,
     pub(super) crew: Crew,
     pub(super) nodes: Vec<Node>,
@@ -106,6 +109,9 @@ pub(super) async fn play(
     play.go().await;
     play.drain().await;
     play.judge()?;
+    if wanted.is_told {
+        play.played.scenario = play.tale();
+    }
     let Play { hub, mut played, crew, nodes, .. } = play;
     drop(crew);
     drop(nodes);
@@ -131,6 +137,7 @@ impl Play {
         let mut play = Self {
             plan,
             plot,
+            settings: ground.settings.clone(),
             hub,
             crew,
             nodes: Vec::new(),
@@ -170,7 +177,11 @@ impl Play {
         let db = api::db::Db::over(hub.store.connect(), hub.store.connect(), turns);
         let port = Arc::new(Port { hub: Arc::clone(hub), clock: clock.clone(), node: number });
         let outside = Outside { aggregator: port, status_pages: Arc::new(NoPages) };
-        let mut settings = settings(self.plan.window, self.plan.plan_batch);
+        let mut settings = self.settings.clone();
+        settings.engine.max_in_flight = self.plan.window;
+        settings.engine.max_in_flight_per_connection = self.plan.window;
+        settings.engine.claim_batch_max = self.plan.window;
+        settings.engine.plan_batch_max = self.plan.plan_batch;
         settings.engine.node = format!("node-{number}-{incarnation}");
         let (service, engine) = app::assemble(db, clock.clone(), ids, outside, &settings);
         let (is_up, is_still) = (true, false);

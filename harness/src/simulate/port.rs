@@ -95,8 +95,8 @@ impl Hub {
             });
             let late = halted.map(|halt| halt.code);
             let begun_ms = self.sky.passed_ms();
-            let (way, is_awaited, reply) = (Way::Out, true, Submitted::Unknown);
-            world.posts.push(Post { place, attempt, node, way, is_awaited, begun_ms, reply });
+            let (way, is_awaited, reply, fate) = (Way::Out, true, Submitted::Unknown, "");
+            world.posts.push(Post { place, attempt, node, way, is_awaited, begun_ms, reply, fate });
             (world.posts.len() - 1, was_posted, (late, overlap))
         };
         self.trace().tell(10, u64::from(place.phone) << 8 | u64::from(place.step), || {

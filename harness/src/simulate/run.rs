@@ -52,6 +52,9 @@ pub struct Simulate {
     /// Tell the story of the first schedule, line by line, also if nothing is wrong with it.
     #[arg(long)]
     pub tell: bool,
+    /// Plays that finding the simplest story of one failure may cost.
+    #[arg(long, default_value_t = 3_000)]
+    pub shrink: usize,
     /// Write the story of each failing schedule to this folder.
     #[arg(long)]
     pub write: Option<PathBuf>,
@@ -96,6 +99,8 @@ pub struct Failure {
     pub what: String,
     /// The story of the simplest schedule that breaks the same.
     pub story: Vec<String>,
+    /// That story as a scenario file, where a scenario can tell it.
+    pub scenario: Option<String>,
 }
 
 /// What a run came to, as the last line says it.
@@ -202,7 +207,10 @@ fn thread(wanted: &Simulate, ground: &Ground, file: &Path, shared: &Shared) -> R
         let is_told = wanted.tell && place == 0;
         let played = runtime.block_on(one(ground, &store, seed, (is_told, wanted.coverage)));
         match played {
-            Ok(played) => runtime.block_on(run.add(ground, &store, seed, place, played))?,
+            Ok(played) => {
+                let at = (seed, place, wanted.shrink);
+                runtime.block_on(run.add(ground, &store, at, played))?;
+            }
             Err(error) => {
                 shared.is_over.store(true, Ordering::Relaxed);
                 return Err(error.into());
@@ -227,8 +235,7 @@ impl Run {
         &mut self,
         ground: &Ground,
         store: &Arc<Store>,
-        seed: u64,
-        place: u64,
+        (seed, place, tries): (u64, u64, usize),
         played: Played,
     ) -> Result<(), StoreError> {
         let summary = &mut self.summary;
@@ -249,19 +256,19 @@ impl Run {
             } else {
                 summary.violations += 1;
                 let what = "two plays of one seed differ".to_owned();
-                let story = Vec::new();
-                self.failures.push(Failure { seed, code: "REPLAY", what, story });
+                let (story, scenario) = (Vec::new(), None);
+                self.failures.push(Failure { seed, code: "REPLAY", what, story, scenario });
             }
         }
         let Some(found) = played.found.first() else { return Ok(()) };
         summary.violations += 1;
         let (code, what) = (found.code(), found.what.clone());
-        let story = if self.failures.len() < TOLD_MAX {
-            shrink(ground, store, &played).await?.lines
+        let Played { lines: story, scenario, .. } = if self.failures.len() < TOLD_MAX {
+            shrink(ground, store, &played, tries).await?
         } else {
-            Vec::new()
+            Played::default()
         };
-        self.failures.push(Failure { seed, code, what, story });
+        self.failures.push(Failure { seed, code, what, story, scenario });
         Ok(())
     }
 
@@ -287,7 +294,7 @@ impl Run {
         for line in &self.story {
             writeln!(out, "{line}")?;
         }
-        for Failure { seed, code, what, story } in &self.failures {
+        for Failure { seed, code, what, story, .. } in &self.failures {
             writeln!(out, "seed {seed}: {code}: {what}")?;
             for line in story {
                 writeln!(out, "    {line}")?;
@@ -311,9 +318,12 @@ fn append(ledger: &Path, summary: &Summary) -> std::io::Result<()> {
 fn write_stories(folder: &Path, failures: &[Failure]) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
     for failure in failures.iter().filter(|failure| !failure.story.is_empty()) {
-        let Failure { seed, code, what, story } = failure;
+        let Failure { seed, code, what, story, scenario } = failure;
         let text = format!("seed {seed}: {code}: {what}\n{}\n", story.join("\n"));
         std::fs::write(folder.join(format!("{code}-{seed}.txt")), text)?;
+        if let Some(scenario) = scenario {
+            std::fs::write(folder.join(format!("{code}-{seed}.yaml")), scenario)?;
+        }
     }
     Ok(())
 }

@@ -9,8 +9,6 @@ use super::ground::Ground;
 use super::play::{Played, Wanted, play};
 use super::store::{Store, StoreError};
 
-/// Plays that one shrinking may cost.
-const TRIES_MAX: usize = 4_000;
 /// The longest run of choices that is taken out at once.
 const CUT_MAX: usize = 64;
 
@@ -20,23 +18,26 @@ struct Shrinking<'a> {
     store: &'a Arc<Store>,
     code: &'static str,
     best: Vec<u32>,
+    /// Plays that it may still cost.
     tries: usize,
 }
 
 /// Finds simpler choices than `failed` has that break what it broke; answers with the story of the simplest.
+/// That costs up to `tries` plays.
 pub(super) async fn shrink(
     ground: &Ground,
     store: &Arc<Store>,
     failed: &Played,
+    tries: usize,
 ) -> Result<Played, StoreError> {
     let code = failed.found.first().map_or("", super::Found::code);
     let best = failed.choices.clone();
-    let mut shrinking = Shrinking { ground, store, code, best, tries: 0 };
+    let mut shrinking = Shrinking { ground, store, code, best, tries };
     loop {
         let before = shrinking.best.clone();
         shrinking.cut().await?;
         shrinking.lower().await?;
-        if shrinking.best == before || shrinking.tries >= TRIES_MAX {
+        if shrinking.best == before || shrinking.tries == 0 {
             break;
         }
     }
@@ -47,10 +48,10 @@ pub(super) async fn shrink(
 impl Shrinking<'_> {
     /// Takes a simpler story if it fails as well. Answers whether it does.
     async fn take(&mut self, script: Vec<u32>) -> Result<bool, StoreError> {
-        if self.tries >= TRIES_MAX || script == self.best {
+        if self.tries == 0 || script == self.best {
             return Ok(false);
         }
-        self.tries += 1;
+        self.tries -= 1;
         let choices = Choices::scripted(script.clone());
         let played = play(self.ground, self.store, choices, Wanted::default()).await?;
         let fails = played.found.first().is_some_and(|found| found.code() == self.code);
@@ -67,7 +68,7 @@ impl Shrinking<'_> {
         let mut size = CUT_MAX;
         while size > 0 {
             let mut end = self.best.len();
-            while end > 0 && self.tries < TRIES_MAX {
+            while end > 0 && self.tries > 0 {
                 let start = end.saturating_sub(size);
                 let kept = self.best.iter().enumerate();
                 let kept = kept.filter(|(at, _)| *at < start || *at >= end).map(|(_, it)| *it);

@@ -170,7 +170,7 @@ impl Play {
                 let is_lost = self.choose(|choices| choices.chance(120));
                 if is_lost {
                     self.note("answer lost");
-                    self.cover_post("answer lost", number);
+                    self.became("answer lost", number);
                     self.hub.world().lose(number);
                 }
                 self.tell(31, u32::from(is_lost), || {
@@ -181,6 +181,14 @@ impl Play {
             Gate::Ask(number) => self.ask(number),
         }
         self.hub.turnstile.let_on(standing.place);
+    }
+
+    /// Notes what became of a request.
+    fn became(&mut self, fate: &'static str, number: usize) {
+        self.cover_post(fate, number);
+        if let Some(post) = self.hub.world().posts.get_mut(number) {
+            post.fate = fate;
+        }
     }
 
     /// A request leaves: it arrives, or something else becomes of it.
@@ -202,7 +210,7 @@ impl Play {
             _ => ("refused for the account", Some(Decision::RefuseAccount)),
         };
         self.note(word);
-        self.cover_post(word, number);
+        self.became(word, number);
         match (decision, word) {
             (Some(decision), _) => self.arrive(number, decision, now_ms),
             (None, "not connected") => self.hub.world().refuse_connection(number),

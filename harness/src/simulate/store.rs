@@ -25,6 +25,8 @@ use uuid::Uuid;
 
 /// Statements that are kept prepared.
 const PREPARED_MAX: usize = 1_024;
+/// The longest tuple that `SeaORM` reads by place.
+const TUPLE_MAX: usize = 12;
 /// The savepoint that a schedule is played in.
 const SCHEDULE: &str = "schedule";
 
@@ -49,15 +51,14 @@ enum Kind {
 #[derive(Debug)]
 struct Columns {
     names: Vec<(String, Kind)>,
-    /// Whether their places are those of their names in order: answers are kept by name, and read by place too.
-    is_sorted: bool,
+    /// Whether they are kept by place too: answers are kept in order of names, and tuples are read by place.
+    is_placed: bool,
 }
 
 /// The database.
 pub(super) struct Store {
     connection: Mutex<Connection>,
     columns: Mutex<HashMap<String, Arc<Columns>>>,
-    statements: Mutex<u64>,
 }
 
 impl fmt::Debug for Store {
@@ -85,8 +86,7 @@ impl Store {
         )?;
         connection.set_prepared_statement_cache_capacity(PREPARED_MAX);
         let connection = Mutex::new(connection);
-        let (columns, statements) = (Mutex::default(), Mutex::default());
-        Ok(Arc::new(Self { connection, columns, statements }))
+        Ok(Arc::new(Self { connection, columns: Mutex::default() }))
     }
 
     /// A database without a schema.
@@ -107,11 +107,6 @@ impl Store {
     pub(super) fn undo(&self) -> Result<(), StoreError> {
         let batch = format!("ROLLBACK TO {SCHEDULE}; RELEASE {SCHEDULE}");
         Ok(self.connection().execute_batch(&batch)?)
-    }
-
-    /// Statements run so far.
-    pub(super) fn statements(&self) -> u64 {
-        *self.statements.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Rows of a question of the simulation's own, each mapped by `read`.
@@ -142,7 +137,6 @@ impl Store {
     }
 
     fn execute(&self, statement: &Statement) -> rusqlite::Result<u64> {
-        self.count();
         let connection = self.connection();
         let mut prepared = connection.prepare_cached(&statement.sql)?;
         bind(&mut prepared, statement.values.as_ref())?;
@@ -151,7 +145,6 @@ impl Store {
     }
 
     fn query(&self, statement: &Statement) -> rusqlite::Result<Vec<BTreeMap<String, Value>>> {
-        self.count();
         let connection = self.connection();
         let mut prepared = connection.prepare_cached(&statement.sql)?;
         bind(&mut prepared, statement.values.as_ref())?;
@@ -162,11 +155,6 @@ impl Store {
             read.push(columns.read(row)?);
         }
         Ok(read)
-    }
-
-    fn count(&self) {
-        let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
-        *statements = statements.saturating_add(1);
     }
 
     fn columns(&self, sql: &str, prepared: &rusqlite::Statement<'_>) -> Arc<Columns> {
@@ -186,15 +174,16 @@ impl Columns {
         let names = columns.iter().map(|it| (it.name().to_owned(), kind(it.name(), it.decl_type())));
         let names: Vec<(String, Kind)> = names.collect();
         let is_sorted = names.is_sorted_by(|(one, _), (other, _)| one < other);
-        Self { names, is_sorted }
+        let is_placed = !is_sorted && names.len() <= TUPLE_MAX;
+        Self { names, is_placed }
     }
 
-    /// A row by name; where places differ from the order of names, by place as well, under keys that come first.
+    /// A row by name; where places count and are not the order of names, under keys that come first as well.
     fn read(&self, row: &rusqlite::Row<'_>) -> rusqlite::Result<BTreeMap<String, Value>> {
         let mut values = BTreeMap::new();
         for (place, (name, kind)) in self.names.iter().enumerate() {
             let value = value(row.get_ref(place)?, *kind, place)?;
-            if !self.is_sorted {
+            if self.is_placed {
                 values.insert(format!("\0{place:03}"), value.clone());
             }
             values.insert(name.clone(), value);

@@ -46,6 +46,8 @@ pub(super) struct Post {
     pub(super) begun_ms: i64,
     /// What the node is told.
     pub(super) reply: Submitted,
+    /// What became of it, in a word.
+    pub(super) fate: &'static str,
 }
 
 /// A message that the aggregator took.

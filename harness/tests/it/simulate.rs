@@ -14,6 +14,7 @@ fn run(seed: u64, count: u64) -> Run {
         threads: 1,
         coverage: true,
         tell: true,
+        shrink: 100,
         write: None,
         ledger: None,
         commit: "test".to_owned(),
