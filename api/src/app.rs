@@ -7,13 +7,13 @@ use crate::{
     config::{Config, ConfigError},
     db::{self, Db},
     direct::{self, Direct},
-    engine::{self, Driver, Engine, Outside},
+    engine::{self, Driver, Engine},
     graphql, hex,
     http::{
         self,
         graphql::{Options, Track},
     },
-    ports::{Aggregator, Bells, Clock, Hints, Ids},
+    ports::{Aggregator, Bells, Clock, Hints, Ids, StatusPages},
     service::{Fault, Service},
     status_pages::{self, Statuspage},
 };
@@ -189,32 +189,16 @@ impl App {
     ) -> Result<Self, StartError> {
         use_one_tls_provider();
         let ids = Arc::new(Ids::new(Arc::clone(&clock)));
-        let (bells, hints) = (Bells::default(), Hints::default());
-        let direct = Direct::new(
-            db.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-            bells.clone(),
-            aggregator,
-            settings.direct(),
-        );
-        let service = Service::new(
-            db.clone(),
-            Arc::clone(&clock),
-            Arc::clone(&ids),
-            bells.clone(),
-            hints.clone(),
-            direct.clone(),
-        );
-        let outside = Outside { direct, status_pages: Arc::new(Statuspage::new()?) };
-        let engine = Engine::new(db, clock, ids, bells, hints, outside, settings.engine.clone());
+        let status_pages = Arc::new(Statuspage::new()?);
+        let (service, engine) =
+            assemble(db, clock, ids, Outside { aggregator, status_pages }, &settings);
         let shutdown = watch::Sender::new(false);
         let options =
             Options { allowed_origins: settings.allowed_origins.clone(), ..Options::default() };
         let schema = graphql::builder(service.clone()).extension(Track).finish();
         let (routes, sockets) = http::routes(&service, schema, options, shutdown.subscribe());
         let endpoint = Arc::new(routes.into_endpoint().map_to_response().boxed());
-        Ok(Self { service, engine: Arc::new(engine), endpoint, sockets, shutdown, settings })
+        Ok(Self { service, engine, endpoint, sockets, shutdown, settings })
     }
 
     /// What callers do.
@@ -276,6 +260,46 @@ impl App {
             )
             .await
     }
+}
+
+/// What a process reaches the outside through.
+#[derive(Clone, Debug)]
+pub struct Outside {
+    /// The aggregator's contract.
+    pub aggregator: Arc<dyn Aggregator>,
+    /// The reader of status pages.
+    pub status_pages: Arc<dyn StatusPages>,
+}
+
+/// Puts together what a process does: for its callers and for time. Nothing runs yet.
+pub fn assemble(
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<Ids>,
+    outside: Outside,
+    settings: &Settings,
+) -> (Service, Arc<Engine>) {
+    let Outside { aggregator, status_pages } = outside;
+    let (bells, hints) = (Bells::default(), Hints::default());
+    let direct = Direct::new(
+        db.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&ids),
+        bells.clone(),
+        aggregator,
+        settings.direct(),
+    );
+    let service = Service::new(
+        db.clone(),
+        Arc::clone(&clock),
+        Arc::clone(&ids),
+        bells.clone(),
+        hints.clone(),
+        direct.clone(),
+    );
+    let outside = engine::Outside { direct, status_pages };
+    let engine = Engine::new(db, clock, ids, bells, hints, outside, settings.engine.clone());
+    (service, Arc::new(engine))
 }
 
 /// Where Linux tells the name of the machine.

@@ -34,24 +34,60 @@ pub trait Clock: Send + Sync + Debug + 'static {
 /// Where ids come from: UUIDs of version 7, in order of making within the process.
 #[derive(Debug)]
 pub struct Ids {
-    context: std::sync::Mutex<ContextV7>,
+    source: Source,
     clock: Arc<dyn Clock>,
+}
+
+/// What tells ids of one millisecond apart.
+#[derive(Debug)]
+enum Source {
+    /// A counter that begins anywhere, and chance.
+    Chance(std::sync::Mutex<ContextV7>),
+    /// A counter and a number of whoever asked, so that a run can be repeated id by id.
+    Counted { number: u64, made: AtomicU64 },
 }
 
 impl Ids {
     /// Ids that carry the civil time of `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { context: std::sync::Mutex::new(ContextV7::new()), clock }
+        Self { source: Source::Chance(std::sync::Mutex::new(ContextV7::new())), clock }
+    }
+
+    /// Ids that are the same whenever the same are asked for at the same times. Nobody else may use `number`:
+    /// it is all that tells them from another's.
+    pub fn counted(clock: Arc<dyn Clock>, number: u64) -> Self {
+        Self { source: Source::Counted { number, made: AtomicU64::new(0) }, clock }
     }
 
     /// The next id.
     pub fn next<T: From<Uuid>>(&self) -> T {
         let ms = self.clock.now().timestamp_millis();
-        let seconds = u64::try_from(ms.div_euclid(1_000)).unwrap_or_default();
-        let nanos = u32::try_from(ms.rem_euclid(1_000)).unwrap_or_default() * 1_000_000;
-        let context = self.context.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Uuid::new_v7(Timestamp::from_unix(&*context, seconds, nanos)).into()
+        match &self.source {
+            Source::Chance(context) => {
+                let seconds = u64::try_from(ms.div_euclid(1_000)).unwrap_or_default();
+                let nanos = u32::try_from(ms.rem_euclid(1_000)).unwrap_or_default() * 1_000_000;
+                let context = context.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                Uuid::new_v7(Timestamp::from_unix(&*context, seconds, nanos)).into()
+            }
+            Source::Counted { number, made } => {
+                let made = made.fetch_add(1, Ordering::Relaxed);
+                let mut rest = [0_u8; 10];
+                for (byte, value) in rest.iter_mut().zip(id_bytes(made, *number)) {
+                    *byte = value;
+                }
+                let ms = u64::try_from(ms).unwrap_or_default();
+                uuid::Builder::from_unix_timestamp_millis(ms, &rest).into_uuid().into()
+            }
+        }
     }
+}
+
+/// What follows an id's time: the low three bytes of the count, so that ids of one time are in order, and the low
+/// four of the number.
+fn id_bytes(made: u64, number: u64) -> impl Iterator<Item = u8> {
+    // Version and variant take the upper bits of the first and of the third byte.
+    let count = [0, 0].into_iter().chain([0]).chain(made.to_be_bytes().into_iter().skip(5));
+    count.chain(number.to_be_bytes().into_iter().skip(4))
 }
 
 /// A site's connection to an aggregator. `Debug` shows no token and no secret.
@@ -392,5 +428,39 @@ impl Hints {
     /// A receiver whose `changed()` completes after the next hint.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.sender.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A clock that stands.
+    #[derive(Debug)]
+    struct Standing;
+
+    impl Clock for Standing {
+        fn now(&self) -> Instant {
+            Instant::from_timestamp_millis(1_700_000_000_000).unwrap_or_default()
+        }
+
+        fn lease_now(&self) -> Instant {
+            self.now()
+        }
+    }
+
+    /// Goal: counted ids are version 7, in order, the same every time, and no other number's.
+    #[test]
+    fn counted_ids_come_out_the_same() {
+        let make = |number| -> Vec<Uuid> {
+            let ids = Ids::counted(Arc::new(Standing), number);
+            (0..1_000).map(|_| ids.next()).collect()
+        };
+        let one = make(1);
+        assert_eq!(one, make(1));
+        assert!(one.is_sorted_by(|a, b| a < b));
+        assert!(one.iter().all(|id| id.get_version_num() == 7));
+        let other = make(2);
+        assert!(one.iter().all(|id| !other.contains(id)));
     }
 }

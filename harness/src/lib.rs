@@ -27,6 +27,7 @@ pub mod privacy;
 pub mod record;
 pub mod runner;
 pub mod scenario;
+pub mod simulate;
 pub mod source_rules;
 pub mod timeline;
 pub mod watch;

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use harness::bench::{self, Bench};
 use harness::runner::{Printed, run_files};
+use harness::simulate::{self, Simulate};
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
@@ -45,6 +46,10 @@ enum Command {
         #[arg(long)]
         journals: Option<PathBuf>,
     },
+    /// Play schedules that seeds decide, each a tiny world full of faults, and hold the ledger against what the
+    /// world saw: exits with 0 if every invariant held in all of them. The last line is the run's figures.
+    #[command(args_override_self = true)]
+    Simulate(Simulate),
     /// Measure how fast the service is; harness/benches/README.md tells how.
     Bench {
         #[command(subcommand)]
@@ -54,6 +59,10 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // It has runtimes of its own, whose time stands still.
+    if let Some(Command::Simulate(wanted)) = &cli.command {
+        return simulated(wanted);
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
@@ -66,6 +75,7 @@ fn main() -> ExitCode {
                 told(bench::run(&bench, &mut std::io::stdout()).await)
             }
             Some(Command::Check { file }) => check(&file),
+            Some(Command::Simulate(wanted)) => simulated(&wanted),
             Some(Command::Run { files, print, journals }) => {
                 let printed = if print { Printed::Timeline } else { Printed::Problems };
                 let journals = journals.as_deref();
@@ -90,6 +100,17 @@ fn check(file: &Path) -> ExitCode {
             fail(&error);
             ExitCode::from(CANNOT_JUDGE)
         }
+    }
+}
+
+fn simulated(wanted: &Simulate) -> ExitCode {
+    match simulate::simulate(wanted) {
+        Ok(run) => match run.print(&mut std::io::stdout().lock()) {
+            Ok(()) if run.summary.violations == 0 => ExitCode::SUCCESS,
+            Ok(()) => ExitCode::FAILURE,
+            Err(error) => fail(&error),
+        },
+        Err(error) => fail(&error),
     }
 }
 

@@ -59,10 +59,10 @@ impl Db {
             let readers = options.reader_connections.max(1);
             let reader = open_sqlite(&options.url, readers, READER_CACHE_KIB).await?;
             assert_sqlite_settings(&writer).await?;
-            Ok(Self { writer, reader })
+            Ok(Self { writer, reader, turns: None })
         } else {
             let pool = open_postgres(&options.url, options.max_connections).await?;
-            Ok(Self { writer: pool.clone(), reader: pool })
+            Ok(Self { writer: pool.clone(), reader: pool, turns: None })
         }
     }
 

@@ -55,6 +55,7 @@ use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
+use std::{pin::Pin, sync::Arc};
 
 /// A transaction; it rolls back unless it is committed.
 pub type Txn = DatabaseTransaction;
@@ -88,16 +89,36 @@ pub(crate) fn expect_rows(what: &'static str, found: u64, expected: u64) -> Resu
     if found == expected { Ok(()) } else { Err(Error::Rows { what, expected, found }) }
 }
 
+/// Whoever says when a transaction that writes may begin: a schedule that is played step by step.
+pub trait Turns: Send + Sync + std::fmt::Debug + 'static {
+    /// Completes when the transaction may begin; what is dropped before has not begun.
+    fn turn(&self) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
 /// A database: one writer on SQLite and readers beside it, one pool on PostgreSQL.
 #[derive(Clone, Debug)]
 pub struct Db {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
+    turns: Option<Arc<dyn Turns>>,
 }
 
 impl Db {
+    /// A database over connections that somebody else opened, whose transactions wait for `turns`: for those who
+    /// prove what becomes of messages when a process stops before any of them.
+    pub const fn over(
+        writer: DatabaseConnection,
+        reader: DatabaseConnection,
+        turns: Arc<dyn Turns>,
+    ) -> Self {
+        Self { writer, reader, turns: Some(turns) }
+    }
+
     /// Begins a transaction that will write. On SQLite it holds the one writer from here on.
     pub async fn begin_write(&self) -> Result<Txn> {
+        if let Some(turns) = &self.turns {
+            turns.turn().await;
+        }
         let options = TransactionOptions {
             sqlite_transaction_mode: self.is_sqlite().then_some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()

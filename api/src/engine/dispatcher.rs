@@ -16,6 +16,7 @@ mod permits;
 
 use super::{Activity, Engine, Fault, Settings, Tally, span};
 use crate::ports::{Bells, Task};
+pub use courier::Carrier;
 use courier::Outbox;
 use domain::{Instant, id::ConnectionId};
 pub(super) use handover::{Handover, Window};
@@ -71,9 +72,20 @@ impl Engine {
     /// Sets messages on their way, as many as there are permits, and waits for none of them: their outcomes
     /// are recorded as they come in.
     pub(super) async fn stream_dispatcher(self: &Arc<Self>) -> Result<Activity, Fault> {
-        let (window, tally) = self.fill_window().await?;
-        self.dispatch(window);
-        tally.finish()
+        let (carriers, activity) = self.launch().await;
+        for carrier in carriers {
+            tokio::spawn(carrier);
+        }
+        activity
+    }
+
+    /// Claims messages, as many as there are permits, and answers with what hands each of them over: whoever
+    /// called runs these. What is claimed must be sent, also when something else failed.
+    pub async fn launch(self: &Arc<Self>) -> (Vec<Carrier>, Result<Activity, Fault>) {
+        match self.fill_window().await {
+            Ok((window, tally)) => (self.carriers(window), tally.finish()),
+            Err(fault) => (Vec::new(), Err(fault)),
+        }
     }
 
     /// Until when a connection is left alone, if it is.

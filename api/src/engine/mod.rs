@@ -22,6 +22,7 @@ mod scheduler;
 mod silence;
 mod status_pages;
 
+pub use dispatcher::Carrier;
 pub use driver::Driver;
 
 use crate::{

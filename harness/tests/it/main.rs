@@ -50,6 +50,8 @@ mod schema;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod simulate;
+#[cfg(test)]
 mod source_rules;
 #[cfg(test)]
 mod status_pages;

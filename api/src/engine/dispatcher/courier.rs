@@ -35,6 +35,7 @@ use futures_util::future::join_all;
 use std::{
     collections::BTreeMap,
     fmt,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -48,6 +49,9 @@ const RECORD_TRIES_MAX: usize = 86_400;
 const RECORD_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// The longest pause.
 const RECORD_PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// One hand-over under way, to its record.
+pub type Carrier = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Hand-overs that came back and wait to be recorded.
 #[derive(Default)]
@@ -82,13 +86,15 @@ impl Outbox {
 }
 
 impl Engine {
-    /// Sends a window's requests, each in a task of its own.
-    pub(super) fn dispatch(self: &Arc<Self>, window: Window) {
+    /// What sends a window's requests: one future for each, which is not begun.
+    pub(super) fn carriers(self: &Arc<Self>, window: Window) -> Vec<Carrier> {
+        let mut carriers: Vec<Carrier> = Vec::new();
         for (lane, handovers) in window.0 {
             for handover in handovers {
-                tokio::spawn(Arc::clone(self).carry(Arc::clone(&lane), handover));
+                carriers.push(Box::pin(Arc::clone(self).carry(Arc::clone(&lane), handover)));
             }
         }
+        carriers
     }
 
     /// One request, and its record, with all others that came back meanwhile.

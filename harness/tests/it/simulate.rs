@@ -1,0 +1,50 @@
+//! A few hundred simulated schedules, as a quick look; `.ci/simulate` plays a hundred thousand.
+
+use harness::simulate::{Run, Simulate, simulate};
+
+/// Schedules of the quick look.
+const COUNT: u64 = 300;
+
+fn run(seed: u64, count: u64) -> Run {
+    let wanted = Simulate {
+        seed,
+        count,
+        minutes: None,
+        shard: (0, 1),
+        threads: 1,
+        coverage: true,
+        tell: true,
+        shrink: 100,
+        write: None,
+        ledger: None,
+        commit: "test".to_owned(),
+    };
+    simulate(&wanted).unwrap()
+}
+
+/// Goal: no invariant of the ledger is broken in a world full of faults, and every kind of fault was there.
+#[test]
+fn a_few_hundred_schedules_keep_the_ledger_true() {
+    let run = run(1, COUNT);
+    let told: Vec<String> = run
+        .failures
+        .iter()
+        .map(|it| format!("seed {}: {}: {}\n{}", it.seed, it.code, it.what, it.story.join("\n")))
+        .collect();
+    assert_eq!(run.summary.violations, 0, "{}", told.join("\n"));
+    assert_eq!(run.summary.schedules, COUNT);
+    assert!(run.summary.replayed > 0, "some are played twice");
+    for fault in
+        ["taken", "lost on the way", "answer lost", "crash", "stand still", "STOP", "cancel"]
+    {
+        assert!(run.summary.faults.contains_key(fault), "{fault} never happened");
+    }
+}
+
+/// Goal: a seed is a schedule, whoever plays it.
+#[test]
+fn a_seed_tells_one_story() {
+    let (one, other) = (run(42, 1), run(42, 1));
+    assert!(!one.story.is_empty());
+    assert_eq!(one.story, other.story);
+}
