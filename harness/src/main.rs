@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use harness::bench::{self, Bench};
+use harness::chaos::{self, Chaos};
 use harness::runner::{Printed, run_files};
 use std::{
     io::Write as _,
@@ -45,6 +46,12 @@ enum Command {
         #[arg(long)]
         journals: Option<PathBuf>,
     },
+    /// Kill the service, cancel and text STOP at any moment, and prove that no message is lost or doubled: exits
+    /// with 1 if one is. docs/journal.md tells how.
+    Chaos {
+        #[command(subcommand)]
+        chaos: Chaos,
+    },
     /// Measure how fast the service is; harness/benches/README.md tells how.
     Bench {
         #[command(subcommand)]
@@ -64,6 +71,13 @@ fn main() -> ExitCode {
             Some(Command::Watch { campaign }) => told(harness::watch::watch(&campaign).await),
             Some(Command::Bench { bench }) => {
                 told(bench::run(&bench, &mut std::io::stdout()).await)
+            }
+            Some(Command::Chaos { chaos }) => {
+                match chaos::run(&chaos, &mut std::io::stdout()).await {
+                    Ok(true) => ExitCode::SUCCESS,
+                    Ok(false) => ExitCode::FAILURE,
+                    Err(error) => fail(&error),
+                }
             }
             Some(Command::Check { file }) => check(&file),
             Some(Command::Run { files, print, journals }) => {
