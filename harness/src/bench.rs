@@ -6,7 +6,6 @@
 //! **Invariant:** the service runs in a process of its own, so that its memory is its own.
 //! **Invariant:** both sides of a ratio are measured in one run, in turn, on copies of one file.
 
-mod child;
 mod error;
 pub mod figures;
 mod handover;
@@ -15,7 +14,6 @@ mod process;
 mod raw;
 mod seed;
 mod sink;
-mod store;
 
 pub use error::Error;
 

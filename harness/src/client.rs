@@ -15,14 +15,19 @@ pub use socket::{Ended, Subscription, subscribe};
 /// How long an answer may take.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 
-/// A builder for HTTP clients that talk to this machine: no proxy, no redirect, and a TLS provider
-/// where there was none.
-pub fn http_builder() -> reqwest::ClientBuilder {
+/// Sees to it that this process has a TLS provider, without which no HTTP client can be made.
+pub(crate) fn provide_tls() {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // An error says that somebody else of this process has installed one, which is as well.
         rustls::crypto::ring::default_provider().install_default().ok();
     });
+}
+
+/// A builder for HTTP clients that talk to this machine: no proxy, no redirect, and a TLS provider
+/// where there was none.
+pub fn http_builder() -> reqwest::ClientBuilder {
+    provide_tls();
     reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none())
 }
 

@@ -1,5 +1,5 @@
 //! Civil time for the harness: a clock set by hand for scenarios, the machine's clock for the
-//! development world, and one that runs on from any time for benchmarks.
+//! development world, one that runs on from any time for benchmarks, and one that several processes share.
 //!
 //! **Invariant:** a [`VirtualClock`] never goes back.
 //! **Invariant:** [`WallClock`] is the only place of this crate that reads the machine's time.
@@ -10,6 +10,8 @@ use std::time::{Instant, SystemTime};
 
 use api::ports::Clock;
 use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::record::monotonic_us;
 
 /// Where civil time comes from.
 pub trait Now: Debug + Send + Sync {
@@ -91,6 +93,47 @@ impl Clock for RunningClock {
 
     fn lease_now(&self) -> DateTime<Utc> {
         self.wall.lease_now()
+    }
+}
+
+/// A civil time that all processes of a machine share, whichever of them dies: it showed `start` at an instant
+/// of the monotonic clock, and passes so many times as fast as that. Leases pass at the usual pace.
+#[derive(Clone, Copy, Debug)]
+pub struct SharedClock {
+    start: DateTime<Utc>,
+    origin_us: u64,
+    speed: u32,
+}
+
+impl SharedClock {
+    /// A clock that showed `start` at `origin_us`, in microseconds on the machine's monotonic clock.
+    pub fn new(start: DateTime<Utc>, origin_us: u64, speed: u32) -> Self {
+        Self { start, origin_us, speed }
+    }
+
+    /// When it was started, and the civil time it showed then, and its speed.
+    pub(crate) fn parts(&self) -> (DateTime<Utc>, u64, u32) {
+        (self.start, self.origin_us, self.speed)
+    }
+}
+
+impl Now for SharedClock {
+    fn now(&self) -> DateTime<Utc> {
+        let since_us = monotonic_us().saturating_sub(self.origin_us);
+        let ms = i64::try_from(since_us.saturating_mul(self.speed.into()) / 1_000);
+        let passed = TimeDelta::try_milliseconds(ms.unwrap_or(i64::MAX)).unwrap_or(TimeDelta::MAX);
+        self.start.checked_add_signed(passed).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+impl Clock for SharedClock {
+    fn now(&self) -> DateTime<Utc> {
+        Now::now(self)
+    }
+
+    fn lease_now(&self) -> DateTime<Utc> {
+        let ms = i64::try_from(monotonic_us() / 1_000).unwrap_or(i64::MAX);
+        DateTime::from_timestamp_millis(ms).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`scenario`] the stories, read from YAML
 //! - [`aggregator`] the scripted aggregator, in the wire format of [`contract`]
 //! - [`mod@bench`] how fast the service is
+//! - [`chaos`] kills, cancels and STOPs at any moment, and what the journal says of them
 //! - [`clock`] time set by hand
 //! - [`world`] a whole service in one value, on that clock
 //! - [`record`] what happened, as a journal of facts, and [`check`], which proves the invariants from it
@@ -17,7 +18,9 @@
 
 pub mod aggregator;
 pub mod bench;
+pub mod chaos;
 pub mod check;
+mod child;
 pub mod client;
 pub mod clock;
 pub mod contract;
@@ -29,6 +32,7 @@ pub mod runner;
 pub mod scenario;
 pub mod simulate;
 pub mod source_rules;
+mod store;
 pub mod timeline;
 pub mod watch;
 pub mod world;

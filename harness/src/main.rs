@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use harness::bench::{self, Bench};
+use harness::chaos::{self, Chaos};
 use harness::runner::{Printed, run_files};
 use harness::simulate::{self, Simulate};
 use std::{
@@ -50,6 +51,12 @@ enum Command {
     /// world saw: exits with 0 if every invariant held in all of them. The last line is the run's figures.
     #[command(args_override_self = true)]
     Simulate(Simulate),
+    /// Kill the service, cancel and text STOP at any moment, and prove that no message is lost or doubled: exits
+    /// with 1 if one is. docs/journal.md tells how.
+    Chaos {
+        #[command(subcommand)]
+        chaos: Chaos,
+    },
     /// Measure how fast the service is; harness/benches/README.md tells how.
     Bench {
         #[command(subcommand)]
@@ -73,6 +80,13 @@ fn main() -> ExitCode {
             Some(Command::Watch { campaign }) => told(harness::watch::watch(&campaign).await),
             Some(Command::Bench { bench }) => {
                 told(bench::run(&bench, &mut std::io::stdout()).await)
+            }
+            Some(Command::Chaos { chaos }) => {
+                match chaos::run(&chaos, &mut std::io::stdout()).await {
+                    Ok(true) => ExitCode::SUCCESS,
+                    Ok(false) => ExitCode::FAILURE,
+                    Err(error) => fail(&error),
+                }
             }
             Some(Command::Check { file }) => check(&file),
             Some(Command::Simulate(wanted)) => simulated(&wanted),

@@ -23,9 +23,9 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 pub use fact::{
-    Accepted, Answered, Body, Called, ClockKind, Counts, Decided, Did, Event, Fact, Frozen, Header,
-    Hours, HowStopped, Ledger, Line, LookedUp, Person, Progress, Read, Receipt, Received, Row,
-    Selection, Sender, Service, SiteState, StepText, Stopped, StreamEnd, StreamStart,
+    Accepted, Answered, Body, Called, Claim, ClockKind, Counts, Decided, Did, Event, Fact, Frozen,
+    Header, Hours, HowStopped, Ledger, Line, LookedUp, Person, Progress, Read, Receipt, Received,
+    Row, Selection, Sender, Service, SiteState, StepText, Stopped, StreamEnd, StreamStart,
 };
 pub use monotonic::monotonic_us;
 

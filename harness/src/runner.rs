@@ -8,9 +8,10 @@
 //! **Invariant:** a scenario's timeline is the same every time and on every database.
 
 mod asks;
-mod calls;
+pub(crate) mod calls;
 mod changes;
 mod expected;
+pub(crate) mod facts;
 mod fields;
 mod files;
 mod moves;

@@ -34,7 +34,7 @@ use domain::id::{ConnectionId, SiteId};
 pub use audit::{Audit, Row, Standing, Tried};
 pub use drive::{Beat, Driven, Watcher, Work};
 pub use error::Error;
-pub(crate) use setup::{SENDER, SITE};
+pub(crate) use setup::{Plan, SENDER, SITE, Text, agreed, hook};
 
 use civil::CivilClock;
 use database::Database;
@@ -73,10 +73,10 @@ pub struct World {
 
 /// A site and the key that reaches it alone.
 #[derive(Clone)]
-struct Site {
-    id: SiteId,
-    connection_id: ConnectionId,
-    key: String,
+pub(crate) struct Site {
+    pub(crate) id: SiteId,
+    pub(crate) connection_id: ConnectionId,
+    pub(crate) key: String,
     client: Client,
 }
 

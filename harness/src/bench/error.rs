@@ -2,7 +2,7 @@
 
 use std::{io, num::ParseIntError};
 
-use crate::client;
+use crate::{child, client, store};
 
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,12 @@ pub enum Error {
     /// The database cannot be used.
     #[error("the database cannot be used")]
     Database(#[from] api::db::Error),
+    /// A process of the benchmark's own cannot be had.
+    #[error("a process of the benchmark cannot be had")]
+    Process(#[from] child::Error),
+    /// A database of the benchmark's own cannot be had.
+    #[error("a database of the benchmark cannot be had")]
+    Store(#[from] store::Error),
     /// A statement of the benchmark failed.
     #[error("a statement of the benchmark failed")]
     Sql(#[from] sea_orm::DbErr),

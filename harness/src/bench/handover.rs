@@ -15,10 +15,9 @@ use super::{
     process::{Running, Service},
     seed::{self, SUBSCRIBERS_MAX, Seeded},
     sink::{Counted, Sink},
-    store::Store,
     tell,
 };
-use crate::client::Client;
+use crate::{client::Client, store::Store};
 use api::{
     aggregators::Generic,
     db::{Db, counts},
@@ -114,7 +113,7 @@ pub(super) async fn run(options: &Options) -> Result<Figures, Error> {
         None => TempDir::new(),
     };
     let dir = dir.map_err(Error::Directory)?;
-    let store = Store::of(options.database.as_deref(), dir.path().to_owned()).await?;
+    let store = Store::of(options.database.as_deref(), dir.path().to_owned(), "bench").await?;
     let measured = measure(options, &store).await;
     for name in ["planned", "run"] {
         store.drop(name).await?;
@@ -249,6 +248,7 @@ async fn hand_over(
 ) -> Result<Run, Error> {
     store.drop("run").await?;
     store.copy("planned", "run").await?;
+    store.settle("run").await?;
     let db = store.open("run").await?;
     aggregator_connection::Entity::update_many()
         .col_expr(aggregator_connection::Column::BaseUrl, sink.url().into())

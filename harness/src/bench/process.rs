@@ -2,11 +2,11 @@
 //!
 //! **Invariant:** what is told of its memory and its time is the service's alone.
 
-use super::{
-    Error,
+use super::Error;
+use crate::{
     child::{self, Child},
+    clock::RunningClock,
 };
-use crate::clock::RunningClock;
 use api::{
     app::{self, App, Settings},
     cli::start_logging,
@@ -115,7 +115,7 @@ pub(super) struct Service(Child);
 impl Service {
     /// Starts a service.
     pub(super) fn start(running: &Running) -> Result<Self, Error> {
-        Child::start("service", &running.0).map(Self)
+        Ok(Self(Child::start(&["bench", "service"], &running.0)?))
     }
 
     /// Where it is reached, without a path.
@@ -152,6 +152,6 @@ impl Service {
 
     /// Asks it to end, and waits until it has.
     pub(super) fn stop(self) -> Result<(), Error> {
-        self.0.stop()
+        Ok(self.0.stop()?)
     }
 }

@@ -1,10 +1,8 @@
 //! The other end of a hand-over: a process that takes every message after a given time and keeps nothing but
 //! how many there were, and when the first and the last came.
 
-use super::{
-    Error,
-    child::{self, Child},
-};
+use super::Error;
+use crate::child::{self, Child};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Method, Request, Response, body::Incoming, service::service_fn};
@@ -125,7 +123,7 @@ impl Sink {
     /// Starts a sink that takes so long to answer.
     pub(super) fn start(latency_ms: u64) -> Result<Self, Error> {
         let options = ["--latency-ms".to_owned(), latency_ms.to_string()];
-        Child::start("sink", &options).map(Self)
+        Ok(Self(Child::start(&["bench", "sink"], &options)?))
     }
 
     /// Where it is reached, without a path.
@@ -149,6 +147,6 @@ impl Sink {
 
     /// Asks it to end, and waits until it has.
     pub(super) fn stop(self) -> Result<(), Error> {
-        self.0.stop()
+        Ok(self.0.stop()?)
     }
 }

@@ -12,7 +12,7 @@ use crate::record::{
 };
 
 /// Where and when a fact stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Stamp {
     /// On the monotonic clock.
     pub(super) us: u64,
@@ -121,6 +121,8 @@ pub(super) struct Book {
     pub(super) frozen: HashMap<Sym, Vec<Noted<Frozen>>>,
     pub(super) requests: Vec<Request>,
     pub(super) looked_up: Vec<Noted<LookedUp>>,
+    /// The civil time at which each hand-over was claimed, by its reference, where the service's tables were read.
+    pub(super) claimed: HashMap<Sym, i64>,
     pub(super) heard: Vec<Heard>,
     pub(super) received: Vec<Noted<Received>>,
     pub(super) streams: Vec<Noted<StreamStart>>,

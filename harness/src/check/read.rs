@@ -138,6 +138,10 @@ impl Reader {
                     request.answered = Some(stamp);
                 }
             }
+            Fact::Claimed(fact) => {
+                let reference = book.symbols.keep(&fact.reference);
+                book.claimed.insert(reference, fact.claimed_ms);
+            }
             Fact::LookedUp(fact) => book.looked_up.push(Noted { stamp, fact }),
             Fact::Receipt(fact) => self.receipt(stamp, &fact),
             Fact::Received(fact) => book.received.push(Noted { stamp, fact }),

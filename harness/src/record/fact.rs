@@ -107,6 +107,8 @@ pub enum Fact {
     Ledger(Ledger),
     /// One message of a ledger.
     Row(Row),
+    /// When a hand-over was written ahead, as the service's own tables say.
+    Claimed(Claim),
     /// A text of no campaign that the service says it handed over: a test, an answer to HELP.
     Direct(Accepted),
     /// Nobody had anything left to do.

@@ -11,14 +11,14 @@ use crate::scenario::{
     Span, Update,
 };
 
-const CREATE: &str = "mutation($input: CampaignCreateInput!) { campaignCreate(input: $input) { \
+pub(crate) const CREATE: &str = "mutation($input: CampaignCreateInput!) { campaignCreate(input: $input) { \
     campaign { id status } userErrors { code field } } }";
 const UPDATE: &str = "mutation($id: ID!, $input: CampaignUpdateInput!) { campaignUpdate(id: $id, \
     input: $input) { campaign { id status revision } userErrors { code field } } }";
-const ACTIVATE: &str = "mutation($id: ID!, $input: CampaignActivateInput!) { \
+pub(crate) const ACTIVATE: &str = "mutation($id: ID!, $input: CampaignActivateInput!) { \
     campaignActivate(id: $id, input: $input) { campaign { id status revision schedule { startsAt } } \
     userErrors { code field } } }";
-const CANCEL: &str = "mutation($id: ID!, $input: CampaignCancelInput) { campaignCancel(id: $id, \
+pub(crate) const CANCEL: &str = "mutation($id: ID!, $input: CampaignCancelInput) { campaignCancel(id: $id, \
     input: $input) { campaign { id status revision } canceledCount handedOverCount inFlightCount \
     userErrors { code field } } }";
 const DUPLICATE: &str = "mutation($id: ID!, $input: CampaignDuplicateInput) { \
@@ -269,7 +269,7 @@ pub(super) fn put(input: &mut Value, name: &str, value: Option<Value>) {
     }
 }
 
-fn step_input(step: &MessageStep) -> Value {
+pub(crate) fn step_input(step: &MessageStep) -> Value {
     let mut input = json!({ "body": step.body });
     put(&mut input, "mediaUrl", step.media_url.as_ref().map(|url| json!(url)));
     put(&mut input, "delay", step.delay.map(|delay| json!(duration(delay))));

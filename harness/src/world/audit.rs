@@ -10,6 +10,7 @@ use sea_orm::{ConnectionTrait as _, DbErr, EntityTrait as _, QueryResult, Statem
 use serde_json::{Value, json};
 
 use super::{Error, World, setup};
+use crate::client::Client;
 
 /// Objects on a page.
 const PAGE: u32 = 100;
@@ -217,20 +218,57 @@ impl World {
 
     /// The ids of the site's campaigns, in the order the API lists them.
     pub async fn campaigns(&self) -> Result<Vec<String>, Error> {
-        let nodes = self.pages(CAMPAIGNS, json!({}), "/data/site/campaigns").await?;
+        let nodes = pages(self.client(), CAMPAIGNS, &json!({}), "/data/site/campaigns").await?;
         nodes.iter().map(|node| setup::text(node, "/id")).collect()
     }
 
     /// Reads how a campaign stands.
     pub async fn audit(&self, id: &str) -> Result<Audit, Error> {
-        let answer = self.client().post(CAMPAIGN, json!({ "id": id })).await?;
+        Audit::read(self.client(), id).await
+    }
+}
+
+/// Every node of a connection, page by page.
+async fn pages(
+    client: &Client,
+    query: &str,
+    variables: &Value,
+    path: &str,
+) -> Result<Vec<Value>, Error> {
+    let mut nodes = Vec::new();
+    let mut after = Value::Null;
+    for _ in 0..PAGES_MAX {
+        let mut variables = variables.clone();
+        if let Some(variables) = variables.as_object_mut() {
+            variables.insert("first".to_owned(), json!(PAGE));
+            variables.insert("after".to_owned(), after);
+        }
+        let answer = client.post(query, variables).await?;
+        let page = answer.pointer(path).filter(|_| answer.get("errors").is_none());
+        let found = page.and_then(|page| page.get("nodes")?.as_array());
+        let (Some(page), Some(found)) = (page, found) else {
+            return Err(Error::answer(path, &answer));
+        };
+        nodes.extend(found.iter().cloned());
+        if page.pointer("/pageInfo/hasNextPage") != Some(&Value::Bool(true)) {
+            return Ok(nodes);
+        }
+        after = page.pointer("/pageInfo/endCursor").cloned().unwrap_or_default();
+    }
+    Err(Error::answer(&format!("the end of {path}"), &Value::Null))
+}
+
+impl Audit {
+    /// Reads how a campaign stands, as that caller is told.
+    pub async fn read(client: &Client, id: &str) -> Result<Self, Error> {
+        let answer = client.post(CAMPAIGN, json!({ "id": id })).await?;
         let campaign = answer.pointer("/data/campaign").filter(|found| !found.is_null());
         let Some(campaign) = campaign.filter(|_| answer.get("errors").is_none()) else {
             return Err(Error::answer("campaign", &answer));
         };
-        let mut audit = Audit::of(id, campaign)?;
-        let nodes = self.pages(MESSAGES, json!({ "id": id }), "/data/campaign/messages").await?;
-        for node in nodes {
+        let mut audit = Self::of(id, campaign)?;
+        let (variables, path) = (json!({ "id": id }), "/data/campaign/messages");
+        for node in pages(client, MESSAGES, &variables, path).await? {
             let row = Row::of(&node)?;
             *audit.messages.entry(row.standing()).or_default() += 1;
             audit.rows.push(row);
@@ -238,33 +276,6 @@ impl World {
         Ok(audit)
     }
 
-    /// Every node of a connection, page by page.
-    async fn pages(&self, query: &str, variables: Value, path: &str) -> Result<Vec<Value>, Error> {
-        let mut nodes = Vec::new();
-        let mut after = Value::Null;
-        for _ in 0..PAGES_MAX {
-            let mut variables = variables.clone();
-            if let Some(variables) = variables.as_object_mut() {
-                variables.insert("first".to_owned(), json!(PAGE));
-                variables.insert("after".to_owned(), after);
-            }
-            let answer = self.client().post(query, variables).await?;
-            let page = answer.pointer(path).filter(|_| answer.get("errors").is_none());
-            let found = page.and_then(|page| page.get("nodes")?.as_array());
-            let (Some(page), Some(found)) = (page, found) else {
-                return Err(Error::answer(path, &answer));
-            };
-            nodes.extend(found.iter().cloned());
-            if page.pointer("/pageInfo/hasNextPage") != Some(&Value::Bool(true)) {
-                return Ok(nodes);
-            }
-            after = page.pointer("/pageInfo/endCursor").cloned().unwrap_or_default();
-        }
-        Err(Error::answer(&format!("the end of {path}"), &Value::Null))
-    }
-}
-
-impl Audit {
     fn of(id: &str, campaign: &Value) -> Result<Self, Error> {
         let reason = campaign.pointer("/statusReason/code").and_then(Value::as_str);
         let steps = campaign.get("steps").and_then(Value::as_array).map_or(0, Vec::len);

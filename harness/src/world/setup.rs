@@ -7,7 +7,7 @@ use api::app::App;
 use api::service::admin::{
     ConnectionSettings, KeySettings, SenderSettings, SetUpError, SiteSettings,
 };
-use chrono::NaiveTime;
+use chrono::{DateTime, NaiveTime, Utc};
 use domain::access::Role;
 use domain::id::{ConnectionId, SiteId};
 use domain::phone::PhoneNumber;
@@ -48,15 +48,15 @@ const AUDIENCE: &str = "mutation($input: AudienceCreateInput!) \
     { audienceCreate(input: $input) { audience { id } userErrors { code message field } } }";
 
 /// What setting up needs.
-pub(super) struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// The service.
-    pub(super) app: &'a App,
+    pub(crate) app: &'a App,
     /// Its URL.
-    pub(super) url: &'a str,
+    pub(crate) url: &'a str,
 }
 
 /// What service and aggregator agree on: token and secret, and where the aggregator posts.
-pub(super) fn agreed(url: &str, connection_id: ConnectionId) -> aggregator::Settings {
+pub(crate) fn agreed(url: &str, connection_id: ConnectionId) -> aggregator::Settings {
     aggregator::Settings {
         callback_url: Some(hook(url, connection_id)),
         sender: Some(SENDER.to_owned()),
@@ -65,13 +65,13 @@ pub(super) fn agreed(url: &str, connection_id: ConnectionId) -> aggregator::Sett
 }
 
 /// Where receipts of a connection come in.
-fn hook(url: &str, connection_id: ConnectionId) -> String {
+pub(crate) fn hook(url: &str, connection_id: ConnectionId) -> String {
     format!("{url}/hooks/generic/{connection_id}")
 }
 
 impl Plan<'_> {
     /// Makes a site like the scenario's, with a connection to nowhere yet, a sender and a key.
-    pub(super) async fn site(&self, name: &str, scenario: &Scenario) -> Result<Site, Error> {
+    pub(crate) async fn site(&self, name: &str, scenario: &Scenario) -> Result<Site, Error> {
         let service = self.app.service();
         let mut settings = changed(&SiteChange::from(&scenario.site))?;
         if name != SITE {
@@ -102,7 +102,7 @@ impl Plan<'_> {
     }
 
     /// Makes the site's connection, or points it at `base_url`, with the status page there is.
-    pub(super) async fn connection(
+    pub(crate) async fn connection(
         &self,
         site_id: SiteId,
         base_url: &str,
@@ -126,7 +126,7 @@ impl Plan<'_> {
 
     /// Makes the scenario's subscribers and audiences; answers the audiences' ids by name. Those who
     /// have opted out have texted STOP, which waits in the service's inbox.
-    pub(super) async fn people(
+    pub(crate) async fn people(
         &self,
         site: &Site,
         scenario: &Scenario,
@@ -162,35 +162,57 @@ impl Plan<'_> {
         who: &SeedSubscriber,
         timestamp: i64,
     ) -> Result<(), Error> {
+        let at = chrono::DateTime::from_timestamp(timestamp, 0).unwrap_or_default();
         let id = format!("whk_stop_{}", who.phone);
+        let text = Text { id: &id, from: &who.phone, words: "STOP", at };
+        let http = http_builder().build().map_err(Error::Post)?;
+        let status = text.post(&http, &hook(self.url, connection)).await?;
+        if (200..300).contains(&status) { Ok(()) } else { Err(Error::OptOut(status)) }
+    }
+}
+
+/// A text that a phone sends, as the aggregator passes it on.
+pub(crate) struct Text<'a> {
+    /// The id of the event.
+    pub(crate) id: &'a str,
+    /// Whose it is.
+    pub(crate) from: &'a str,
+    /// Its words.
+    pub(crate) words: &'a str,
+    /// When it was written, and is posted.
+    pub(crate) at: DateTime<Utc>,
+}
+
+impl Text<'_> {
+    /// Posts it, signed with the secret that was agreed on; answers the HTTP status.
+    pub(crate) async fn post(&self, http: &reqwest::Client, hook: &str) -> Result<u16, Error> {
         let event = Event {
             kind: EventType::Received,
-            timestamp: chrono::DateTime::from_timestamp(timestamp, 0).unwrap_or_default(),
+            timestamp: self.at,
             data: EventData {
-                id: id.clone(),
+                id: self.id.to_owned(),
                 reference: None,
                 to: SENDER.to_owned(),
-                from: who.phone.clone(),
+                from: self.from.to_owned(),
                 code: None,
-                text: Some("STOP".to_owned()),
+                text: Some(self.words.to_owned()),
             },
         };
         let body = json!(event).to_string().into_bytes();
         let agreed = aggregator::Settings::default();
         let secret = WebhookSecret::parse(&agreed.webhook_secret).map_err(Error::Signing)?;
-        let signature = sign(&secret, &id, timestamp, &body);
-        let http = http_builder().build().map_err(Error::Post)?;
+        let timestamp = self.at.timestamp();
+        let signature = sign(&secret, self.id, timestamp, &body);
         let answer = http
-            .post(hook(self.url, connection))
-            .header(WEBHOOK_ID, id)
+            .post(hook)
+            .header(WEBHOOK_ID, self.id)
             .header(WEBHOOK_TIMESTAMP, timestamp.to_string())
             .header(WEBHOOK_SIGNATURE, signature)
             .body(body)
             .send()
             .await
             .map_err(Error::Post)?;
-        let status = answer.status();
-        if status.is_success() { Ok(()) } else { Err(Error::OptOut(status.as_u16())) }
+        Ok(answer.status().as_u16())
     }
 }
 

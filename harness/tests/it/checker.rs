@@ -6,6 +6,7 @@
 mod edits;
 mod lives;
 mod more;
+mod under_way;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -8,6 +8,8 @@ mod bad_input;
 #[cfg(test)]
 mod bench;
 #[cfg(test)]
+mod chaos;
+#[cfg(test)]
 mod checker;
 #[cfg(test)]
 mod common;

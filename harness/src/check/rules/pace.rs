@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::check::book::{Book, Owner, Request, Stamp};
+use crate::check::book::{Book, Noted, Owner, Request, Stamp};
 use crate::check::findings::Findings;
 use crate::check::rule::Rule;
 use crate::check::symbols::Sym;
-use crate::record::{ClockKind, Did};
+use crate::record::{ClockKind, Did, HowStopped, Service};
 
 /// The part of a second's segments that may leave at once.
 const BURSTS_PER_S: u64 = 10;
@@ -69,6 +69,7 @@ pub(super) fn window(book: &Book, found: &mut Findings) {
         }
     }
     changes.sort_unstable();
+    let windows = windows(book);
     let mut open: i64 = 0;
     for (us, change, stamp) in changes {
         open = open.saturating_add(change);
@@ -76,7 +77,8 @@ pub(super) fn window(book: &Book, found: &mut Findings) {
             continue;
         }
         found.judged(Rule::I25);
-        let live = live(book, us);
+        let live = windows.iter().filter(|window| window.from_us <= us && us <= window.until_us);
+        let live = live.map(|window| window.max).fold(0, i64::saturating_add);
         if open > live {
             let start = book.started.last().map_or(stamp, |start| start.stamp);
             let what = format!("{open} requests were under way, and {live} may be");
@@ -85,17 +87,35 @@ pub(super) fn window(book: &Book, found: &mut Findings) {
     }
 }
 
-/// How many requests the nodes may have under way at `us`.
-fn live(book: &Book, us: u64) -> i64 {
-    let mut nodes: HashMap<&str, u64> = HashMap::new();
-    for start in book.started.iter().filter(|start| start.stamp.us <= us) {
-        nodes.insert(&start.fact.node, start.fact.max_in_flight);
-        let mut ends = book.stopped.iter().filter(|stop| stop.fact.node == start.fact.node);
-        if ends.any(|stop| (start.stamp.us..us).contains(&stop.stamp.us)) {
-            nodes.remove(start.fact.node.as_str());
+/// How many requests a process may have under way, and from when until when.
+struct Window {
+    from_us: u64,
+    until_us: u64,
+    max: i64,
+}
+
+/// The windows of all processes. Where time is real, what one sent just before it was killed may still be on its
+/// way then.
+fn windows(book: &Book) -> Vec<Window> {
+    let of_node = |start: &Noted<Service>, node: &str| start.fact.node == node;
+    let window = |(place, start): (usize, &Noted<Service>)| {
+        let node = start.fact.node.as_str();
+        let mut stops = book.stopped.iter().filter(|stop| stop.fact.node == node);
+        let stop = stops.find(|stop| stop.stamp.us >= start.stamp.us);
+        let is_late = book.clock == ClockKind::Real;
+        let killed = stop.filter(|stop| is_late && stop.fact.how == HowStopped::Killed);
+        let later_us = killed.map_or(0, |_| u64::try_from(JITTER_US).unwrap_or_default());
+        // A process of which no end is told ended when its node began anew.
+        let mut next = book.started.iter().skip(place.saturating_add(1));
+        let next_us = next.find(|next| of_node(next, node)).map(|next| next.stamp.us);
+        let until_us = stop.map(|stop| stop.stamp.us).or(next_us).unwrap_or(u64::MAX);
+        Window {
+            from_us: start.stamp.us,
+            until_us: until_us.saturating_add(later_us),
+            max: i64::try_from(start.fact.max_in_flight).unwrap_or(i64::MAX),
         }
-    }
-    nodes.values().map(|max| i64::try_from(*max).unwrap_or(i64::MAX)).fold(0, i64::saturating_add)
+    };
+    book.started.iter().enumerate().map(window).collect()
 }
 
 /// I28.

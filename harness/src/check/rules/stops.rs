@@ -1,12 +1,12 @@
 //! What must not leave any more: to who opted out, of what was halted, of what failed, of a trial used up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::check::book::{Book, Message, Owner, Request, Stamp};
 use crate::check::findings::Findings;
 use crate::check::rule::Rule;
 use crate::check::symbols::Sym;
-use crate::record::{Called, Received};
+use crate::record::{Called, ClockKind, Received};
 
 /// The words that opt out beyond doubt, as carriers agree on them; what else the service takes for one is not
 /// judged here.
@@ -25,17 +25,53 @@ fn word(received: &Received) -> String {
 /// consent, and the fact that says so.
 type Said = (i64, bool, Stamp);
 
+/// How long after a STOP was answered a request may begin that was under way by then, where time is real and
+/// nobody says when it was claimed.
+const UNDER_WAY_US: u64 = 250_000;
+
 /// I8.
 pub(super) fn opted_out(book: &Book, found: &mut Findings) {
     let said = said(book);
+    // The one hand-over that was under way when a STOP was answered, by phone and the line of the STOP.
+    let mut under_way: HashSet<(Sym, Stamp)> = HashSet::new();
     for request in book.requests.iter().filter(|request| is_of_a_campaign(request)) {
         found.judged(Rule::I8);
         let before = said.get(&request.to).into_iter().flatten();
         let before = before.filter(|(_, _, stamp)| stamp.us < request.begun.us);
-        if let Some((_, _, stop)) = before.max().filter(|(_, is_stop, _)| *is_stop) {
-            let what = "a hand-over began for a phone that had opted out";
+        let Some((_, _, stop)) = before.max().filter(|(_, is_stop, _)| *is_stop) else { continue };
+        // A repeat under a key asks what became of a hand-over; it begins none.
+        if was_begun_before(book, request, *stop) {
+            continue;
+        }
+        let is_late = !was_under_way(book, request, *stop);
+        if is_late || !under_way.insert((request.to, *stop)) {
+            let what = if is_late {
+                "a hand-over began for a phone that had opted out"
+            } else {
+                "a second hand-over began for a phone that had opted out"
+            };
             found.against(Rule::I8, what, [*stop, request.read]);
         }
+    }
+}
+
+/// Whether the first request of an attempt began before a STOP was answered, where time is real. On virtual time
+/// nothing is under way while a STOP is answered, and a repeat is judged like any other.
+fn was_begun_before(book: &Book, request: &Request, stop: Stamp) -> bool {
+    let first = book.requests.iter().find(|one| one.key == request.key);
+    book.clock == ClockKind::Real && first.is_some_and(|first| first.begun.us < stop.us)
+}
+
+/// Whether a hand-over that began after a STOP was answered had been claimed by then. Where the service's tables
+/// say when it was claimed, that decides; a claim reads the time before it looks at anything else, so one that
+/// was looked at later is later.
+fn was_under_way(book: &Book, request: &Request, stop: Stamp) -> bool {
+    if book.clock != ClockKind::Real {
+        return false;
+    }
+    match book.claimed.get(&request.reference) {
+        Some(claimed_ms) => *claimed_ms <= stop.at_ms,
+        None => request.begun.us <= stop.us.saturating_add(UNDER_WAY_US),
     }
 }
 

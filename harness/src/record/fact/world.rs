@@ -94,6 +94,14 @@ facts! {
         answered: Option<u16>,
     }
 
+    /// When the service wrote a hand-over ahead, by its own account.
+    Claim {
+        /// The reference of the hand-over.
+        reference: String,
+        /// The civil time that its claim read before it began.
+        claimed_ms: i64,
+    }
+
     /// A text of no campaign.
     Accepted {
         /// The aggregator's id.

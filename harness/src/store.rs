@@ -1,6 +1,7 @@
-//! Where a benchmark's databases are: files in a directory, or databases on a PostgreSQL server.
+//! Where the databases of a run of processes are: files in a directory, or databases on a PostgreSQL server.
+//!
+//! **Invariant:** each is known by a short name, and what is dropped leaves nothing behind.
 
-use super::Error;
 use api::db::{Db, Options};
 use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection};
 use std::{
@@ -8,11 +9,30 @@ use std::{
     path::PathBuf,
 };
 
-/// Connections of a benchmark's own to a database.
+/// Connections of the harness's own to a database.
 const CONNECTIONS: u32 = 2;
+/// Connections to the server that makes and drops databases.
+const ADMIN_CONNECTIONS: u32 = 4;
+
+/// Why a database cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The files cannot be made, copied or removed.
+    #[error("the directory of the databases cannot be used")]
+    Directory(#[source] std::io::Error),
+    /// A database cannot be opened.
+    #[error("a database cannot be opened")]
+    Open(#[from] api::db::Error),
+    /// The server did not do what was asked.
+    #[error("the database server did not do what was asked")]
+    Sql(#[from] sea_orm::DbErr),
+    /// The server does not tell the size of a database.
+    #[error("the size of a database is not told")]
+    NoSize,
+}
 
 /// A place for databases, each known by a short name.
-pub(super) enum Store {
+pub(crate) enum Store {
     /// A directory.
     Files(PathBuf),
     /// A server, reached with the right to make databases, and what their names begin with.
@@ -21,17 +41,17 @@ pub(super) enum Store {
 
 impl Store {
     /// The place that `url` names, or a directory.
-    pub(super) async fn of(url: Option<&str>, dir: PathBuf) -> Result<Self, Error> {
+    pub(crate) async fn of(url: Option<&str>, dir: PathBuf, purpose: &str) -> Result<Self, Error> {
         let Some(url) = url else { return Ok(Self::Files(dir)) };
         let mut options = sea_orm::ConnectOptions::new(url);
-        options.max_connections(1).sqlx_logging(false);
+        options.max_connections(ADMIN_CONNECTIONS).sqlx_logging(false);
         let admin = Database::connect(options).await?;
-        let prefix = format!("sendoff_bench_{}", std::process::id());
+        let prefix = format!("sendoff_{purpose}_{}", std::process::id());
         Ok(Self::Server { admin, url: url.to_owned(), prefix })
     }
 
     /// What it is called in figures.
-    pub(super) const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Files(_) => "sqlite",
             Self::Server { .. } => "postgres",
@@ -39,7 +59,7 @@ impl Store {
     }
 
     /// The URL of a database.
-    pub(super) fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         match self {
             Self::Files(dir) => format!("sqlite://{}?mode=rwc", dir.join(name).display()),
             Self::Server { url, prefix, .. } => {
@@ -50,26 +70,35 @@ impl Store {
     }
 
     /// Makes an empty database.
-    pub(super) async fn create(&self, name: &str) -> Result<(), Error> {
+    pub(crate) async fn create(&self, name: &str) -> Result<(), Error> {
         if let Self::Server { admin, prefix, .. } = self {
             admin.execute_unprepared(&format!("CREATE DATABASE {prefix}_{name}")).await?;
         }
         Ok(())
     }
 
-    /// Copies a database that nobody has open, down to the disk.
-    pub(super) async fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
+    /// Copies a database that nobody has open.
+    pub(crate) async fn copy(&self, from: &str, to: &str) -> Result<(), Error> {
         match self {
             Self::Files(dir) => {
-                let copied = || {
-                    fs::copy(dir.join(from), dir.join(to))?;
-                    File::open(dir.join(to))?.sync_all()
-                };
-                copied().map_err(Error::Directory)
+                fs::copy(dir.join(from), dir.join(to)).map(drop).map_err(Error::Directory)
             }
             Self::Server { admin, prefix, .. } => {
                 let copy = format!("CREATE DATABASE {prefix}_{to} TEMPLATE {prefix}_{from}");
                 admin.execute_unprepared(&copy).await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until a copy lies on the disk, so that nobody else pays for that later.
+    pub(crate) async fn settle(&self, name: &str) -> Result<(), Error> {
+        match self {
+            Self::Files(dir) => {
+                let file = File::open(dir.join(name)).map_err(Error::Directory)?;
+                file.sync_all().map_err(Error::Directory)
+            }
+            Self::Server { admin, .. } => {
                 admin.execute_unprepared("CHECKPOINT").await?;
                 Ok(())
             }
@@ -77,7 +106,7 @@ impl Store {
     }
 
     /// Removes a database that nobody has open.
-    pub(super) async fn drop(&self, name: &str) -> Result<(), Error> {
+    pub(crate) async fn drop(&self, name: &str) -> Result<(), Error> {
         match self {
             Self::Files(dir) => {
                 for suffix in ["", "-wal", "-shm"] {
@@ -97,7 +126,7 @@ impl Store {
     }
 
     /// The bytes of a database, its log included.
-    pub(super) async fn bytes(&self, name: &str) -> Result<u64, Error> {
+    pub(crate) async fn bytes(&self, name: &str) -> Result<u64, Error> {
         match self {
             Self::Files(dir) => {
                 let size = |suffix| fs::metadata(dir.join(format!("{name}{suffix}")));
@@ -109,14 +138,14 @@ impl Store {
                 let backend = sea_orm::DbBackend::Postgres;
                 let row =
                     admin.query_one_raw(sea_orm::Statement::from_string(backend, sql)).await?;
-                let size: i64 = row.ok_or(Error::Ended)?.try_get_by_index(0)?;
+                let size: i64 = row.ok_or(Error::NoSize)?.try_get_by_index(0)?;
                 Ok(u64::try_from(size).unwrap_or_default())
             }
         }
     }
 
     /// Opens a database as the service does.
-    pub(super) async fn open(&self, name: &str) -> Result<Db, Error> {
+    pub(crate) async fn open(&self, name: &str) -> Result<Db, Error> {
         let url = self.url(name);
         let connections = CONNECTIONS;
         let options =
