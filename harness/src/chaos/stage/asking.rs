@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// How long is waited between two questions: they cost more than what they ask about.
 const ASK_PAUSE: Duration = Duration::from_millis(60);
 /// How long everything may take to be done, once nothing is done to it any more.
-const DONE_WITHIN: Duration = Duration::from_secs(60);
+const DONE_WITHIN: Duration = Duration::from_mins(1);
 /// The statuses out of which nothing leads.
 const ENDED: [&str; 3] = ["SENT", "FAILED", "CANCELED"];
 /// Pages of campaigns that are read.

@@ -196,9 +196,14 @@ pub(super) fn smart_sending(book: &Book, found: &mut Findings) {
 
 /// I27.
 pub(super) fn follow_ups(book: &Book, found: &mut Findings) {
-    let mut taken: HashMap<(Sym, u32, Sym), Stamp> = HashMap::new();
+    let mut taken: HashMap<(Sym, u32, Sym), (Stamp, i64)> = HashMap::new();
     for (request, row) in book.taken() {
-        taken.entry((row.campaign, row.position, row.phone)).or_insert(request.settled());
+        // Whoever learns of an acceptance later only knows when it was claimed. Where time is moved by hand, that
+        // is the same instant.
+        let claimed_ms = book.claimed.get(&request.reference).copied();
+        let from_ms = claimed_ms.unwrap_or(request.settled().at_ms);
+        let since = (request.settled(), from_ms);
+        taken.entry((row.campaign, row.position, row.phone)).or_insert(since);
     }
     for request in &book.requests {
         let Some(row) = book.row_of(request).filter(|row| row.position > 0) else { continue };
@@ -207,13 +212,13 @@ pub(super) fn follow_ups(book: &Book, found: &mut Findings) {
         let delay_ms = step.map_or(0, |step| step.delay_ms);
         let before = row.position.saturating_sub(1);
         let parent = taken.get(&(row.campaign, before, row.phone));
-        let Some(parent) = parent.filter(|parent| parent.us < request.read.us) else {
+        let Some((parent, from_ms)) = parent.filter(|(it, _)| it.us < request.read.us) else {
             found.judged(Rule::I27);
             let what = "a follow-up left, and the step before it was not taken";
             found.against(Rule::I27, what, [frozen.stamp, request.read]);
             continue;
         };
-        let first_ms = parent.at_ms.saturating_add(delay_ms);
+        let first_ms = from_ms.saturating_add(delay_ms);
         found.hold(Rule::I27, request.read.at_ms >= first_ms, [*parent, request.read], || {
             let passed_ms = request.read.at_ms.saturating_sub(parent.at_ms);
             format!("a follow-up left {passed_ms} ms after its step before, and not {delay_ms} ms")
