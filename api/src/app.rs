@@ -2,9 +2,13 @@
 //!
 //! **Invariant:** what production and the harness run is assembled here, in one way.
 
+mod data;
+
+pub use data::{DataLock, be_present, lock_data, open_database};
+
 use crate::{
     aggregators::{Generic, Unusable},
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, ServerRole},
     db::{self, Db},
     direct::{self, Direct},
     engine::{self, Driver, Engine},
@@ -13,24 +17,18 @@ use crate::{
         self,
         graphql::{Options, Track},
     },
-    ports::{Aggregator, Bells, Clock, Hints, Ids, StatusPages},
+    ports::{Aggregator, Bells, Clock, Hints, Ids, Outlet, StatusPages},
+    relay::Relay,
     service::{Fault, Service},
     status_pages::{self, Statuspage},
+    vitals::{self, Vitals},
 };
 use poem::{
     EndpointExt as _, IntoEndpoint as _, Server, endpoint::BoxEndpoint, listener::TcpAcceptor,
 };
 use rand::Rng as _;
-use secrecy::ExposeSecret;
-use std::{
-    fs::{File, TryLockError},
-    future::Future,
-    io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use secrecy::SecretString;
+use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 /// Why the process does not start: one line each, with what led to it as its source.
@@ -96,6 +94,9 @@ pub enum StartError {
     /// The HTTP client of the status pages cannot be set up.
     #[error(transparent)]
     StatusPages(#[from] status_pages::Unusable),
+    /// What the process shows of itself cannot be set up.
+    #[error(transparent)]
+    Vitals(#[from] vitals::Unusable),
     /// The database was asked and did not answer.
     #[error(transparent)]
     Service(#[from] Fault),
@@ -119,6 +120,10 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// How long requests in flight are given at a shutdown.
     pub shutdown_grace: Duration,
+    /// What the process is for.
+    pub role: ServerRole,
+    /// The bearer token that opens the metrics; nobody may read them without one.
+    pub metrics_token: Option<SecretString>,
 }
 
 impl Settings {
@@ -145,6 +150,8 @@ impl Settings {
             },
             allowed_origins: config.server.allowed_origins.clone(),
             shutdown_grace: config.server.shutdown_grace,
+            role: config.server.role,
+            metrics_token: config.server.metrics_token.clone(),
         }
     }
 
@@ -167,6 +174,7 @@ pub struct App {
     engine: Arc<Engine>,
     endpoint: Arc<BoxEndpoint<'static>>,
     sockets: http::graphql::Sockets,
+    relay: Relay,
     shutdown: watch::Sender<bool>,
     settings: Settings,
 }
@@ -190,15 +198,21 @@ impl App {
         use_one_tls_provider();
         let ids = Arc::new(Ids::new(Arc::clone(&clock)));
         let status_pages = Arc::new(Statuspage::new()?);
-        let (service, engine) =
-            assemble(db, clock, ids, Outside { aggregator, status_pages }, &settings);
+        let vitals = Vitals::new()?;
+        let outside = Outside { aggregator, status_pages, vitals: vitals.clone() };
+        let Assembled { service, engine, relay } = assemble(db, clock, ids, outside, &settings);
         let shutdown = watch::Sender::new(false);
         let options =
             Options { allowed_origins: settings.allowed_origins.clone(), ..Options::default() };
         let schema = graphql::builder(service.clone()).extension(Track).finish();
-        let (routes, sockets) = http::routes(&service, schema, options, shutdown.subscribe());
+        let open = http::Open {
+            api: settings.role.has_api(),
+            metrics_token: settings.metrics_token.clone(),
+            vitals,
+        };
+        let (routes, sockets) = http::routes(&service, schema, options, open, shutdown.subscribe());
         let endpoint = Arc::new(routes.into_endpoint().map_to_response().boxed());
-        Ok(Self { service, engine, endpoint, sockets, shutdown, settings })
+        Ok(Self { service, engine, endpoint, sockets, relay, shutdown, settings })
     }
 
     /// What callers do.
@@ -211,18 +225,26 @@ impl App {
         &self.engine
     }
 
-    /// Serves HTTP on `listener` and drives the engine, until `stop`; then finishes what is in flight. With a
-    /// hold on the node's name, its former incarnation is known to be dead.
+    /// Serves HTTP on `listener` and drives the engine, as the process's role says, until `stop`; then finishes
+    /// what is in flight. With a hold on the node's name, its former incarnation is known to be dead.
     pub async fn run(
         &self,
         listener: TcpListener,
         stop: impl Future<Output = ()> + Send,
         presence: Option<db::Presence>,
     ) -> Result<(), StartError> {
-        self.engine.recover(presence.is_some()).await?;
-        let driver = Driver::start(&self.engine, &self.shutdown.subscribe());
+        let mut relaying = self.relay.start(&self.shutdown.subscribe());
+        let driver = if self.settings.role.has_engine() {
+            self.engine.recover(presence.is_some()).await?;
+            Some(Driver::start(&self.engine, &self.shutdown.subscribe()))
+        } else {
+            None
+        };
         let served = self.serve(listener, stop).await;
-        driver.finished().await;
+        if let Some(driver) = driver {
+            driver.finished().await;
+        }
+        while relaying.join_next().await.is_some() {}
         drop(presence);
         served
     }
@@ -262,30 +284,46 @@ impl App {
     }
 }
 
-/// What a process reaches the outside through.
+/// What a process reaches the outside through, and is seen by.
 #[derive(Clone, Debug)]
 pub struct Outside {
     /// The aggregator's contract.
     pub aggregator: Arc<dyn Aggregator>,
     /// The reader of status pages.
     pub status_pages: Arc<dyn StatusPages>,
+    /// What those who run the process see of it.
+    pub vitals: Vitals,
 }
 
-/// Puts together what a process does: for its callers and for time. Nothing runs yet.
+/// What a process does.
+#[derive(Debug)]
+pub struct Assembled {
+    /// For its callers.
+    pub service: Service,
+    /// For time.
+    pub engine: Arc<Engine>,
+    /// Between the nodes.
+    pub relay: Relay,
+}
+
+/// Puts together what a process does. Nothing runs yet.
 pub fn assemble(
     db: Db,
     clock: Arc<dyn Clock>,
     ids: Arc<Ids>,
     outside: Outside,
     settings: &Settings,
-) -> (Service, Arc<Engine>) {
-    let Outside { aggregator, status_pages } = outside;
-    let (bells, hints) = (Bells::default(), Hints::default());
+) -> Assembled {
+    let Outside { aggregator, status_pages, vitals } = outside;
+    let (bells, hints, outlet) = (Bells::default(), Hints::default(), Outlet::default());
+    // What a caller rings may have to be heard elsewhere: this node may have no engine. What the engine rings is
+    // for itself: others find what is left to do by themselves.
+    let (all_bells, all_hints) = (bells.shared(&outlet), hints.shared(&outlet));
     let direct = Direct::new(
         db.clone(),
         Arc::clone(&clock),
         Arc::clone(&ids),
-        bells.clone(),
+        all_bells.clone(),
         aggregator,
         settings.direct(),
     );
@@ -293,13 +331,22 @@ pub fn assemble(
         db.clone(),
         Arc::clone(&clock),
         Arc::clone(&ids),
-        bells.clone(),
-        hints.clone(),
+        all_bells,
+        all_hints.clone(),
         direct.clone(),
+        vitals.clone(),
     );
-    let outside = engine::Outside { direct, status_pages };
-    let engine = Engine::new(db, clock, ids, bells, hints, outside, settings.engine.clone());
-    (service, Arc::new(engine))
+    let relay = Relay {
+        db: db.clone(),
+        outlet,
+        bells: bells.clone(),
+        hints,
+        node: settings.engine.node.clone(),
+        vitals: vitals.clone(),
+    };
+    let outside = engine::Outside { direct, status_pages, vitals };
+    let engine = Engine::new(db, clock, ids, bells, all_hints, outside, settings.engine.clone());
+    Assembled { service, engine: Arc::new(engine), relay }
 }
 
 /// Where Linux tells the name of the machine.
@@ -323,95 +370,6 @@ fn node(port: u16) -> String {
 fn use_one_tls_provider() {
     // An error says that one is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// The data is this process's alone until it is dropped. PostgreSQL needs no such thing.
-#[derive(Debug)]
-#[must_use = "the data is free again when this is dropped"]
-pub struct DataLock {
-    /// The system lets go of it even if the process is killed.
-    _file: Option<File>,
-}
-
-/// The file in the data directory that is locked while a process serves from it.
-const LOCK_FILE: &str = "sendoff.lock";
-
-/// Takes the SQLite data that `config` names for this process: what a second engine would take for
-/// leftovers of a crash is in flight in the first. The database can still be opened by others, such as
-/// the admin commands.
-pub fn lock_data(config: &Config) -> Result<DataLock, StartError> {
-    let path = if let Some(url) = &config.database.url {
-        sqlite_path(url.expose_secret()).map(|path| format!("{path}.lock").into())
-    } else {
-        let dir = &config.database.data_dir;
-        std::fs::create_dir_all(dir)
-            .map_err(|source| StartError::DataDir { path: dir.clone(), source })?;
-        Some(dir.join(LOCK_FILE))
-    };
-    let Some(path) = path else { return Ok(DataLock { _file: None }) };
-    let file = open_own(&path);
-    let file = file.map_err(|source| StartError::Lock { path: path.clone(), source })?;
-    match file.try_lock() {
-        Ok(()) => Ok(DataLock { _file: Some(file) }),
-        Err(TryLockError::WouldBlock) => Err(StartError::InUse(path)),
-        Err(TryLockError::Error(source)) => Err(StartError::Lock { path, source }),
-    }
-}
-
-/// The file that a `sqlite:` URL names; `None` for one in memory, and for other databases.
-fn sqlite_path(url: &str) -> Option<&str> {
-    let rest = url.strip_prefix("sqlite:")?;
-    let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
-    let is_file = !path.is_empty()
-        && path != ":memory:"
-        && parameters.split('&').all(|parameter| parameter != "mode=memory");
-    is_file.then_some(path)
-}
-
-/// Opens the database that `config` names, its directory made if there is none.
-pub async fn open_database(config: &Config) -> Result<Db, StartError> {
-    let url = match &config.database.url {
-        Some(url) => url.expose_secret().to_owned(),
-        None => sqlite_url(config)?,
-    };
-    let options = db::Options {
-        url,
-        reader_connections: config.database.reader_connections.into(),
-        max_connections: config.database.max_connections.into(),
-    };
-    Db::open(&options).await.map_err(StartError::Database)
-}
-
-/// Makes this process the only one that goes by a node's name; none when another does.
-pub async fn be_present(config: &Config, name: &str) -> Result<Option<db::Presence>, StartError> {
-    let url = config.database.url.as_ref().map_or("sqlite:", |url| url.expose_secret());
-    Db::be_present(url, name).await.map_err(StartError::Database)
-}
-
-/// The file of the SQLite database.
-const SQLITE_FILE: &str = "sendoff.db";
-
-fn sqlite_url(config: &Config) -> Result<String, StartError> {
-    let dir = &config.database.data_dir;
-    let path = dir.join(SQLITE_FILE);
-    prepare(dir, &path).map_err(|source| StartError::DataDir { path: dir.clone(), source })?;
-    Ok(format!("sqlite://{}?mode=rwc", path.display()))
-}
-
-/// Makes the directory and the file, which only its owner may read: it holds phone numbers and tokens.
-fn prepare(dir: &Path, file: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(dir)?;
-    open_own(file).map(drop)
-}
-
-/// Opens a file as it is, or makes an empty one that only its owner may read.
-fn open_own(file: &Path) -> io::Result<File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(file)
 }
 
 /// Listens on the configured address.
@@ -443,46 +401,6 @@ pub async fn stop_signal() {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn config(dir: &Path, url: Option<String>) -> Config {
-        let mut config = Config::default();
-        config.database.data_dir = dir.to_path_buf();
-        config.database.url = url.map(Into::into);
-        config
-    }
-
-    /// Goal: one process at most serves from a SQLite file, and the commands still reach it. Method:
-    /// lock twice, by directory and by URL; the lock is of the open file, not of the process.
-    #[tokio::test]
-    async fn data_is_served_by_one_process() {
-        let dir = tempfile::tempdir().unwrap();
-        let url = |name| format!("sqlite://{}?mode=rwc", dir.path().join(name).display());
-        let by_url = config(dir.path(), Some(url("a.db")));
-        for config in [config(dir.path(), None), by_url] {
-            let held = lock_data(&config).unwrap();
-            let refusal = lock_data(&config).unwrap_err();
-            assert!(matches!(&refusal, StartError::InUse(_)), "{refusal:?}");
-            assert_eq!(refusal.to_string().lines().count(), 1);
-            open_database(&config).await.unwrap().close().await.unwrap();
-            drop(held);
-            let _again = lock_data(&config).unwrap();
-        }
-        let names = ["sendoff.lock", "sendoff.db", "a.db", "a.db.lock"];
-        assert!(names.iter().all(|name| dir.path().join(name).exists()));
-    }
-
-    #[test]
-    fn only_files_are_locked() {
-        for url in ["postgres://u@h/d", "sqlite::memory:", "sqlite://x?cache=shared&mode=memory"] {
-            assert_eq!(sqlite_path(url), None, "{url}");
-        }
-        assert_eq!(sqlite_path("sqlite:///var/x.db?mode=rwc"), Some("/var/x.db"));
-        assert_eq!(sqlite_path("sqlite:x.db"), Some("x.db"));
-        let dir = Path::new("/nonexistent/data");
-        let postgres = config(dir, Some("postgres://u@h/d".to_owned()));
-        let _one = lock_data(&postgres).unwrap();
-        let _two = lock_data(&postgres).unwrap();
-    }
 
     #[test]
     fn every_start_is_a_node_of_its_own() {

@@ -26,6 +26,7 @@ pub use kept_file::{KeptFileError, keep_file};
 pub use sections::{
     AggregatorConfig, AggregatorLayer, DatabaseConfig, DatabaseLayer, DevConfig, DevLayer,
     DevSites, EngineConfig, EngineLayer, LogConfig, LogFormat, LogLayer, ServerConfig, ServerLayer,
+    ServerRole,
 };
 
 use serde::Deserialize;
@@ -109,6 +110,15 @@ impl Config {
     /// What no single key can tell: values that only make sense together.
     fn check(&self) -> Result<(), ConfigError> {
         self.engine.check()?;
-        self.aggregator.check()
+        self.aggregator.check()?;
+        if self.server.role != ServerRole::All && !self.database.is_shared() {
+            // A second process cannot reach a SQLite file that the first serves from.
+            return Err(ConfigError::Conflict {
+                first: String::from("server.role"),
+                rule: "must be `all` unless PostgreSQL is named by",
+                second: String::from("database.url"),
+            });
+        }
+        Ok(())
     }
 }

@@ -15,6 +15,8 @@ pub mod graphql;
 mod hex;
 pub mod http;
 pub mod ports;
+pub mod relay;
 pub mod service;
 pub mod status_pages;
+pub mod vitals;
 pub mod wall_clock;

@@ -4,6 +4,10 @@
 //! lease time ([`Clock::lease_now`]) decides deadlines and never is.
 //! **Invariant:** bells and hints carry no data: a lost one costs a period, never an event.
 
+mod signals;
+
+pub use signals::{Bells, Hints, Outlet, Signals};
+
 use async_trait::async_trait;
 use domain::{
     Instant,
@@ -20,7 +24,6 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Notify, watch};
 use uuid::{ContextV7, Timestamp, Uuid};
 
 /// Time.
@@ -357,77 +360,8 @@ impl Task {
             Self::Recovery => "recovery",
             Self::Resolver => "resolver",
             Self::Silence => "silence",
-            Self::StatusPages => "status pages",
+            Self::StatusPages => "status_pages",
         }
-    }
-}
-
-/// One bell a task. Ringing an idle task wakes it; ringing a busy one makes it look once more.
-#[derive(Clone, Debug, Default)]
-pub struct Bells(Arc<[Notify; Task::ALL.len()]>);
-
-impl Bells {
-    fn of(&self, task: Task) -> &Notify {
-        let [
-            scheduler,
-            planner,
-            dispatcher,
-            direct_texts,
-            receipts,
-            completer,
-            recovery,
-            resolver,
-            silence,
-            status_pages,
-        ] = &*self.0;
-        match task {
-            Task::Scheduler => scheduler,
-            Task::Planner => planner,
-            Task::Dispatcher => dispatcher,
-            Task::DirectTexts => direct_texts,
-            Task::Receipts => receipts,
-            Task::Completer => completer,
-            Task::Recovery => recovery,
-            Task::Resolver => resolver,
-            Task::Silence => silence,
-            Task::StatusPages => status_pages,
-        }
-    }
-
-    /// Wakes `task`.
-    pub fn ring(&self, task: Task) {
-        self.of(task).notify_one();
-    }
-
-    /// Waits until `task` is rung.
-    pub async fn heard(&self, task: Task) {
-        self.of(task).notified().await;
-    }
-}
-
-/// Hints to subscriptions that something was committed: a number that only grows.
-#[derive(Clone, Debug)]
-pub struct Hints {
-    generation: Arc<AtomicU64>,
-    sender: Arc<watch::Sender<u64>>,
-}
-
-impl Default for Hints {
-    fn default() -> Self {
-        Self { generation: Arc::default(), sender: Arc::new(watch::Sender::new(0)) }
-    }
-}
-
-impl Hints {
-    /// Says "look again" to every watcher.
-    pub fn give(&self) {
-        let next = self.generation.fetch_add(1, Ordering::Relaxed) + 1;
-        self.sender.send_modify(|seen| *seen = next.max(*seen));
-    }
-
-    /// A receiver whose `changed()` completes after the next hint.
-    pub fn watch(&self) -> watch::Receiver<u64> {
-        self.sender.subscribe()
     }
 }
 

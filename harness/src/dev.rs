@@ -15,7 +15,7 @@ use api::{
     app::{self, App, Settings, StartError},
     causes,
     cli::start_logging,
-    config::{Config, DevSites, process_env},
+    config::{Config, DevSites, ServerRole, process_env},
     service::{Fault, admin::SetUpError},
 };
 use rand::Rng as _;
@@ -68,8 +68,9 @@ struct Peer {
 /// Runs the development world until it is asked to stop.
 pub async fn run() -> Result<(), DevError> {
     let mut config = Config::load(None, process_env()).map_err(StartError::from)?;
-    // The development world always uses SQLite.
+    // The development world always uses SQLite, in one process.
     config.database.url = None;
+    config.server.role = ServerRole::All;
     start_logging(&config.log);
     // First: a second world at the same address must not even touch the database of the first.
     let listener = app::listen(&config).await?;

@@ -56,6 +56,9 @@ const SUBMIT_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a claim is held: longer than both.
 const LEASE: Duration = Duration::from_mins(5);
 
+/// The bearer token that opens the metrics of a world's service.
+pub const METRICS_TOKEN: &str = "the-harness-reads-metrics";
+
 /// A running service and everything around it.
 pub struct World {
     process: Mutex<Process>,
@@ -189,6 +192,11 @@ impl World {
         &self.db
     }
 
+    /// The same database, opened once more with connections of its own: as another process has it.
+    pub async fn another_db(&self) -> Result<Db, Error> {
+        self.database.another().await
+    }
+
     /// The clock of the story.
     pub(crate) fn clock(&self) -> VirtualClock {
         self.clock.clone()
@@ -249,5 +257,6 @@ fn settings(scenario: &Scenario, url: String) -> Settings {
     settings.engine.lease = LEASE;
     "node".clone_into(&mut settings.engine.node);
     settings.shutdown_grace = SHUTDOWN_GRACE;
+    settings.metrics_token = Some(METRICS_TOKEN.into());
     settings
 }

@@ -45,6 +45,16 @@ pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic())
 }
 
+/// What [`is_metrics_token`] takes, in words.
+pub(super) const METRICS_TOKEN: &str = "16 or more visible ASCII characters";
+/// Characters of a token that nobody guesses.
+const METRICS_TOKEN_CHARS_MIN: usize = 16;
+
+/// Whether it can be the token that opens the metrics.
+pub(super) fn is_metrics_token(text: &str) -> bool {
+    is_token(text) && text.len() >= METRICS_TOKEN_CHARS_MIN
+}
+
 /// What [`is_webhook_secret`] takes, in words.
 pub const WEBHOOK_SECRET: &str = "`whsec_` followed by the base64 of 24 to 64 bytes";
 /// Bytes of a key that receipts are signed with, as Standard Webhooks has them.

@@ -9,8 +9,8 @@ use std::{ops::RangeInclusive, time::Duration};
 use super::{
     ConfigError, duration,
     forms::{
-        WEBHOOK_SECRET, is_address, is_database_url, is_filled, is_filter, is_origin, is_token,
-        is_url, is_webhook_secret,
+        METRICS_TOKEN, WEBHOOK_SECRET, is_address, is_database_url, is_filled, is_filter,
+        is_metrics_token, is_origin, is_token, is_url, is_webhook_secret,
     },
 };
 
@@ -91,6 +91,31 @@ pub(super) const KEYS: &[Key] = &[
         plain_variable: None,
         default: Ok(r#""10s""#),
         about: &["How long a shutdown waits for what has begun."],
+    },
+    Key {
+        section: "server",
+        name: "role",
+        kind: Kind::Text("`all`, `api` or `engine`", |text| {
+            matches!(text, "all" | "api" | "engine")
+        }),
+        plain_variable: None,
+        default: Ok(r#""all""#),
+        about: &[
+            "What this process is for, where several share one PostgreSQL: all of it; api, which",
+            "answers callers and takes receipts; or engine, which sends, and answers /healthz,",
+            "/readyz and /metrics alone. On SQLite there is one process, and it does all.",
+        ],
+    },
+    Key {
+        section: "server",
+        name: "metrics_token",
+        kind: Kind::Secret(METRICS_TOKEN, is_metrics_token),
+        plain_variable: None,
+        default: Err(r#""a-long-token-of-your-own""#),
+        about: &[
+            "The bearer token with which /metrics is read. Without it, nobody reads them: behind a",
+            "proxy on the same machine, every caller seems to come from the machine itself.",
+        ],
     },
     Key {
         section: "database",

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{ConfigError, duration};
@@ -25,6 +25,35 @@ pub struct ServerConfig {
     pub allowed_origins: Vec<String>,
     /// How long a shutdown waits for requests that have begun.
     pub shutdown_grace: Duration,
+    /// What this process is for.
+    pub role: ServerRole,
+    /// The bearer token that opens `/metrics`. `None` means that nobody may read them.
+    pub metrics_token: Option<SecretString>,
+}
+
+/// What a process is for, where several share one PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServerRole {
+    /// It answers callers and sends.
+    #[default]
+    All,
+    /// It answers callers and aggregators, and leaves the sending to others.
+    Api,
+    /// It sends, and answers nobody but those who watch it.
+    Engine,
+}
+
+impl ServerRole {
+    /// Whether it answers GraphQL and takes receipts.
+    pub const fn has_api(self) -> bool {
+        matches!(self, Self::All | Self::Api)
+    }
+
+    /// Whether it sends.
+    pub const fn has_engine(self) -> bool {
+        matches!(self, Self::All | Self::Engine)
+    }
 }
 
 impl Default for ServerConfig {
@@ -34,6 +63,8 @@ impl Default for ServerConfig {
             public_url: None,
             allowed_origins: Vec::new(),
             shutdown_grace: Duration::from_secs(10),
+            role: ServerRole::All,
+            metrics_token: None,
         }
     }
 }
@@ -69,6 +100,11 @@ pub struct ServerLayer {
     /// See [`ServerConfig::shutdown_grace`].
     #[serde(deserialize_with = "duration::deserialize")]
     pub shutdown_grace: Option<Duration>,
+    /// See [`ServerConfig::role`].
+    pub role: Option<ServerRole>,
+    /// See [`ServerConfig::metrics_token`].
+    #[serde(deserialize_with = "secret")]
+    pub metrics_token: Option<SecretString>,
 }
 
 impl ServerLayer {
@@ -80,6 +116,8 @@ impl ServerLayer {
             public_url: self.public_url.map(without_end_slash).or(base.public_url),
             allowed_origins: self.allowed_origins.unwrap_or(base.allowed_origins),
             shutdown_grace: self.shutdown_grace.unwrap_or(base.shutdown_grace),
+            role: self.role.unwrap_or(base.role),
+            metrics_token: self.metrics_token.or(base.metrics_token),
         }
     }
 }
@@ -106,6 +144,13 @@ impl Default for DatabaseConfig {
             reader_connections: 4,
             max_connections: 16,
         }
+    }
+}
+
+impl DatabaseConfig {
+    /// Whether several processes can share it: a PostgreSQL, not a SQLite file.
+    pub fn is_shared(&self) -> bool {
+        self.url.as_ref().is_some_and(|url| !url.expose_secret().starts_with("sqlite:"))
     }
 }
 

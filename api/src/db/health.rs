@@ -169,7 +169,7 @@ pub async fn waits(
     use message::Column;
     let rows: Vec<(Uuid, i64, i64, Option<i64>)> = message::Entity::find()
         .select_only()
-        .columns([Column::Id, Column::DueAt, Column::AttemptCount, Column::AcceptedAt])
+        .columns([Column::Id, Column::DueAt, Column::Fence, Column::AcceptedAt])
         .filter(Column::ConnectionId.eq(id.0))
         .filter(Column::AcceptedAt.gt(ms(since)))
         .order_by_desc(Column::AcceptedAt)
@@ -177,13 +177,28 @@ pub async fn waits(
         .into_tuple()
         .all(db)
         .await?;
-    let again = rows.iter().filter(|(_, _, attempts, _)| *attempts > 1).map(|(id, ..)| *id);
+    let again = rows.iter().filter(|(_, _, fence, _)| *fence > FIRST_FENCE).map(|(id, ..)| *id);
     let first = first_tries(db, again).await?;
-    let wait = |(id, due_at, _, accepted_at): &(Uuid, i64, i64, Option<i64>)| {
-        let began = first.get(id).map_or(*due_at, |tried| *tried.min(due_at));
-        accepted_at.map(|at| TimeDelta::milliseconds(at.saturating_sub(began)))
-    };
-    Ok(rows.iter().filter_map(wait).collect())
+    let waits = rows.iter().map(|(id, due_at, _, accepted_at)| {
+        accepted_at.map(|at| wait(first.get(id).copied(), *due_at, at))
+    });
+    Ok(waits.flatten().collect())
+}
+
+/// As [`waits`], of messages that were taken just now.
+pub(super) async fn waited(txn: &Txn, taken: &[message::Model]) -> Result<Vec<TimeDelta>> {
+    let again = taken.iter().filter(|row| row.fence > FIRST_FENCE).map(|row| row.id);
+    let first = first_tries(txn, again).await?;
+    let waits = taken
+        .iter()
+        .map(|row| row.accepted_at.map(|at| wait(first.get(&row.id).copied(), row.due_at, at)));
+    Ok(waits.flatten().collect())
+}
+
+/// How long a message waited that was due, first tried if that was earlier, and taken at these ms.
+fn wait(tried_at: Option<i64>, due_at: i64, accepted_at: i64) -> TimeDelta {
+    let began = tried_at.map_or(due_at, |tried| tried.min(due_at));
+    TimeDelta::milliseconds(accepted_at.saturating_sub(began))
 }
 
 /// The fence of a message's first attempt.
@@ -194,6 +209,10 @@ async fn first_tries(
     db: &impl ConnectionTrait,
     messages: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, i64>> {
+    let messages: Vec<Uuid> = messages.collect();
+    if messages.is_empty() {
+        return Ok(HashMap::new());
+    }
     let tried: Vec<(Uuid, i64)> = attempt::Entity::find()
         .select_only()
         .columns([attempt::Column::MessageId, attempt::Column::StartedAt])

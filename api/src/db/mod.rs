@@ -21,6 +21,7 @@ pub mod counts;
 pub mod decisions;
 pub mod direct_texts;
 pub mod events;
+mod figures;
 mod follow_ups;
 pub mod gate;
 pub mod health;
@@ -40,6 +41,7 @@ pub mod resumption;
 pub mod revisions;
 mod rows;
 pub mod runs;
+mod signals;
 pub mod silence;
 pub mod site_changes;
 pub mod sites;
@@ -47,9 +49,11 @@ pub mod status_pages;
 pub mod subscribers;
 mod touches;
 pub mod trials;
+mod trouble;
 pub mod waiting;
 
 pub use connect::{Options, Pending, Presence};
+pub use signals::Listener;
 
 use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,

@@ -9,13 +9,14 @@ use super::{
     consent::{self, Verdict},
     counts::Deltas,
     decisions::{self, Decision},
-    follow_ups,
+    follow_ups, health,
     plans::{self, key, standing_of},
     rows,
     touches::{self, Pair},
     trials,
 };
 use crate::ports::Ids;
+use chrono::TimeDelta;
 use domain::{
     Instant,
     campaign::CampaignStatus,
@@ -185,16 +186,25 @@ pub struct Ended {
     pub outcome: Outcome,
 }
 
+/// What a record came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// The aggregator's ids that were new, whose receipts may be parked.
+    pub accepted: Vec<String>,
+    /// How long each message that was taken had waited: since it was due, or since its first try where there
+    /// were several.
+    pub waits: Vec<TimeDelta>,
+}
+
 /// Records how attempts of one campaign on one connection ended; the gate must be entered. `gate` says
-/// what becomes of a message that was not sent. Recording the same again changes nothing. Answers with the
-/// aggregator's ids that were new, whose receipts may be parked.
+/// what becomes of a message that was not sent. Recording the same again changes nothing.
 pub async fn record(
     txn: &Txn,
     ids: &Ids,
     ended: &[Ended],
     gate: Gate,
     now: Instant,
-) -> Result<Vec<String>> {
+) -> Result<Recorded> {
     let mut messages = rows::lock(txn, ended.iter().map(|end| end.message_id.0)).await?;
     let attempts = attempts(txn, ended).await?;
     let late = late_proofs(txn, ended, &messages).await?;
@@ -262,7 +272,7 @@ pub async fn record(
         deltas.handed_over(campaign, now);
     }
     deltas.apply(txn).await?;
-    Ok(accepted)
+    Ok(Recorded { waits: health::waited(txn, &taken).await?, accepted })
 }
 
 /// Writes down that the answers about messages were lost: an attempt's outcome may be found out later.

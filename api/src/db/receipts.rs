@@ -148,10 +148,14 @@ impl Waiting {
     }
 }
 
+/// Receipts and texts that wait to be applied.
+pub(super) fn waiting() -> Select<receipt::Entity> {
+    receipt::Entity::find().filter(in_state(PENDING))
+}
+
 /// Whether a receipt waits.
 pub async fn has_waiting(connection: &impl ConnectionTrait) -> Result<bool> {
-    let found = receipt::Entity::find().filter(in_state(PENDING)).limit(1).one(connection).await?;
-    Ok(found.is_some())
+    Ok(waiting().limit(1).one(connection).await?.is_some())
 }
 
 /// Takes up to `limit` receipts that wait, the first stored first.
@@ -182,13 +186,14 @@ fn read(row: receipt::Model) -> Waiting {
     }
 }
 
-/// Applies receipts with what each proves; those whose message is not known yet are parked.
+/// Applies receipts with what each proves; those whose message is not known yet are parked. Answers with how
+/// many were.
 pub async fn apply(
     txn: &Txn,
     ids: &Ids,
     receipts: &[(Waiting, Standing)],
     now: Instant,
-) -> Result<()> {
+) -> Result<u64> {
     let (found, campaigns) =
         find::messages(txn, receipts.iter().map(|(receipt, _)| receipt)).await?;
     // What follows an acceptance is written while the campaign cannot be stopped. Always in one order.
@@ -240,11 +245,14 @@ pub async fn apply(
     deltas.apply(txn).await?;
     // What is about no message may be about a direct text.
     let noted = direct_texts::note(txn, &others, now).await?;
+    let mut parked = 0;
     for other in others {
-        let state = if noted.contains(&other.receipt) { APPLIED } else { PARKED };
+        let is_noted = noted.contains(&other.receipt);
+        parked += u64::from(!is_noted);
+        let state = if is_noted { APPLIED } else { PARKED };
         settle(txn, other.receipt, state, None, now).await?;
     }
-    Ok(())
+    Ok(parked)
 }
 
 /// What receipts tell beside the message's state: an acceptance whose own answer was lost or is late.

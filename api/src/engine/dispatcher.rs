@@ -7,6 +7,7 @@
 //! **Invariant:** every campaign with something due gets a share of the permits: none waits for another.
 
 mod courier;
+mod figures;
 mod handover;
 mod holds;
 mod lanes;
@@ -138,7 +139,10 @@ impl Engine {
         if permit.count() == 0 {
             return Ok(Activity::default());
         }
+        let began = self.clock.lease_now();
         let mut claimed = self.claim(&lane, &mut permit, wanted, now).await?;
+        let took = self.clock.lease_now() - began;
+        self.vitals.metrics().claimed(claimed.handovers.len(), took);
         for handover in &mut claimed.handovers {
             handover.permit = permit.split();
         }

@@ -4,7 +4,10 @@
 //! **Invariant:** a failed or panicking activation is logged and followed by the next: no reconciler dies.
 
 use super::{Engine, Fault};
-use crate::ports::Task;
+use crate::{
+    ports::Task,
+    vitals::{ActivationResult, FaultCode},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinSet};
 
@@ -25,6 +28,8 @@ pub struct Driver {
 impl Driver {
     /// Sets every reconciler to work until `shutdown` turns true.
     pub fn start(engine: &Arc<Engine>, shutdown: &watch::Receiver<bool>) -> Self {
+        let period = super::span(engine.settings.period);
+        engine.vitals.reconcilers().driven(period, engine.clock.lease_now());
         let mut tasks = JoinSet::new();
         for task in Task::ALL {
             tasks.spawn(drive(Arc::clone(engine), task, shutdown.clone()));
@@ -76,6 +81,7 @@ async fn look(engine: &Arc<Engine>, task: Task, shutdown: &watch::Receiver<bool>
             }
             Err(panic) => {
                 tracing::error!(task = task.name(), error = %panic, "an activation panicked");
+                engine.show(task, ActivationResult::Failed(FaultCode::Panicked));
                 return FAILURE_PAUSE;
             }
         }

@@ -16,6 +16,7 @@ use crate::{
         sites, subscribers,
     },
     ports::Task,
+    vitals::ReceiptFate,
 };
 use chrono::TimeDelta;
 use domain::{
@@ -37,15 +38,18 @@ impl Engine {
         if !receipts::still_waits(&txn, text.id).await? {
             return Ok(Activity::default());
         }
-        if let Some(Ok(phone)) = text.phone.as_deref().map(PhoneNumber::normalize) {
+        let fate = if let Some(Ok(phone)) = text.phone.as_deref().map(PhoneNumber::normalize) {
             self.heed(&txn, &text, &phone, now).await?;
             receipts::done(&txn, text.id, now).await?;
+            ReceiptFate::Applied
         } else {
             let receipt = ReceiptId(text.id);
             tracing::warn!(receipt.id = %receipt, "a text came from no number that can be read");
             receipts::ignore(&txn, text.id, now).await?;
-        }
+            ReceiptFate::Ignored
+        };
         txn.commit().await?;
+        self.vitals.metrics().receipts_settled(fate, 1);
         self.bells.ring(Task::DirectTexts);
         Ok(Activity::done(1))
     }

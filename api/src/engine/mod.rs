@@ -33,6 +33,7 @@ use crate::{
     },
     direct::Direct,
     ports::{Aggregator, Bells, Clock, Hints, Ids, StatusPages, Task},
+    vitals::{ActivationResult, FaultCode, Vitals},
 };
 use dispatcher::Dispatcher;
 use domain::{Instant, event::ActorKind, id::CampaignId};
@@ -54,6 +55,14 @@ impl Fault {
     fn is_lasting(&self) -> bool {
         use crate::db::Error;
         matches!(self, Self::Text | Self::Db(Error::Corrupt(_) | Error::Rows { .. }))
+    }
+
+    /// What went wrong.
+    fn code(&self) -> FaultCode {
+        match self {
+            Self::Db(error) => error.code(),
+            Self::Text => FaultCode::DataUnusable,
+        }
     }
 }
 
@@ -129,6 +138,8 @@ pub struct Outside {
     pub direct: Direct,
     /// The reader of status pages.
     pub status_pages: Arc<dyn StatusPages>,
+    /// What those who run the process see of it.
+    pub vitals: Vitals,
 }
 
 /// The engine. One a process.
@@ -144,6 +155,7 @@ pub struct Engine {
     settings: Settings,
     dispatcher: Dispatcher,
     direct: Direct,
+    vitals: Vitals,
 }
 
 impl Engine {
@@ -157,7 +169,7 @@ impl Engine {
         outside: Outside,
         settings: Settings,
     ) -> Self {
-        let Outside { direct, status_pages } = outside;
+        let Outside { direct, status_pages, vitals } = outside;
         let dispatcher = Dispatcher::new(&settings, bells.clone());
         let aggregator = direct.aggregator();
         Self {
@@ -171,19 +183,48 @@ impl Engine {
             settings,
             dispatcher,
             direct,
+            vitals,
         }
     }
 
     /// Lets one reconciler look once, without waiting for what it sets on its way: how the driver does it.
     pub(crate) async fn stream(self: &Arc<Self>, task: Task) -> Result<Activity, Fault> {
         match task {
-            Task::Dispatcher => self.stream_dispatcher().await,
+            Task::Dispatcher => self.watched(task, Box::pin(self.stream_dispatcher())).await,
             _ => self.activate(task).await,
         }
     }
 
     /// Lets one reconciler look once, and waits for all that comes of it: how a story on virtual time does it.
     pub async fn activate(&self, task: Task) -> Result<Activity, Fault> {
+        self.watched(task, Box::pin(self.look_once(task))).await
+    }
+
+    /// Shows what an activation came to to those who run the process.
+    async fn watched(
+        &self,
+        task: Task,
+        activation: impl Future<Output = Result<Activity, Fault>>,
+    ) -> Result<Activity, Fault> {
+        self.vitals.reconcilers().begin(task, self.clock.lease_now());
+        let came_to = activation.await;
+        self.show(
+            task,
+            match &came_to {
+                Ok(activity) if activity.done == 0 => ActivationResult::Idle,
+                Ok(activity) => ActivationResult::Worked(activity.done),
+                Err(fault) => ActivationResult::Failed(fault.code()),
+            },
+        );
+        came_to
+    }
+
+    fn show(&self, task: Task, result: ActivationResult) {
+        let at = (self.clock.now(), self.clock.lease_now());
+        self.vitals.reconcilers().end(self.vitals.metrics(), task, result, at);
+    }
+
+    async fn look_once(&self, task: Task) -> Result<Activity, Fault> {
         match task {
             Task::Scheduler => self.activate_scheduler().await,
             Task::Planner => self.activate_planner().await,

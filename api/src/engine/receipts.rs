@@ -4,6 +4,7 @@ use super::{Activity, Engine, Fault};
 use crate::{
     db::receipts::{self, Waiting},
     ports::Task,
+    vitals::ReceiptFate,
 };
 use domain::{message::Standing, receipt::ReceiptKind};
 
@@ -30,6 +31,7 @@ impl Engine {
             let txn = self.db.begin_write().await?;
             let woken = receipts::unpark_known(&txn, limit).await?;
             txn.commit().await?;
+            self.vitals.metrics().receipts_settled(ReceiptFate::Woken, woken);
             activity = activity.and(Activity::done(woken));
         }
         if activity.done > 0 {
@@ -57,8 +59,13 @@ impl Engine {
                 }
             }
         }
-        receipts::apply(&txn, &self.ids, &evidence, now).await?;
+        let of_known_kind = u64::try_from(evidence.len()).unwrap_or(u64::MAX);
+        let parked = receipts::apply(&txn, &self.ids, &evidence, now).await?;
         txn.commit().await?;
+        let metrics = self.vitals.metrics();
+        metrics.receipts_settled(ReceiptFate::Applied, of_known_kind.saturating_sub(parked));
+        metrics.receipts_settled(ReceiptFate::Parked, parked);
+        metrics.receipts_settled(ReceiptFate::Ignored, done.saturating_sub(of_known_kind));
         Ok(Activity::done(done))
     }
 }

@@ -6,7 +6,7 @@ use super::{
     enums::Scope,
     error,
     scalars::Url,
-    types::{Campaign, MessagePreview, Node, Site, Viewer},
+    types::{Campaign, EngineStatus, MessagePreview, Node, Site, Viewer},
 };
 use async_graphql::{Context, ID, Object, Result};
 use domain::limits::BODY_CHARS_MAX;
@@ -67,6 +67,12 @@ impl Query {
             Ok(campaign.map(Campaign::from))
         };
         found.await.transpose()
+    }
+
+    /// How the engine of the process that answers is doing. For those who run the service.
+    #[graphql(directive = requires_scope::apply(Scope::OperatorRead))]
+    async fn engine(&self, ctx: &Context<'_>) -> Option<Result<EngineStatus>> {
+        Some(Caller::with(ctx, Scope::OperatorRead).map(|caller| EngineStatus::of(&caller.service)))
     }
 
     /// How a text would be encoded and billed, with nothing saved. For the composer.

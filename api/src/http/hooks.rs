@@ -4,7 +4,8 @@
 
 use crate::{
     ports::{RawReceipt, ReceiptRefusal},
-    service::{ReceiptRefused, Service},
+    service::{ReceiptAnswer, ReceiptRefused, Service},
+    vitals::{ReceiptTaking, Vitals},
 };
 use poem::{
     Body, Request, Response,
@@ -26,14 +27,30 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) async fn generic(
     Path(connection): Path<String>,
     service: Data<&Service>,
+    vitals: Data<&Vitals>,
     request: &Request,
     body: Body,
 ) -> Response {
+    let taking = take(&connection, &service, request, body).await;
+    vitals.metrics().receipt(taking);
+    let status = match taking {
+        ReceiptTaking::Stored | ReceiptTaking::Repeated => StatusCode::NO_CONTENT,
+        ReceiptTaking::Forged => StatusCode::UNAUTHORIZED,
+        ReceiptTaking::Unreadable | ReceiptTaking::Broken => StatusCode::BAD_REQUEST,
+        ReceiptTaking::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        ReceiptTaking::Late => StatusCode::REQUEST_TIMEOUT,
+        ReceiptTaking::UnknownConnection => StatusCode::NOT_FOUND,
+        ReceiptTaking::Fault => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Response::builder().status(status).finish()
+}
+
+async fn take(connection: &str, service: &Service, request: &Request, body: Body) -> ReceiptTaking {
     let body = match timeout(BODY_TIMEOUT, body.into_bytes_limit(BODY_BYTES_MAX)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(ReadBodyError::PayloadTooLarge)) => return answer(StatusCode::PAYLOAD_TOO_LARGE),
-        Ok(Err(_)) => return answer(StatusCode::BAD_REQUEST),
-        Err(_) => return answer(StatusCode::REQUEST_TIMEOUT),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => return ReceiptTaking::TooLarge,
+        Ok(Err(_)) => return ReceiptTaking::Broken,
+        Err(_) => return ReceiptTaking::Late,
     };
     let headers: Vec<(String, String)> = request
         .headers()
@@ -45,24 +62,21 @@ pub(super) async fn generic(
         .collect();
     let raw = RawReceipt { headers: &headers, body: &body };
     match service.receipt_take(connection.parse().ok(), &raw).await {
-        Ok(Ok(_)) => answer(StatusCode::NO_CONTENT),
-        Ok(Err(ReceiptRefused::UnknownConnection)) => answer(StatusCode::NOT_FOUND),
+        Ok(Ok(ReceiptAnswer::Stored)) => ReceiptTaking::Stored,
+        Ok(Ok(ReceiptAnswer::Repeated)) => ReceiptTaking::Repeated,
+        Ok(Err(ReceiptRefused::UnknownConnection)) => ReceiptTaking::UnknownConnection,
         Ok(Err(ReceiptRefused::Refused(refusal))) => {
             // Anyone can forge: a line each at a higher level would let them fill a disk.
             tracing::debug!(connection.id = %connection, reason = %refusal, "a receipt was refused");
-            answer(match refusal {
-                ReceiptRefusal::Forged => StatusCode::UNAUTHORIZED,
-                ReceiptRefusal::Unreadable => StatusCode::BAD_REQUEST,
-            })
+            match refusal {
+                ReceiptRefusal::Forged => ReceiptTaking::Forged,
+                ReceiptRefusal::Unreadable => ReceiptTaking::Unreadable,
+            }
         }
         Err(fault) => {
             let causes = crate::causes::chain(&fault);
             tracing::error!(error = %fault, causes, "a receipt could not be stored");
-            answer(StatusCode::SERVICE_UNAVAILABLE)
+            ReceiptTaking::Fault
         }
     }
-}
-
-fn answer(status: StatusCode) -> Response {
-    Response::builder().status(status).finish()
 }

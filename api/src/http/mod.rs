@@ -1,4 +1,4 @@
-//! What answers over HTTP: GraphQL, receipts, and health.
+//! What answers over HTTP: GraphQL, receipts, health and metrics.
 //!
 //! **Invariant:** no handler decides anything; each reads a request, asks `service`, and writes an answer.
 
@@ -6,12 +6,14 @@ pub mod auth;
 pub mod graphql;
 mod health;
 mod hooks;
+mod metrics;
 
-use crate::{graphql::SendoffSchema, service::Service};
+use crate::{graphql::SendoffSchema, service::Service, vitals::Vitals};
 use async_trait::async_trait;
 use auth::{AuthRefusal, Authenticator};
 use graphql::{GraphqlEndpoint, Options, Sockets};
 use poem::{EndpointExt as _, IntoEndpoint, Route, get, post};
+use secrecy::SecretString;
 use tokio::sync::watch;
 
 /// The service behind the transports: a bearer token is an API key.
@@ -38,21 +40,38 @@ impl Authenticator for Service {
     }
 }
 
+/// Who is answered besides those who ask for health.
+pub struct Open {
+    /// Callers of GraphQL, and aggregators with their receipts.
+    pub api: bool,
+    /// Whoever reads the metrics with this bearer token; none without one.
+    pub metrics_token: Option<SecretString>,
+    /// What they read, and what is counted at the door.
+    pub vitals: Vitals,
+}
+
 /// Everything that is answered, and the count of open sockets.
 pub fn routes(
     service: &Service,
     schema: SendoffSchema,
     options: Options,
+    open: Open,
     shutdown: watch::Receiver<bool>,
 ) -> (impl IntoEndpoint + use<>, Sockets) {
     let endpoint = GraphqlEndpoint::new(schema, service.clone(), options, shutdown.clone());
     let sockets = endpoint.sockets();
-    let routes = Route::new()
-        .at("/graphql", endpoint)
-        .at("/hooks/generic/:connection", post(hooks::generic))
+    let mut routes = Route::new()
         .at("/healthz", get(health::healthz))
         .at("/readyz", get(health::readyz))
+        .at("/metrics", get(metrics::metrics));
+    if open.api {
+        routes =
+            routes.at("/graphql", endpoint).at("/hooks/generic/:connection", post(hooks::generic));
+    }
+    let routes = routes
         .data(service.clone())
+        .data(open.vitals)
+        .data(metrics::Token::new(open.metrics_token))
         .data(health::ShuttingDown(shutdown));
     (routes, sockets)
 }

@@ -17,6 +17,7 @@ mod events;
 mod inbox;
 mod messages;
 mod once;
+mod operations;
 mod receipts;
 mod secrets;
 mod site_update;
@@ -45,6 +46,7 @@ pub use campaigns::{
     UnknownResolved, Whom,
 };
 pub use check::NewQuietHours;
+pub use operations::Unready;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use site_update::{PackSwitch, SiteChanges};
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
@@ -53,6 +55,7 @@ use crate::{
     db::Db,
     direct::Direct,
     ports::{Aggregator, Bells, Clock, Hints, Ids},
+    vitals::Vitals,
 };
 use std::sync::Arc;
 use turns::Turns;
@@ -88,6 +91,10 @@ pub struct Service {
     inbox: Arc<inbox::Inbox>,
     /// Turns at working out estimates.
     estimates: Turns,
+    /// What those who run the process see of it.
+    vitals: Vitals,
+    /// The turn at looking how the database is.
+    probing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Service {
@@ -99,15 +106,12 @@ impl Service {
         bells: Bells,
         hints: Hints,
         direct: Direct,
+        vitals: Vitals,
     ) -> Self {
         let aggregator = direct.aggregator();
         let inbox = Arc::default();
         let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
-        Self { db, clock, ids, bells, hints, aggregator, direct, inbox, estimates }
-    }
-
-    /// Whether the database answers.
-    pub async fn ping(&self) -> Result<(), Fault> {
-        Ok(self.db.ping().await?)
+        let probing = Arc::default();
+        Self { db, clock, ids, bells, hints, aggregator, direct, inbox, estimates, vitals, probing }
     }
 }

@@ -85,6 +85,20 @@ fn a_directory_that_cannot_be_written_is_named() {
 }
 
 #[test]
+fn a_part_of_the_service_alone_needs_a_database_that_can_be_shared() {
+    for role in ["api", "engine"] {
+        let sendoff = Sendoff::new().with("SENDOFF_SERVER__ROLE", role);
+        assert_eq!(
+            sendoff.tells(SERVE),
+            "sendoff: the configuration is not valid: `server.role` must be `all` unless PostgreSQL is \
+             named by `database.url`"
+        );
+    }
+    let told = Sendoff::new().with("SENDOFF_SERVER__ROLE", "planner").tells(SERVE);
+    assert!(told.contains("`SENDOFF_SERVER__ROLE` must be `all`, `api` or `engine`"), "{told}");
+}
+
+#[test]
 fn a_key_that_nothing_reads_is_named() {
     let sendoff = Sendoff::new().with("SENDOFF_ENGINE__LEESE", "1m");
     assert_eq!(

@@ -120,3 +120,45 @@ fn what_was_set_up_is_served_and_ends_when_asked() {
         assert_eq!(running.child.wait().unwrap().code(), Some(0));
     }
 }
+
+/// Goal: nobody reads the metrics before a token is set up, and then only who has it. Logs meanwhile are
+/// lines of JSON whose names stay.
+#[test]
+fn metrics_are_closed_until_a_token_is_set() {
+    let sendoff = Sendoff::new();
+    let site = sendoff.with_site();
+    sendoff.connection(&site);
+    let running = Running::start(&sendoff);
+    assert_eq!(running.get("/metrics").0, "HTTP/1.1 404 Not Found");
+    drop(running);
+    let token = "a-token-of-some-length";
+    let sendoff = sendoff.with("SENDOFF_SERVER__METRICS_TOKEN", token);
+    let running = Running::start(&sendoff);
+    assert_eq!(running.get("/metrics").0, "HTTP/1.1 401 Unauthorized");
+    let with = |token: &str| {
+        let head =
+            "GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: Bearer ";
+        running.ask(&format!("{head}{token}\r\n\r\n"))
+    };
+    assert_eq!(with("a-token-of-some-lengtH").0, "HTTP/1.1 401 Unauthorized");
+    let (status, body) = with(token);
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    assert!(body.contains("sendoff_build_info{tzdb="), "{body}");
+    assert!(body.contains("\nsendoff_database_up 1\n"), "{body}");
+}
+
+#[test]
+fn a_line_of_json_has_names_that_stay() {
+    let sendoff = Sendoff::new().with("SENDOFF_LOG__FORMAT", "json");
+    let site = sendoff.with_site();
+    sendoff.connection(&site);
+    let mut child = sendoff.start(&["serve"]);
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let names: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, ["address", "level", "message", "target", "timestamp"], "{line}");
+    assert_eq!((&line["level"], &line["message"]), (&"INFO".into(), &"serving".into()));
+}

@@ -12,6 +12,7 @@ use api::service::admin::{
     ConnectionSettings, KeySettings, SenderSettings, SetUpError, SiteSettings,
 };
 use api::service::{Actor, Fault, NewAudience, NewSubscriber, Service};
+use api::vitals::{self, Vitals};
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use domain::access::Role;
 use domain::audience::AudienceRules;
@@ -53,6 +54,9 @@ pub enum GroundError {
     /// The service broke down.
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// What a node shows of itself cannot be set up.
+    #[error(transparent)]
+    Vitals(#[from] vitals::Unusable),
     /// The service refused what the ground needs, or a constant of it cannot be read.
     #[error("the ground is refused: {0}")]
     Refused(&'static str),
@@ -74,6 +78,8 @@ pub(super) struct Ground {
     pub(super) start: DateTime<Utc>,
     /// How a node works, but for its name and window.
     pub(super) settings: Settings,
+    /// What is seen of the nodes, of which nobody looks at any.
+    pub(super) vitals: Vitals,
     first: Arc<Plot>,
     plots: Vec<Arc<Plot>>,
 }
@@ -100,7 +106,8 @@ impl Ground {
         drop(service);
         db.close().await?;
         let first = plots.first().ok_or(GroundError::Refused("no site"))?;
-        Ok(Self { start, settings: settings(), first: Arc::clone(first), plots })
+        let (settings, vitals) = (settings(), Vitals::new()?);
+        Ok(Self { start, settings, vitals, first: Arc::clone(first), plots })
     }
 }
 
@@ -114,8 +121,9 @@ fn service(db: &Db, start: DateTime<Utc>) -> Result<Service, GroundError> {
     let parts = (Turnstile::new(Choices::scripted(Vec::new())), store, sky);
     let hub = Hub::new(parts, World::new(profile), Trace::new(false), Vec::new());
     let port = Arc::new(Port { hub, clock: clock.clone(), node: 0 });
-    let outside = Outside { aggregator: port, status_pages: Arc::new(NoPages) };
-    Ok(app::assemble(db.clone(), clock, ids, outside, &settings()).0)
+    let (status_pages, vitals) = (Arc::new(NoPages), Vitals::new()?);
+    let outside = Outside { aggregator: port, status_pages, vitals };
+    Ok(app::assemble(db.clone(), clock, ids, outside, &settings()).service)
 }
 
 fn settings() -> Settings {

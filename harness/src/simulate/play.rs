@@ -6,10 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use api::app::{self, Outside, Settings};
+use api::app::{self, Assembled, Outside, Settings};
 use api::engine::Engine;
 use api::ports::{Clock as _, Ids, RawReceipt, Task};
 use api::service::Service;
+use api::vitals::Vitals;
 use chrono::TimeDelta;
 use domain::id::CampaignId;
 
@@ -87,6 +88,7 @@ pub(super) struct Play {
     pub(super) plan: Plan,
     pub(super) plot: Arc<Plot>,
     settings: Settings,
+    vitals: Vitals,
     pub(super) hub: Arc<Hub>,
     pub(super) crew: Crew,
     pub(super) nodes: Vec<Node>,
@@ -138,6 +140,7 @@ impl Play {
             plan,
             plot,
             settings: ground.settings.clone(),
+            vitals: ground.vitals.clone(),
             hub,
             crew,
             nodes: Vec::new(),
@@ -176,14 +179,16 @@ impl Play {
         let turns = Arc::new(Hand(Arc::clone(&hub.turnstile)));
         let db = api::db::Db::over(hub.store.connect(), hub.store.connect(), turns);
         let port = Arc::new(Port { hub: Arc::clone(hub), clock: clock.clone(), node: number });
-        let outside = Outside { aggregator: port, status_pages: Arc::new(NoPages) };
+        let (status_pages, vitals) = (Arc::new(NoPages), self.vitals.clone());
+        let outside = Outside { aggregator: port, status_pages, vitals };
         let mut settings = self.settings.clone();
         settings.engine.max_in_flight = self.plan.window;
         settings.engine.max_in_flight_per_connection = self.plan.window;
         settings.engine.claim_batch_max = self.plan.window;
         settings.engine.plan_batch_max = self.plan.plan_batch;
         settings.engine.node = format!("node-{number}-{incarnation}");
-        let (service, engine) = app::assemble(db, clock.clone(), ids, outside, &settings);
+        let Assembled { service, engine, .. } =
+            app::assemble(db, clock.clone(), ids, outside, &settings);
         let (is_up, is_still) = (true, false);
         Node { number, clock, lease_skew_ms, service, engine, incarnation, is_up, is_still }
     }

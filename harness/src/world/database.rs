@@ -19,6 +19,8 @@ use super::Error;
 /// begins with the same, and making it takes longer than most stories.
 static EMPTY: OnceCell<Vec<u8>> = OnceCell::const_new();
 
+/// The name of a SQLite file in its directory.
+const FILE: &str = "world.db";
 /// Readers of a SQLite file, connections to a PostgreSQL database.
 const CONNECTIONS: u32 = 4;
 
@@ -55,7 +57,7 @@ impl Database {
     pub(super) async fn open(&self) -> Result<Db, Error> {
         let url = match self {
             Self::Sqlite(dir) => {
-                let file = dir.path().join("world.db");
+                let file = dir.path().join(FILE);
                 let empty = EMPTY.get_or_try_init(empty).await?;
                 std::fs::write(&file, empty).map_err(Error::Directory)?;
                 sqlite_url(&file)
@@ -63,6 +65,15 @@ impl Database {
             Self::Postgres { url, .. } => url.clone(),
         };
         open(url).await
+    }
+
+    /// Opens it once more.
+    pub(super) async fn another(&self) -> Result<Db, Error> {
+        open(match self {
+            Self::Sqlite(dir) => sqlite_url(&dir.path().join(FILE)),
+            Self::Postgres { url, .. } => url.clone(),
+        })
+        .await
     }
 
     /// Removes it.

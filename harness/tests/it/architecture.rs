@@ -30,8 +30,10 @@ const ALL: &[&str] = &[
     "hex",
     "http",
     "ports",
+    "relay",
     "service",
     "status_pages",
+    "vitals",
 ];
 /// Crates that belong to one place: the database's, the schema's, the server's and the client's.
 const OUTSIDE: &[&str] = &["sea_orm", "entity", "async_graphql", "poem", "reqwest"];
@@ -51,30 +53,32 @@ const MODULES: &[Module] = &[
     Module { name: "wall_clock", may_name: &["ports"], never: OUTSIDE },
     Module { name: "config", may_name: &[], never: OUTSIDE },
     Module { name: "ports", may_name: &[], never: OUTSIDE },
+    Module { name: "vitals", may_name: &["ports"], never: OUTSIDE },
     Module {
         name: "http",
-        may_name: &["causes", "config", "graphql", "ports", "service"],
+        may_name: &["causes", "config", "graphql", "ports", "service", "vitals"],
         never: &["sea_orm", "entity", "migration", "reqwest"],
     },
     Module {
         name: "graphql",
-        may_name: &["causes", "config", "ports", "service"],
+        may_name: &["causes", "config", "ports", "service", "vitals"],
         never: &["sea_orm", "entity", "migration", "poem", "reqwest"],
     },
     Module {
         name: "service",
-        may_name: &["config", "db", "direct", "hex", "ports"],
+        may_name: &["config", "db", "direct", "hex", "ports", "vitals"],
         never: &["sea_orm", "async_graphql", "poem", "reqwest"],
     },
     Module {
         name: "engine",
-        may_name: &["causes", "config", "db", "direct", "hex", "ports"],
+        may_name: &["causes", "config", "db", "direct", "hex", "ports", "vitals"],
         never: &["async_graphql", "poem", "reqwest"],
     },
     Module { name: "direct", may_name: &["causes", "db", "hex", "ports"], never: OUTSIDE },
+    Module { name: "relay", may_name: &["causes", "db", "ports", "vitals"], never: OUTSIDE },
     Module {
         name: "db",
-        may_name: &["config", "ports"],
+        may_name: &["config", "ports", "vitals"],
         never: &["async_graphql", "poem", "reqwest"],
     },
     Module {

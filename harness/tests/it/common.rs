@@ -10,7 +10,7 @@ use domain::id::SiteId;
 use entity::aggregator_connection;
 use harness::client::{Client, http_builder};
 use harness::scenario::Scenario;
-use harness::world::World;
+use harness::world::{METRICS_TOKEN, World};
 use sea_orm::EntityTrait;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -230,6 +230,42 @@ pub(crate) async fn wire(world: &World, key: &str, query: &str, variables: &Valu
     let headers: Vec<String> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
     let status = response.status();
     format!("{status}\n{}\n{}", headers.join("\n"), response.text().await.unwrap())
+}
+
+/// The status and the body of a page of the service at `url`, asked for with a bearer token or without.
+pub(crate) async fn page(url: &str, token: Option<&str>) -> (u16, String) {
+    let mut request = http_builder().build().unwrap().get(url);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.text().await.unwrap())
+}
+
+/// The figures of the service at `url`.
+pub(crate) async fn figures(url: &str) -> Figures {
+    let (status, text) = page(&format!("{url}/metrics"), Some(METRICS_TOKEN)).await;
+    assert_eq!(status, 200, "{text}");
+    Figures(text)
+}
+
+/// Figures as Prometheus reads them.
+pub(crate) struct Figures(pub(crate) String);
+
+impl Figures {
+    /// The sum of all values of a figure whose labels have all of these words: `name{label="word"`.
+    pub(crate) fn sum(&self, name: &str, words: &[&str]) -> i64 {
+        let lines = self.0.lines().filter_map(|line| line.strip_prefix(name)?.rsplit_once(' '));
+        let lines = lines.filter(|(labels, _)| labels.is_empty() || labels.starts_with('{'));
+        let has_all =
+            |labels: &str| words.iter().all(|word| labels.contains(&format!("\"{word}\"")));
+        let values: Vec<i64> = lines
+            .filter(|(labels, _)| has_all(labels))
+            .map(|(_, value)| value.parse().unwrap())
+            .collect();
+        assert!(!values.is_empty(), "no {name} with {words:?}: {}", self.0);
+        values.into_iter().sum()
+    }
 }
 
 /// Every row of every table, by table, in order.

@@ -18,6 +18,8 @@ mod consent;
 #[cfg(test)]
 mod contract_page;
 #[cfg(test)]
+mod database_trouble;
+#[cfg(test)]
 mod estimates;
 #[cfg(test)]
 mod idempotency;
@@ -28,7 +30,11 @@ mod live;
 #[cfg(test)]
 mod memberships;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod migrations;
+#[cfg(test)]
+mod nodes;
 #[cfg(test)]
 mod odd_rows;
 #[cfg(test)]

@@ -2,17 +2,19 @@
 //! is repeated counts once, and what is early waits.
 
 use chrono::{DateTime, Utc};
-use entity::receipt;
+use domain::id::{AttemptId, ConnectionId};
+use entity::{attempt, message, receipt};
 use harness::aggregator::Settings;
 use harness::client::http_builder;
 use harness::contract::signing::{
     WEBHOOK_ID, WEBHOOK_SIGNATURE, WEBHOOK_TIMESTAMP, WebhookSecret, sign,
 };
+use harness::scenario::Scenario;
 use harness::world::World;
 use sea_orm::EntityTrait as _;
 use serde_json::{Value, json};
 
-use crate::common::{Rows, UPSERT, activated, connection, done, now, post, status, world};
+use crate::common::{Rows, UPSERT, activated, connection, done, figures, now, post, status, world};
 
 /// Aggregators whose receipts never come by themselves.
 const SILENT: &str = "subscribers: [{ count: 2 }]\ndefaults: { receipts: [] }\n";
@@ -167,6 +169,55 @@ async fn what_cannot_be_read_or_placed_is_refused() {
     assert_eq!(Rows::of(&world).await.differing(&before), [""; 0]);
     long.pop();
     assert_eq!(Delivery { body: long, ..of(&good) }.post(&world).await, 204, "64 KiB fit");
+    world.run_until_idle().await.unwrap();
+    world.stop().await.unwrap();
+}
+
+/// Goal: whatever comes to the door that is not a receipt of ours changes nothing, and is counted by what it
+/// was. Method: one of each, a good one twice; one that names another site's message on a connection of its
+/// own is kept apart and moves nothing.
+#[tokio::test]
+async fn bad_receipts_change_nothing_and_are_counted() {
+    let world = world(SILENT).await;
+    activated(&world, now()).await;
+    world.run_now().await.unwrap();
+    let taken = message::Entity::find().all(world.db().read()).await.unwrap();
+    let attempts = attempt::Entity::find().all(world.db().read()).await.unwrap();
+    let good = Delivery::of(&world, "e1", &event("message.delivered", "m1")).await;
+    let before = Rows::of(&world).await;
+    let wrong = Delivery { secret: WRONG_SECRET.to_owned(), ..of(&good) };
+    assert_eq!(wrong.post(&world).await, 401);
+    assert_eq!(Delivery { body: b"{}".to_vec(), ..of(&good) }.post(&world).await, 400);
+    let long = Delivery { body: vec![b' '; 64 * 1024 + 1], ..of(&good) };
+    assert_eq!(long.post(&world).await, 413);
+    let nowhere = "conn_0190a5b20000700080000000000000ff".to_owned();
+    assert_eq!(Delivery { connection: nowhere, ..of(&good) }.post(&world).await, 404);
+    assert_eq!(Rows::of(&world).await.differing(&before), [""; 0]);
+
+    let scenario = Scenario::parse("it", "scenario: 1\n").unwrap();
+    world.other_site_key(&scenario).await.unwrap();
+    let rows = entity::aggregator_connection::Entity::find().all(world.db().read()).await.unwrap();
+    let ours: ConnectionId = good.connection.parse().unwrap();
+    let other = rows.into_iter().find(|row| row.id != ours.0).unwrap();
+    let mut about_ours = event("message.failed", taken[0].provider_id.as_deref().unwrap());
+    about_ours["data"]["reference"] = json!(AttemptId(attempts[0].id).to_string());
+    let foreign = Delivery::of(&world, "e2", &about_ours).await;
+    let foreign = Delivery { connection: ConnectionId(other.id).to_string(), ..foreign };
+    assert_eq!(foreign.post(&world).await, 204);
+    let unknown = Delivery::of(&world, "e3", &event("message.delivered", "nobody's")).await;
+    for _ in 0..2 {
+        assert_eq!(unknown.post(&world).await, 204);
+    }
+    world.activate(api::ports::Task::Receipts).await.unwrap();
+    assert_eq!(message::Entity::find().all(world.db().read()).await.unwrap(), taken);
+
+    let figures = figures(world.url()).await;
+    let door = |result| figures.sum("sendoff_receipts_total", &[result]);
+    let results = ["forged", "unreadable", "too_large", "unknown_connection"].map(door);
+    assert_eq!(results, [1; 4]);
+    assert_eq!(["stored", "repeated", "fault"].map(door), [2, 1, 0]);
+    assert_eq!(figures.sum("sendoff_receipts_settled_total", &["parked"]), 2);
+    assert_eq!(figures.sum("sendoff_receipts_settled_total", &["applied"]), 0);
     world.run_until_idle().await.unwrap();
     world.stop().await.unwrap();
 }

@@ -28,15 +28,15 @@ const LOOKS_MAX: usize = 10_000;
 /// How often an engine may look before it is idle.
 const ROUNDS_MAX: usize = 50;
 /// How long after the death the new process looks at the leases: longer than any is held.
-const LATER: TimeDelta = TimeDelta::hours(1);
+pub(crate) const LATER: TimeDelta = TimeDelta::hours(1);
 /// How long a process stands still: longer than a claim may wait for its request.
 const STILL_FOR: TimeDelta = TimeDelta::seconds(10);
 
 /// The clock of a process that started later: the story's time, and leases that have run out.
 #[derive(Debug)]
-struct Later {
-    civil: DateTime<Utc>,
-    since: TimeDelta,
+pub(crate) struct Later {
+    pub(crate) civil: DateTime<Utc>,
+    pub(crate) since: TimeDelta,
 }
 
 impl Clock for Later {
@@ -69,14 +69,14 @@ impl Clock for Standing {
 }
 
 /// A second process on the same database.
-fn process(world: &World, since: TimeDelta) -> App {
+pub(crate) fn process(world: &World, since: TimeDelta) -> App {
     let settings = Settings::new(&Config::default(), world.url().to_owned());
     let clock = Arc::new(Later { civil: world.now(), since });
     App::new(world.db().clone(), clock, settings).unwrap()
 }
 
 /// Lets a process work until it has nothing to do.
-async fn run(app: &App) {
+pub(crate) async fn run(app: &App) {
     for _ in 0..ROUNDS_MAX {
         let mut done = 0;
         for task in Task::ALL {

@@ -22,6 +22,7 @@ use crate::{
     },
     engine::{Engine, Fault, resolver::ask_again_at},
     ports::{Submitted, Task},
+    vitals::ReceiptFate,
 };
 use chrono::TimeDelta;
 use domain::{
@@ -126,6 +127,8 @@ impl Engine {
     /// Records what a lane's hand-overs proved, and acts on what it says of the connection.
     async fn settle(&self, lane: &Lane, ends: Vec<End>) -> Result<(), Fault> {
         let now = self.clock.now();
+        let was_held = self.held_until(lane.connection.id, now).is_some();
+        self.count_ends(lane, &ends);
         let failure = ends.iter().find_map(|end| failure(&end.submitted));
         if ends.iter().any(|end| is_word_about_a_message(&end.submitted)) {
             self.dispatcher.holds.release(lane.connection.id);
@@ -135,13 +138,17 @@ impl Engine {
             self.dispatcher.holds.miss(lane.connection.id, missed, now);
         }
         self.leave_alone(lane.connection.id, &ends, now);
+        if !was_held {
+            self.count_hold(lane, &ends, now);
+        }
         let retry_at = self.dispatcher.holds.until(lane.connection.id, now).unwrap_or(now);
         let seen = Seen::of(&ends);
         // The permits come back when the outcomes are recorded, not before.
         let (ended, _permits): (Vec<Ended>, Vec<Option<Permit>>) =
             ends.into_iter().map(|end| self.ended(lane, end, retry_at, now)).unzip();
         let at = (lane.id(), lane.connection.id);
-        self.record_surely(at, &ended, now).await?;
+        let waits = self.record_surely(at, &ended, now).await?;
+        self.count_waits(lane, &waits);
         self.note(&lane.connection, seen, now).await;
         if let Some(reason) = failure {
             self.fail(lane.binding.campaign.site_id, lane.id(), reason, Task::Dispatcher).await?;
@@ -150,17 +157,17 @@ impl Engine {
     }
 
     /// Records, and tries again for as long as the database refuses: what the aggregator answered is known
-    /// nowhere else.
+    /// nowhere else. Answers with how long the messages had waited that were taken.
     pub(in crate::engine) async fn record_surely(
         &self,
         at: (CampaignId, ConnectionId),
         ended: &[Ended],
         now: Instant,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<TimeDelta>, Fault> {
         let mut pause = RECORD_PAUSE_MIN;
         for _ in 1..RECORD_TRIES_MAX {
             match self.record(at, ended, now).await {
-                Ok(()) => return Ok(()),
+                Ok(waits) => return Ok(waits),
                 // The database answers, and will say the same again.
                 Err(fault) if fault.is_lasting() => {
                     return self.record_each(at, ended, fault).await;
@@ -168,6 +175,7 @@ impl Engine {
                 Err(fault) => {
                     let causes = crate::causes::chain(&fault);
                     tracing::warn!(error = %fault, causes, "a record was refused; trying again");
+                    self.vitals.metrics().record_refused(fault.code());
                 }
             }
             tokio::time::sleep(pause).await;
@@ -183,19 +191,22 @@ impl Engine {
         at: (CampaignId, ConnectionId),
         ended: &[Ended],
         fault: Fault,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<TimeDelta>, Fault> {
         if ended.len() < 2 {
             return Err(fault);
         }
-        let mut stuck = None;
+        let (mut stuck, mut waits) = (None, Vec::new());
         for end in ended {
-            if let Err(fault) = self.record(at, std::slice::from_ref(end), self.clock.now()).await {
-                let causes = crate::causes::chain(&fault);
-                tracing::error!(message.id = %end.message_id, error = %fault, causes, "an outcome cannot be recorded");
-                stuck = Some(fault);
+            match self.record(at, std::slice::from_ref(end), self.clock.now()).await {
+                Ok(waited) => waits.extend(waited),
+                Err(fault) => {
+                    let causes = crate::causes::chain(&fault);
+                    tracing::error!(message.id = %end.message_id, error = %fault, causes, "an outcome cannot be recorded");
+                    stuck = Some(fault);
+                }
             }
         }
-        stuck.map_or(Ok(()), Err)
+        stuck.map_or(Ok(waits), Err)
     }
 
     /// What a request proved, with the time at which to try again.
@@ -241,19 +252,20 @@ impl Engine {
         (campaign, connection): (CampaignId, ConnectionId),
         ended: &[Ended],
         now: Instant,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<TimeDelta>, Fault> {
         let txn = self.db.begin_write().await?;
         gate::enter(&txn, campaign).await?;
         let standing = outcomes::gate(&txn, campaign).await?;
-        let accepted = outcomes::record(&txn, &self.ids, ended, standing, now).await?;
-        let woken = receipts::unpark(&txn, connection, &accepted).await?;
+        let recorded = outcomes::record(&txn, &self.ids, ended, standing, now).await?;
+        let woken = receipts::unpark(&txn, connection, &recorded.accepted).await?;
         txn.commit().await?;
+        self.vitals.metrics().receipts_settled(ReceiptFate::Woken, woken);
         if woken > 0 {
             self.bells.ring(Task::Receipts);
         }
         self.bells.ring(Task::Completer);
         self.hints.give();
-        Ok(())
+        Ok(recorded.waits)
     }
 }
 

@@ -161,6 +161,7 @@ impl Engine {
         } else {
             let request = std::mem::take(&mut handover.request);
             let timeout = self.settings.submit_timeout;
+            let _in_flight = self.vitals.metrics().in_flight();
             self.aggregator.submit(&lane.connection, handover.attempt_id, request, timeout).await
         };
         End { handover, submitted }

@@ -8,6 +8,7 @@ mod audience;
 mod campaign;
 mod connections;
 mod consent;
+mod engine;
 mod estimate;
 mod event;
 mod journey;
@@ -38,6 +39,7 @@ pub(super) use self::{
         MessageConnection, SiteConnection, SiteSettingChangeConnection, SubscriberConnection,
     },
     consent::ConsentEntry,
+    engine::EngineStatus,
     estimate::{CampaignEstimate, RecipientExplanation},
     event::{CampaignChange, CampaignEvent},
     journey::MessageHop,
