@@ -243,10 +243,15 @@ impl Engine {
     }
 }
 
-/// Whether the aggregator still answers to an attempt's key.
+/// Whether the aggregator still answers to an attempt's key. One that keeps none never does, whatever the clock of
+/// the node says that made the attempt: it may be ahead.
 fn key_holds(connection: &Connection, question: &Question, now: Instant) -> bool {
-    let window = TimeDelta::try_seconds(connection.key_window_s).unwrap_or_default() - KEY_PAD;
-    now < question.started_at + window
+    holds_at(connection.key_window_s, question.started_at, now)
+}
+
+fn holds_at(key_window_s: i64, started_at: Instant, now: Instant) -> bool {
+    let window = TimeDelta::try_seconds(key_window_s).unwrap_or_default() - KEY_PAD;
+    key_window_s > 0 && now < started_at + window
 }
 
 /// What a look-up proves of the attempt that was looked up.
@@ -268,6 +273,17 @@ fn found_out(found: LookedUp, question: &Question, now: Instant) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Goal: where no keys are kept nothing is repeated, also by a node whose clock is behind that of the node that
+    /// made the attempt. Simulated schedules found a message taken twice so.
+    #[test]
+    fn a_key_that_is_not_kept_never_holds() {
+        let now: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
+        assert!(!holds_at(0, now, now));
+        assert!(!holds_at(0, now + TimeDelta::hours(1), now), "another node's clock is ahead");
+        assert!(holds_at(600, now - TimeDelta::minutes(4), now));
+        assert!(!holds_at(600, now - TimeDelta::minutes(5), now));
+    }
 
     /// Goal: an outcome is asked for soon, then more and more rarely, and for about a day.
     #[test]

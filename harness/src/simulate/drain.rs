@@ -13,6 +13,10 @@ use crate::check::Rule;
 
 /// Rounds in which every reconciler looks once.
 const ROUNDS_MAX: usize = 400;
+/// Rounds in which the world saw nothing, before time moves on faster.
+const UNMOVED_MAX: u32 = 12;
+/// By how much.
+const LONG: TimeDelta = TimeDelta::hours(3);
 /// How often whoever stands is let on before what is under way must be over.
 const LETS_MAX: usize = 2_000;
 /// How long somebody waits for time alone: a cancel, for what is in flight.
@@ -59,9 +63,17 @@ impl Play {
         }
         self.settle().await;
         self.resume_all().await;
+        let (mut seen, mut unmoved) = (0, 0);
         for _ in 0..ROUNDS_MAX {
             if !self.hub.world().found.is_empty() || !self.round().await {
                 return;
+            }
+            let moved = self.hub.world().serials();
+            unmoved = if moved == seen { unmoved + 1 } else { 0 };
+            seen = moved;
+            if unmoved > UNMOVED_MAX {
+                // Questions that nobody can be asked are put off for minutes, for as long as a key holds.
+                self.pass(LONG).await;
             }
         }
         self.hub.against(

@@ -6,6 +6,10 @@ use super::crew::{Came, What};
 use super::play::{Play, index};
 use crate::check::Rule;
 
+/// Messages in flight that a node's incarnation attempted.
+const LEFT: &str = "SELECT count(*) FROM message m JOIN attempt a ON a.message_id = m.id \
+    AND a.fence = m.fence WHERE m.state = 'in_flight' AND a.node = ?1";
+
 impl Play {
     /// A node dies, in the middle of whatever it was at.
     pub(super) fn crash(&mut self, number: u32) {
@@ -24,9 +28,7 @@ impl Play {
             }
         }
         self.tell(40, number, || format!("node {number} dies"));
-        const SQL: &str = "SELECT count(*) FROM message m JOIN attempt a ON a.message_id = m.id \
-            AND a.fence = m.fence WHERE m.state = 'in_flight' AND a.node = ?1";
-        let left = self.hub.store.ask(SQL, [name], |row| row.get::<_, i64>(0)).unwrap_or_default();
+        let left = self.hub.store.ask(LEFT, [name], |row| row.get::<_, i64>(0)).unwrap_or_default();
         let left = u64::try_from(left.into_iter().sum::<i64>()).unwrap_or(u64::MAX);
         if left > self.plan.window {
             let window = self.plan.window;

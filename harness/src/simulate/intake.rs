@@ -23,9 +23,9 @@ impl Play {
     /// Takes in what is over.
     pub(super) fn take_in(&mut self, node: u32, what: &What, came: Came) {
         match came {
-            Came::Looked(looked) => self.looked(what, looked),
+            Came::Looked(looked) => self.looked(what, &looked),
             Came::Launched(carriers, activity) => {
-                self.looked(what, activity);
+                self.looked(what, &activity);
                 for carrier in carriers {
                     let work = async move {
                         carrier.await;
@@ -34,7 +34,7 @@ impl Play {
                     self.crew.put(node, What::Carry, Box::pin(work));
                 }
             }
-            Came::Carried => {}
+            Came::Carried | Came::Recovered(Ok(_)) => {}
             Came::Made(Ok(Some(id))) => self.campaigns.push(Campaign {
                 id,
                 is_activated: false,
@@ -43,27 +43,26 @@ impl Play {
                 status: "draft".to_owned(),
             }),
             Came::Made(Ok(None)) => self.fault("a draft was refused"),
-            Came::Made(Err(fault)) => self.fault(chain(&fault)),
-            Came::Recovered(Ok(_)) => {}
             Came::Recovered(Err(fault)) => self.fault(chain(&fault)),
             Came::Called(Ok(answer)) => {
                 if let What::Call(call) = what {
-                    self.answered(*call, answer);
+                    self.answered(*call, &answer);
                 }
             }
-            Came::Called(Err(fault)) => self.fault(chain(&fault)),
             Came::Hooked(Ok(answer)) => {
                 if let What::Hook(owed) = what {
                     self.hooked(owed, answer.ok());
                 }
             }
-            Came::Hooked(Err(fault)) => self.fault(chain(&fault)),
+            Came::Made(Err(fault)) | Came::Called(Err(fault)) | Came::Hooked(Err(fault)) => {
+                self.fault(chain(&fault));
+            }
         }
         self.see_statuses();
         self.sums();
     }
 
-    fn looked(&mut self, what: &What, looked: Result<Activity, Fault>) {
+    fn looked(&mut self, what: &What, looked: &Result<Activity, Fault>) {
         match looked {
             Ok(activity) => {
                 self.played.done = self.played.done.saturating_add(activity.done);
@@ -72,7 +71,7 @@ impl Play {
                     format!("{} did {} things", what.word(), activity.done)
                 });
             }
-            Err(fault) => self.fault(format!("{}: {}", what.word(), chain(&fault))),
+            Err(fault) => self.fault(format!("{}: {}", what.word(), chain(fault))),
         }
         if matches!(what, What::Look(Task::Receipts)) {
             self.see_stops();
@@ -80,7 +79,7 @@ impl Play {
     }
 
     /// A call was answered. From here on what it stopped must not begin to leave.
-    fn answered(&mut self, call: Call, answer: Answer) {
+    fn answered(&mut self, call: Call, answer: &Answer) {
         self.tell(51, u32::from(answer.refused.is_some()), || {
             let refused = answer.refused.as_deref().map(|why| format!("refused: {why}"));
             let did = format!("{}, {} in flight", answer.status, answer.in_flight);
@@ -104,7 +103,8 @@ impl Play {
             return;
         }
         // A resumption that is under way, or was meanwhile, lifts a pause.
-        let is_resuming = |what: &What| matches!(what, What::Call(other) if other.act == Act::Resume && other.campaign == call.campaign);
+        let resumption = Call { act: Act::Resume, ..call };
+        let is_resuming = |what: &What| matches!(what, What::Call(other) if *other == resumption);
         let is_lifted =
             call.act == Act::Pause && (self.crew.any(is_resuming) || !self.is_paused(id));
         if is_lifted {

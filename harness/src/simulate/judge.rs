@@ -259,8 +259,8 @@ impl Play {
             let near = taken.iter().find(|earlier| {
                 earlier.place.phone == place.phone
                     && earlier.place != place
-                    && earlier.taken_ms <= later.begun_ms
-                    && later.begun_ms - earlier.taken_ms < window_ms
+                    && earlier.order < later.begun
+                    && later.begun_ms - earlier.at_ms < window_ms
             });
             self.hold(Rule::I13, near.is_none(), || {
                 let before = near.map_or_else(String::new, |it| it.place.words());

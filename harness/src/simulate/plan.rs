@@ -60,7 +60,7 @@ pub(super) struct Plan {
     /// The most hand-overs in flight on a node.
     pub(super) window: u64,
     /// Subscribers planned at once.
-    pub(super) plan_batch: u64,
+    pub(super) batch: u64,
     /// Things that happen before the faults are lifted.
     pub(super) steps: u32,
 }
@@ -78,14 +78,14 @@ impl Plan {
         let batch = batches.get(usize::try_from(choices.below(4)).unwrap_or_default()).copied();
         // Small worlds are more than half of all: what can go wrong mostly needs little.
         let many = if choices.chance(350) { CAMPAIGNS_MAX } else { 1 };
-        let campaigns = (0..choices.below(many) + 1).map(|_| Campaign::draw(choices)).collect();
+        let campaigns = (0..=choices.below(many)).map(|_| Campaign::draw(choices)).collect();
         let steps = STEPS_MIN + choices.below(STEPS_MAX - STEPS_MIN + 1);
         Self {
             profile,
             nodes,
             campaigns,
             window: window.unwrap_or(8),
-            plan_batch: batch.unwrap_or(100),
+            batch: batch.unwrap_or(100),
             steps,
         }
     }

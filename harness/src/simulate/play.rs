@@ -136,7 +136,7 @@ impl Play {
         let hub = Hub::new(parts, World::new(plan.profile), Trace::new(wanted.is_told), delays_ms);
         hub.trace().tell(1, u64::from(plan.nodes), || plan_words(&plan));
         let crew = Crew::new(turnstile);
-        let mut play = Self {
+        let mut made = Self {
             plan,
             plot,
             settings: ground.settings.clone(),
@@ -149,15 +149,15 @@ impl Play {
             is_covered: wanted.is_covered,
             played: Played::default(),
         };
-        for number in 0..play.plan.nodes {
-            let skew = play.choose(|choices| choices.below(2 * LEASE_SKEW_MS + 1));
+        for number in 0..made.plan.nodes {
+            let skew = made.choose(|choices| choices.below(2 * LEASE_SKEW_MS + 1));
             let skew_ms = i64::from(skew) - i64::from(LEASE_SKEW_MS);
             // No skew, in the simplest story.
             let skew_ms = if skew == 0 { 0 } else { skew_ms };
-            let node = play.node(number, 0, skew_ms);
-            play.nodes.push(node);
+            let node = made.node(number, 0, skew_ms);
+            made.nodes.push(node);
         }
-        play
+        made
     }
 
     /// Makes a choice.
@@ -185,7 +185,7 @@ impl Play {
         settings.engine.max_in_flight = self.plan.window;
         settings.engine.max_in_flight_per_connection = self.plan.window;
         settings.engine.claim_batch_max = self.plan.window;
-        settings.engine.plan_batch_max = self.plan.plan_batch;
+        settings.engine.plan_batch_max = self.plan.batch;
         settings.engine.node = format!("node-{number}-{incarnation}");
         let Assembled { service, engine, .. } =
             app::assemble(db, clock.clone(), ids, outside, &settings);
@@ -245,8 +245,9 @@ impl Play {
         let facts = (campaign.id, launch, at.clock.now());
         let calling = people::call(at.service.clone(), Arc::clone(&self.plot), call, facts);
         self.tell(20, call.campaign, || format!("a person asks node {node} to {}", call.words()));
-        if call.act == Act::Resume {
-            // From the call on it may go on.
+        // From the call on it may go on. A campaign that was sent while it was paused is sent again as it is.
+        let is_sent = campaign.status == "sent";
+        if call.act == Act::Resume || (call.act == Act::Resend && is_sent) {
             let mut world = self.hub.world();
             world.halts.retain(|halt| halt.is_for_good || halt.campaign != Some(call.campaign));
         }
@@ -352,7 +353,7 @@ fn plan_words(plan: &Plan) -> String {
         "{} nodes of window {}, plan batch {}; keys for {} s, look-up {}, receipts echo {}; {}",
         plan.nodes,
         plan.window,
-        plan.plan_batch,
+        plan.batch,
         profile.key_window_s,
         profile.has_lookup,
         profile.echoes,

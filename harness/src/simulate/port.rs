@@ -95,8 +95,18 @@ impl Hub {
             });
             let late = halted.map(|halt| halt.code);
             let begun_ms = self.sky.passed_ms();
-            let (way, is_awaited, reply, fate) = (Way::Out, true, Submitted::Unknown, "");
-            world.posts.push(Post { place, attempt, node, way, is_awaited, begun_ms, reply, fate });
+            let begun = world.serial();
+            world.posts.push(Post {
+                place,
+                attempt,
+                node,
+                way: Way::Out,
+                is_awaited: true,
+                begun_ms,
+                begun,
+                reply: Submitted::Unknown,
+                fate: "",
+            });
             (world.posts.len() - 1, was_posted, (late, overlap))
         };
         self.trace().tell(10, u64::from(place.phone) << 8 | u64::from(place.step), || {
@@ -113,10 +123,7 @@ impl Hub {
         self.hold(Rule::I8, late.0 != Some("I8") || !self.is_stopped(place), || {
             format!("{} began to leave after its phone's STOP was applied", place.words())
         });
-        self.hold(Rule::I28, !late.1, || {
-            format!("{} began to leave while another request of it was on its way", place.words())
-        });
-        self.look(place, attempt, now, was_posted);
+        self.look(place, attempt, now, (was_posted, late.1));
         number
     }
 
@@ -128,7 +135,13 @@ impl Hub {
     }
 
     /// Holds a request that begins against its row.
-    fn look(&self, place: Place, attempt: Uuid, now: DateTime<Utc>, was_posted: bool) {
+    fn look(
+        &self,
+        place: Place,
+        attempt: Uuid,
+        now: DateTime<Utc>,
+        (was_posted, overlaps): (bool, bool),
+    ) {
         const SQL: &str = "SELECT m.state, m.fence = a.fence, m.due_at, p.accepted_at, a.started_at, \
             (SELECT count(*) FROM message_decision d WHERE d.message_id = m.id AND d.is_by_caller \
              AND d.state = 'queued') \
@@ -153,6 +166,16 @@ impl Hub {
         self.hold(Rule::I10, now_ms >= due_ms, || {
             format!("{} began to leave {} ms before its time", place.words(), due_ms - now_ms)
         });
+        // Whoever has an unknown message sent again knows that the first may still be on its way.
+        self.hold(Rule::I28, !overlaps || resent > 0, || {
+            format!("{} began to leave while another request of it was on its way", place.words())
+        });
+        if !was_posted {
+            let anew = self.world().begin_anew(place, attempt);
+            self.hold(Rule::I26, anew <= resent, || {
+                format!("{} may have been taken and began to leave anew", place.words())
+            });
+        }
         // A receipt may overtake a repeat, or settle what a person had sent again.
         let is_claimed = (state == "in_flight" && is_latest) || was_posted || resent > 0;
         self.hold(Rule::I28, is_claimed, || {

@@ -259,19 +259,19 @@ impl Run {
             } else {
                 summary.violations += 1;
                 let what = "two plays of one seed differ".to_owned();
-                let (story, scenario) = (Vec::new(), None);
-                self.failures.push(Failure { seed, code: "REPLAY", what, story, scenario });
+                let (code, lines) = ("REPLAY", Vec::new());
+                self.failures.push(Failure { seed, code, what, story: lines, scenario: None });
             }
         }
         let Some(found) = played.found.first() else { return Ok(()) };
         summary.violations += 1;
         let (code, what) = (found.code(), found.what.clone());
-        let Played { lines: story, scenario, .. } = if self.failures.len() < TOLD_MAX {
+        let Played { lines, scenario, .. } = if self.failures.len() < TOLD_MAX {
             shrink(ground, store, &played, tries).await?
         } else {
             Played::default()
         };
-        self.failures.push(Failure { seed, code, what, story, scenario });
+        self.failures.push(Failure { seed, code, what, story: lines, scenario });
         Ok(())
     }
 

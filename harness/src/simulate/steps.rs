@@ -45,10 +45,13 @@ const LOOKS: [(Task, u32); 8] = [
 /// Spans by which time moves on, in seconds, and how often: a moment, one longer than a hand-over may take, than a
 /// lease is held, than a hand-over with no answer is waited for, than questions are one node's, and long ones.
 const SPANS: [(i64, u32); 9] =
-    [(1, 6), (3, 6), (11, 3), (45, 3), (150, 3), (660, 2), (3_600, 2), (32_400, 1), (90_000, 1)];
+    [(1, 6), (3, 6), (11, 3), (45, 5), (150, 3), (660, 2), (3_600, 2), (32_400, 1), (90_000, 1)];
 
 /// A request that is waited for longer than this is given up by who waits.
 const SUBMIT_TIMEOUT_MS: i64 = 10_000;
+
+/// Keys that are honoured no longer than this hold for less than civil clocks are off.
+const KEY_SHORT_S: u32 = 3_600;
 
 /// How far civil time jumps, in ms.
 const JUMPS_MS: [i64; 5] = [0, 3_600_000, -3_600_000, 700, -700];
@@ -74,6 +77,9 @@ impl Play {
     /// What can happen, with its weight.
     fn possible(&self) -> Vec<(u32, Step)> {
         let mut steps = Vec::new();
+        // Between its look and its transaction, a reconciler is most easily overtaken.
+        let is_between = self.hub.turnstile.standing().iter().any(|it| it.gate == Gate::Begin);
+        let person = if is_between { 6 } else { 2 };
         for standing in self.hub.turnstile.standing() {
             let is_still = self.crew.node_of(standing.actor).is_some_and(|it| self.is_still(it));
             if !is_still {
@@ -98,7 +104,7 @@ impl Play {
             if !self.hub.world().owed.is_empty() {
                 steps.push((6, Step::Post(number)));
             }
-            steps.push((2, Step::Person(number)));
+            steps.push((person, Step::Person(number)));
             steps.push((1, Step::Forge(number)));
             steps.push((1, Step::Word(number)));
         }
@@ -117,8 +123,8 @@ impl Play {
                     steps.push((1, Step::Crash(number)));
                 }
                 (true, false) => {
-                    steps.push((2, Step::Crash(number)));
-                    steps.push((1, Step::Stand(number)));
+                    steps.push((1, Step::Crash(number)));
+                    steps.push((2, Step::Stand(number)));
                     steps.push((1, Step::Jump(number)));
                 }
             }
@@ -286,6 +292,15 @@ impl Play {
         let weights = SPANS.map(|(_, weight)| weight);
         let chosen = self.choose(|choices| choices.weighed(weights.into_iter()));
         let span_s = chosen.and_then(|place| SPANS.get(place)).map_or(1, |(span_s, _)| *span_s);
+        // What is on its way is there, or gone, by when whoever sent it would not wait any more.
+        let by_ms = self.hub.sky.passed_ms() + span_s * 1_000;
+        let ways = self.hub.world().on_the_way(None);
+        for number in ways {
+            let begun_ms = self.hub.world().posts.get(number).map_or(by_ms, |post| post.begun_ms);
+            if by_ms - begun_ms >= SUBMIT_TIMEOUT_MS {
+                self.on_the_way(number);
+            }
+        }
         self.pass(TimeDelta::seconds(span_s)).await;
         self.tell(36, u32::try_from(span_s).unwrap_or_default(), || format!("{span_s} s pass"));
         let now_ms = self.hub.sky.passed_ms();
@@ -299,9 +314,6 @@ impl Play {
                 .collect()
         };
         for (number, way, node) in late {
-            if way == Way::Out {
-                self.on_the_way(number);
-            }
             if !self.is_still(node) && way != Way::Over {
                 self.note("answer too late");
                 self.cover_post("answer too late", number);
@@ -416,9 +428,12 @@ impl Play {
         }
     }
 
-    /// A node's civil clock jumps.
+    /// A node's civil clock jumps. Where keys are honoured for minutes, it does not by an hour: how long a key holds
+    /// is reckoned from the civil time of the node that made the attempt, which docs/simulation.md names as a limit.
     fn jump(&mut self, node: u32) {
         let chosen = self.choose(|choices| choices.below(5));
+        let is_short = (1..=KEY_SHORT_S).contains(&self.plan.profile.key_window_s);
+        let chosen = if is_short && chosen > 0 { 3 + chosen % 2 } else { chosen };
         let ahead_ms = JUMPS_MS.get(index(chosen)).copied().unwrap_or_default();
         self.note("clock jump");
         if let Some(at) = self.nodes.get(index(node)) {

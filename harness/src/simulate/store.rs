@@ -274,19 +274,19 @@ impl fmt::Debug for Door {
     }
 }
 
-fn failed(error: rusqlite::Error) -> DbErr {
+fn failed(error: &rusqlite::Error) -> DbErr {
     DbErr::Custom(error.to_string())
 }
 
 impl MockDatabaseTrait for Door {
     fn execute(&mut self, _: usize, statement: Statement) -> Result<ExecResult, DbErr> {
-        let rows_affected = self.0.execute(&statement).map_err(failed)?;
+        let rows_affected = self.0.execute(&statement).map_err(|error| failed(&error))?;
         let done = MockExecResult { last_insert_id: 0, rows_affected };
         MockDatabase::new(DbBackend::Sqlite).append_exec_results([done]).execute(0, statement)
     }
 
     fn query(&mut self, _: usize, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let rows = self.0.query(&statement).map_err(failed)?;
+        let rows = self.0.query(&statement).map_err(|error| failed(&error))?;
         MockDatabase::new(DbBackend::Sqlite).append_query_results([rows]).query(0, statement)
     }
 

@@ -176,7 +176,7 @@ impl Future for Passing {
             return Poll::Pending;
         };
         if let Some(waiting) = state.waiting.get_mut(&place).filter(|it| !it.is_let) {
-            waiting.waker = context.waker().clone();
+            waiting.waker.clone_from(context.waker());
             return Poll::Pending;
         }
         state.waiting.remove(&place);

@@ -42,8 +42,9 @@ pub(super) struct Post {
     pub(super) way: Way,
     /// Whether the node still waits for the answer.
     pub(super) is_awaited: bool,
-    /// When it began, in ms of the sky.
+    /// When it began, in ms of the sky, and its place among all that begins and is taken.
     pub(super) begun_ms: i64,
+    pub(super) begun: u64,
     /// What the node is told.
     pub(super) reply: Submitted,
     /// What became of it, in a word.
@@ -56,10 +57,12 @@ pub(super) struct Taken {
     pub(super) place: Place,
     pub(super) attempt: Uuid,
     pub(super) provider_id: String,
-    /// When the request that was taken began, in ms of the sky.
+    /// When the request that was taken began, in ms of the sky, and when it was taken.
     pub(super) begun_ms: i64,
-    /// When it was taken.
-    pub(super) taken_ms: i64,
+    pub(super) at_ms: i64,
+    /// The places of both among all that begins and is taken: much happens in one millisecond.
+    pub(super) begun: u64,
+    pub(super) order: u64,
 }
 
 /// A receipt or a text that is to be posted to the service.
@@ -111,6 +114,8 @@ pub(super) struct World {
     pub(super) found: Vec<Found>,
     /// Final answers by key, with when they were first given.
     kept: HashMap<Uuid, (Submitted, i64)>,
+    /// How often a message was attempted anew while the attempt before may have been taken.
+    anew: HashMap<Place, i64>,
     /// What was told of messages by receipts that the service stored: the greatest rank by the aggregator's id.
     pub(super) told: HashMap<String, u8>,
     serial: u64,
@@ -127,6 +132,7 @@ impl World {
             halts: Vec::new(),
             found: Vec::new(),
             kept: HashMap::new(),
+            anew: HashMap::new(),
             told: HashMap::new(),
             serial: 0,
         }
@@ -136,6 +142,26 @@ impl World {
     pub(super) fn serial(&mut self) -> u64 {
         self.serial = self.serial.saturating_add(1);
         self.serial
+    }
+
+    /// Notes that a new attempt of a message begins; answers how often that was while the one before may have been
+    /// taken: was taken, or was still on its way.
+    pub(super) fn begin_anew(&mut self, place: Place, attempt: Uuid) -> i64 {
+        let before = self.posts.iter().rfind(|post| post.place == place && post.attempt != attempt);
+        let may_be = before.is_some_and(|before| {
+            let is_out = |post: &Post| post.attempt == before.attempt && post.way == Way::Out;
+            self.taken.iter().any(|taken| taken.attempt == before.attempt)
+                || self.posts.iter().any(is_out)
+        });
+        let anew = self.anew.entry(place).or_default();
+        *anew = anew.saturating_add(i64::from(may_be));
+        *anew
+    }
+
+    /// How much the world saw.
+    pub(super) fn serials(&self) -> u64 {
+        let asked = u64::try_from(self.questions.len()).unwrap_or(u64::MAX);
+        self.serial.saturating_add(asked)
     }
 
     /// A request reaches the aggregator, which decides. A repeat under a key that is honoured gets the first
@@ -180,10 +206,17 @@ impl World {
     }
 
     fn take(&mut self, post: &Post, now_ms: i64) -> Submitted {
-        let provider_id = format!("agg-{}", self.serial());
-        let (place, attempt, begun_ms) = (post.place, post.attempt, post.begun_ms);
-        let id = provider_id.clone();
-        self.taken.push(Taken { place, attempt, provider_id: id, begun_ms, taken_ms: now_ms });
+        let order = self.serial();
+        let provider_id = format!("agg-{order}");
+        self.taken.push(Taken {
+            place: post.place,
+            attempt: post.attempt,
+            provider_id: provider_id.clone(),
+            begun_ms: post.begun_ms,
+            at_ms: now_ms,
+            begun: post.begun,
+            order,
+        });
         Submitted::Accepted { provider_id, segments: Some(1), pause: None }
     }
 
