@@ -64,10 +64,11 @@ fn postgres_code(code: &str) -> FaultCode {
         "25006" => FaultCode::DatabaseReadOnly,
         // A lock that was not to be had in time, and a circle of waiting transactions.
         "55P03" | "40P01" => FaultCode::DatabaseLocked,
-        // A door that does not open: a wrong password, no such database, one that lets nobody in.
-        "28000" | "28P01" | "3D000" | "55000" => FaultCode::DatabaseUnreachable,
-        // Too many connections, and a server that stops or starts.
-        "53300" | "57P01" | "57P02" | "57P03" | "57P05" => FaultCode::DatabaseUnreachable,
+        // A door that does not open: a wrong password, no such database, one that lets nobody in. Too many
+        // connections, and a server that stops or starts.
+        "28000" | "28P01" | "3D000" | "55000" | "53300" | "57P01" | "57P02" | "57P03" | "57P05" => {
+            FaultCode::DatabaseUnreachable
+        }
         // The connection itself.
         code if code.starts_with("08") => FaultCode::DatabaseUnreachable,
         _ => FaultCode::DatabaseRefused,

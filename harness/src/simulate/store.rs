@@ -15,7 +15,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use rusqlite::{Connection, types::ValueRef};
+use rusqlite::{Connection, config::DbConfig, types::ValueRef};
 use sea_orm::{
     DatabaseConnection, DatabaseConnectionType, DbBackend, DbErr, ExecResult, MockDatabase,
     MockDatabaseConnection, MockDatabaseTrait, MockExecResult, QueryResult, Statement, Transaction,
@@ -85,6 +85,8 @@ impl Store {
              PRAGMA foreign_keys = ON;",
         )?;
         connection.set_prepared_statement_cache_capacity(PREPARED_MAX);
+        // Else a statement is prepared anew whenever a value is bound that its plan may depend on.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let connection = Mutex::new(connection);
         Ok(Arc::new(Self { connection, columns: Mutex::default() }))
     }

@@ -10,7 +10,8 @@ fn journal(facts: &[(u64, Value)]) -> String {
     let mut text = String::new();
     for (n, (us, fact)) in facts.iter().enumerate() {
         let line = json!({ "n": n, "by": "hand", "us": us, "at_ms": 1_000_000 + us / 1_000, "fact": fact });
-        text.push_str(&format!("{line}\n"));
+        text.push_str(&line.to_string());
+        text.push('\n');
     }
     text
 }
@@ -31,9 +32,9 @@ fn taken(req: u64, us: u64, key: &str) -> Vec<(u64, Value)> {
     ]
 }
 
-fn claimed(us: u64, key: &str, claimed_us: u64) -> (u64, Value) {
-    let claimed_ms = 1_000_000 + claimed_us / 1_000;
-    (us, json!({ "claimed": { "reference": key, "claimed_ms": claimed_ms } }))
+fn claimed(us: u64, key: &str, when_us: u64) -> (u64, Value) {
+    let at_ms = 1_000_000 + when_us / 1_000;
+    (us, json!({ "claimed": { "reference": key, "claimed_ms": at_ms } }))
 }
 
 /// How often I8 is broken in a run whose STOP was answered at 100 ms.
