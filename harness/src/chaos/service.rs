@@ -17,8 +17,8 @@ use api::{
 use chrono::{DateTime, Utc};
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-/// How often each reconciler looks unasked.
-const PERIOD: Duration = Duration::from_millis(100);
+/// How often each reconciler looks unasked: seldom, for every look is a step, and most find nothing.
+const PERIOD: Duration = Duration::from_millis(400);
 /// How long one hand-over may take.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a claim is held.
