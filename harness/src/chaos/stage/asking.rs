@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// How often a question is asked that nobody answers.
-const ASKS_MAX: usize = 20;
+const ASKS_MAX: usize = 100;
 /// How often is looked whether a process is dead whose connections are.
 const DYING_LOOKS_MAX: usize = 20;
 /// How long is waited between two looks at a process.
@@ -28,6 +28,8 @@ const DONE_WITHIN: Duration = Duration::from_mins(1);
 /// How long nothing may change before a receipt counts as given up by the aggregator, which owes none. One that the
 /// service had stored and not applied would break I15.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(2);
+/// The code of an answer that a busy service gives, and that means nothing but to ask again.
+const TRY_AGAIN: &str = "UNAVAILABLE";
 /// The statuses out of which nothing leads.
 const ENDED: [&str; 3] = ["SENT", "FAILED", "CANCELED"];
 /// Pages of campaigns that are read.
@@ -120,7 +122,7 @@ async fn read_progress(client: &Client) -> Result<Vec<Progress>, Error> {
     let mut after = Value::Null;
     for _ in 0..PAGES_MAX {
         let began_us = monotonic_us();
-        let answer = client.post(facts::PROGRESS, json!({ "after": after })).await?;
+        let answer = post(client, facts::PROGRESS, &json!({ "after": after })).await?;
         let page = answer.pointer("/data/site/campaigns");
         let nodes = page.and_then(|page| page.get("nodes")?.as_array());
         let (Some(page), Some(nodes)) = (page, nodes) else {
@@ -135,6 +137,18 @@ async fn read_progress(client: &Client) -> Result<Vec<Progress>, Error> {
     Ok(told)
 }
 
+/// Posts, and posts again while the answer says that it should be tried again.
+async fn post(client: &Client, document: &str, variables: &Value) -> Result<Value, Error> {
+    for _ in 1..ASKS_MAX {
+        let answer = client.post(document, variables.clone()).await?;
+        if answer.pointer("/errors/0/extensions/code") != Some(&json!(TRY_AGAIN)) {
+            return Ok(answer);
+        }
+        tokio::time::sleep(ASK_PAUSE).await;
+    }
+    Ok(client.post(document, variables.clone()).await?)
+}
+
 fn none(what: &'static str, answer: &Value) -> Error {
     Error::Answer { what, answer: mask_all(&answer.to_string()) }
 }
@@ -147,7 +161,7 @@ pub(in crate::chaos) async fn call(
     variables: Value,
 ) -> Result<(Value, bool), Error> {
     let began_us = monotonic_us();
-    let answer = client.post(document, variables.clone()).await?;
+    let answer = post(client, document, &variables).await?;
     let payload = answer.get("data").and_then(|data| data.as_object()?.values().next());
     let errors = payload.and_then(|payload| payload.get("userErrors")?.as_array());
     let (Some(payload), Some(errors), None) = (payload, errors, answer.get("errors")) else {
