@@ -15,7 +15,8 @@ use crate::{
     graphql, hex,
     http::{
         self,
-        graphql::{Options, Track},
+        graphql::{Options, Track, limits::WRITE_TIMEOUT},
+        patience::Patient,
     },
     ports::{Aggregator, Bells, Clock, Hints, Ids, Outlet, StatusPages},
     relay::Relay,
@@ -274,7 +275,7 @@ impl App {
             stop.await;
             self.shutdown.send_replace(true);
         };
-        Server::new_with_acceptor(acceptor)
+        Server::new_with_acceptor(Patient::new(acceptor, WRITE_TIMEOUT))
             .run_with_graceful_shutdown(
                 Arc::clone(&self.endpoint),
                 stopping,

@@ -3,6 +3,7 @@
 //! **Invariant:** a token is never written to a log, an error or an answer.
 use async_trait::async_trait;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Finds out who calls, from the bearer token.
 #[async_trait]
@@ -13,6 +14,9 @@ pub trait Authenticator: Send + Sync + 'static {
     /// The caller that holds `bearer`, the bare token without its scheme. `None` when the request
     /// carries none. Asked anew for each operation, so that a revoked token begins nothing more.
     async fn authenticate(&self, bearer: Option<&str>) -> Result<Self::Caller, AuthRefusal>;
+
+    /// The account of the caller's key: what is open and what is asked is counted by it.
+    fn account(&self, caller: &Self::Caller) -> Uuid;
 
     /// Whether `now` may do and reach exactly what `before` could. What runs on a socket began under
     /// what its caller could reach then, and ends when that changes.
@@ -25,6 +29,10 @@ impl<T: Authenticator> Authenticator for Arc<T> {
 
     async fn authenticate(&self, bearer: Option<&str>) -> Result<Self::Caller, AuthRefusal> {
         T::authenticate(self, bearer).await
+    }
+
+    fn account(&self, caller: &T::Caller) -> Uuid {
+        T::account(self, caller)
     }
 
     fn same(&self, before: &T::Caller, now: &T::Caller) -> bool {

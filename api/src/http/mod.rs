@@ -7,6 +7,7 @@ pub mod graphql;
 mod health;
 mod hooks;
 mod metrics;
+pub mod patience;
 
 use crate::{graphql::SendoffSchema, service::Service, vitals::Vitals};
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use graphql::{GraphqlEndpoint, Options, Sockets};
 use poem::{EndpointExt as _, IntoEndpoint, Route, get, post};
 use secrecy::SecretString;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// The service behind the transports: a bearer token is an API key.
 #[async_trait]
@@ -32,6 +34,10 @@ impl Authenticator for Service {
                 Err(AuthRefusal::Unavailable)
             }
         }
+    }
+
+    fn account(&self, caller: &Self::Caller) -> Uuid {
+        caller.key_id.0
     }
 
     fn same(&self, before: &Self::Caller, now: &Self::Caller) -> bool {

@@ -35,8 +35,14 @@ pub const OPERATIONS: usize = 100;
 pub const QUEUED_MESSAGES: usize = 32;
 /// Answers of the protocol itself (`pong`, `connection_ack`, refusals) that wait for the writer.
 pub const QUEUED_REPLIES: usize = 32;
-/// Sockets that are open at once.
+/// Sockets and streams that are open at once.
 pub const SOCKETS: usize = 10_000;
+/// Time between two words of a stream that has nothing to tell.
+pub const IDLE_PERIOD: Duration = Duration::from_secs(10);
+/// Time from the reservation of a stream of events to its opening.
+pub const RESERVATION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of the id that a client gives an operation.
+pub const OPERATION_ID_BYTES: usize = 256;
 /// Bytes of the reason in a close frame: 125 of a control frame less the two of the code.
 pub const CLOSE_REASON_BYTES: usize = 123;
 /// Bytes of a socket's read buffer, which is allocated when the socket opens.
@@ -59,6 +65,10 @@ pub struct Limits {
     pub ping_period: Duration,
     /// See [`CHECK_PERIOD`].
     pub check_period: Duration,
+    /// See [`IDLE_PERIOD`].
+    pub idle_period: Duration,
+    /// See [`RESERVATION_TIMEOUT`].
+    pub reservation_timeout: Duration,
     /// See [`WRITE_TIMEOUT`].
     pub write_timeout: Duration,
     /// See [`OPERATIONS`].
@@ -77,6 +87,8 @@ impl Default for Limits {
             init_timeout: INIT_TIMEOUT,
             ping_period: PING_PERIOD,
             check_period: CHECK_PERIOD,
+            idle_period: IDLE_PERIOD,
+            reservation_timeout: RESERVATION_TIMEOUT,
             write_timeout: WRITE_TIMEOUT,
             operations: OPERATIONS,
             sockets: SOCKETS,

@@ -1,31 +1,38 @@
-//! GraphQL over HTTP and over `graphql-transport-ws`, both on one URL.
+//! GraphQL over HTTP and over `graphql-transport-ws`, all on one URL.
 //!
-//! A request is either the opening of a socket (a GET with `Upgrade: websocket`) or a POST of JSON.
-//! Further transports are further modules: negotiation, parsing, preparation and execution do not
-//! know who asks.
+//! A request opens a socket (a GET with `Upgrade: websocket`), asks for an operation (POST of JSON, or GET
+//! of a query), or belongs to the single connection mode of GraphQL over server-sent events. Whole answers
+//! are JSON; answers that go on are server-sent events or Apollo's multipart, as the request accepts.
 //!
 //! **Invariant:** no token, document or variable is written to a log.
+//! **Invariant:** every transport asks the same authenticator, prepares and runs operations the same way.
+mod ask;
+mod count;
 mod execute;
+mod lane;
 pub mod limits;
 mod negotiate;
-mod post;
+mod operations;
 mod prepare;
 mod problem;
 mod request;
 mod shared;
 mod size;
 mod socket;
+mod stream;
 mod upgrade;
+mod voice;
 
 #[cfg(test)]
 mod tests;
 
+pub use count::Sockets;
 pub use execute::Track;
 pub use limits::Limits;
-pub use socket::Sockets;
 
 use super::auth::Authenticator;
 use async_graphql::Executor;
+use negotiate::Accepted;
 use poem::{
     Endpoint, Request, Response, Result,
     http::{Method, header},
@@ -33,7 +40,11 @@ use poem::{
 use problem::{Outcome, Problem, code};
 use shared::Shared;
 use std::sync::Arc;
+use stream::{Reservations, single};
 use tokio::sync::watch;
+
+/// The methods that are served.
+const ALLOWED: &str = "GET, POST, PUT, DELETE";
 
 /// What a deployment may set.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +72,8 @@ impl<E: Executor, A: Authenticator> Clone for GraphqlEndpoint<E, A> {
 
 impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
     /// An endpoint over this executor. When `shutdown` turns true, or its sender is gone, open
-    /// sockets close with 1012 and no new ones open; [`Self::sockets`] tells when all are closed.
+    /// sockets close with 1012, streams end without their last word, and no new ones open;
+    /// [`Self::sockets`] tells when all are closed.
     pub fn new(
         executor: E,
         authenticator: A,
@@ -69,11 +81,12 @@ impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let sockets = Sockets::default();
-        let shared = Shared { executor, authenticator, options, shutdown, sockets };
+        let reservations = Reservations::default();
+        let shared = Shared { executor, authenticator, options, shutdown, sockets, reservations };
         Self { shared: Arc::new(shared) }
     }
 
-    /// The count of open sockets. The server's own graceful shutdown does not know them.
+    /// The count of open sockets and streams. The server's own graceful shutdown does not know them.
     pub fn sockets(&self) -> Sockets {
         self.shared.sockets.clone()
     }
@@ -86,13 +99,19 @@ impl<E: Executor, A: Authenticator> Endpoint for GraphqlEndpoint<E, A> {
         if upgrade::is_asked(&request) {
             return Ok(upgrade::open(&self.shared, &request));
         }
-        if request.method() == Method::POST {
-            return Ok(post::answer(&self.shared, request).await);
-        }
-        let media = post::media_of_errors(&request);
-        let message = "Send queries and mutations by POST; subscribe over a WebSocket with the \
-                       subprotocol graphql-transport-ws.";
-        let problem = Problem::new(Outcome::MethodNotAllowed, code::BAD_REQUEST, message);
-        Ok(problem.with_header(header::ALLOW, "POST").into_response(media))
+        let token = single::token(&request);
+        Ok(match (request.method(), token) {
+            (&Method::PUT, _) => single::reserve(&self.shared, &request).await,
+            (&Method::DELETE, token) => single::stop(&self.shared, &request, token).await,
+            (&Method::GET, Some(token)) => single::listen(&self.shared, &request, &token).await,
+            (&Method::POST, Some(token)) => single::ask(&self.shared, request, &token).await,
+            (&Method::GET | &Method::POST, None) => ask::answer(&self.shared, request).await,
+            _ => {
+                let message = format!("The methods served are {ALLOWED}.");
+                Problem::new(Outcome::MethodNotAllowed, code::BAD_REQUEST, message)
+                    .with_header(header::ALLOW, ALLOWED)
+                    .into_response(Accepted::of(&request).of_errors())
+            }
+        })
     }
 }

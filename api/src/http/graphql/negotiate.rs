@@ -2,6 +2,11 @@
 //!
 //! **Invariant:** nothing but `application/json` in UTF-8 is read. The types that a browser sends
 //! to a foreign site without asking first are thereby refused.
+//! **Invariant:** what an operation is decides among the accepted types: clients list those of streams
+//! for every request, and a query is answered whole where it can be.
+use super::problem::{Outcome, Problem, code};
+use async_graphql::parser::types::OperationType;
+use poem::{Request, http::header};
 
 /// A media type of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,17 +15,25 @@ pub(super) enum Media {
     Json,
     /// `application/graphql-response+json`: the status tells a request error.
     GraphqlResponse,
+    /// `text/event-stream`: GraphQL over server-sent events.
+    EventStream,
+    /// `multipart/mixed;subscriptionSpec=1.0`: Apollo's multipart subscriptions.
+    Multipart,
 }
 
 impl Media {
     /// The media of one whole answer, the preferred one first.
-    pub(super) const WHOLE: [Self; 2] = [Self::Json, Self::GraphqlResponse];
+    const WHOLE: [Self; 2] = [Self::Json, Self::GraphqlResponse];
+    /// The media of an answer that goes on, the preferred one first.
+    const STREAMED: [Self; 2] = [Self::EventStream, Self::Multipart];
 
     /// Type and subtype, in lower case.
     fn essence(self) -> &'static str {
         match self {
             Self::Json => "application/json",
             Self::GraphqlResponse => "application/graphql-response+json",
+            Self::EventStream => "text/event-stream",
+            Self::Multipart => "multipart/mixed",
         }
     }
 
@@ -29,7 +42,68 @@ impl Media {
         match self {
             Self::Json => "application/json; charset=utf-8",
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+            Self::EventStream => "text/event-stream; charset=utf-8",
+            Self::Multipart => "multipart/mixed; boundary=\"graphql\"; subscriptionSpec=1.0",
         }
+    }
+}
+
+/// What a request accepts of what is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    whole: Option<Media>,
+    streamed: Option<Media>,
+}
+
+impl Accepted {
+    /// What `request` accepts.
+    pub(super) fn of(request: &Request) -> Self {
+        let values = request.headers().get_all(header::ACCEPT).iter();
+        let values: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+        let accept = (!values.is_empty()).then(|| values.join(","));
+        Self::in_header(accept.as_deref())
+    }
+
+    fn in_header(accept: Option<&str>) -> Self {
+        let whole = negotiate(accept, &Media::WHOLE);
+        Self { whole, streamed: negotiate(accept, &Media::STREAMED) }
+    }
+
+    /// Refuses a request that accepts nothing of what is offered.
+    pub(super) fn anything(self) -> Result<(), Problem> {
+        if self.whole.or(self.streamed).is_some() {
+            return Ok(());
+        }
+        let message = "Accept application/graphql-response+json or application/json, and for \
+                       subscriptions text/event-stream or multipart/mixed;subscriptionSpec=1.0.";
+        Err(Problem::new(Outcome::NotAcceptable, code::BAD_REQUEST, message))
+    }
+
+    /// The media of an answer that says what is wrong with the request itself.
+    pub(super) fn of_errors(self) -> Media {
+        self.whole.unwrap_or(Media::Json)
+    }
+
+    /// The media in which a document is refused, before it is known what it asks for.
+    pub(super) fn of_refusals(self) -> Media {
+        self.whole.or(self.streamed).unwrap_or(Media::Json)
+    }
+
+    /// The media of the answer to an operation.
+    pub(super) fn for_operation(self, kind: OperationType) -> Result<Media, Problem> {
+        let chosen = match kind {
+            OperationType::Subscription => self.streamed,
+            OperationType::Query | OperationType::Mutation => self.whole.or(self.streamed),
+        };
+        let message = "Subscribe with `Accept: text/event-stream`, with `Accept: \
+                       multipart/mixed;subscriptionSpec=1.0`, or over a WebSocket with the \
+                       subprotocol graphql-transport-ws.";
+        chosen.ok_or_else(|| Problem::new(Outcome::NotAcceptable, code::BAD_REQUEST, message))
+    }
+
+    /// Whether server-sent events are accepted.
+    pub(super) fn events(self) -> bool {
+        self.streamed == Some(Media::EventStream)
     }
 }
 
@@ -56,19 +130,32 @@ impl<'a> Range<'a> {
     /// How narrowly the range names `media`: 3 exactly, 2 its type, 1 anything; `None` not at all.
     fn names(&self, media: Media) -> Option<u8> {
         let utf8 = self.parameters.iter().all(|p| charset(p).is_none_or(is_utf8));
-        match self.essence.as_str() {
+        match (media, self.essence.as_str()) {
             _ if !utf8 => None,
-            own if own == media.essence() => Some(3),
-            "application/*" => Some(2),
-            "*/*" => Some(1),
+            // Without the word, it is another protocol of the same type that is asked for.
+            (Media::Multipart, "multipart/mixed") => self.is_for_subscriptions().then_some(3),
+            (Media::Multipart, _) => None,
+            (_, own) if own == media.essence() => Some(3),
+            (Media::Json | Media::GraphqlResponse, "application/*")
+            | (Media::EventStream, "text/*") => Some(2),
+            (_, "*/*") => Some(1),
             _ => None,
         }
+    }
+
+    fn is_for_subscriptions(&self) -> bool {
+        self.parameters.iter().filter_map(|parameter| parameter.split_once('=')).any(
+            |(name, value)| {
+                name.trim().eq_ignore_ascii_case("subscriptionSpec")
+                    && value.trim().trim_matches('"') == "1.0"
+            },
+        )
     }
 }
 
 /// The best of `offered` for this `Accept`: the highest weight, then the client's order, then the
 /// order of `offered`. Without an `Accept`, the first offered. `None` when nothing is acceptable.
-pub(super) fn negotiate(accept: Option<&str>, offered: &[Media]) -> Option<Media> {
+fn negotiate(accept: Option<&str>, offered: &[Media]) -> Option<Media> {
     // An empty one says nothing, as none does.
     let accept = accept.filter(|accept| !accept.trim().is_empty());
     let Some(accept) = accept else { return offered.first().copied() };
@@ -111,7 +198,8 @@ fn is_utf8(charset: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Media, is_json, negotiate};
+    use super::{Accepted, Media, is_json, negotiate};
+    use async_graphql::parser::types::OperationType;
 
     fn choice(accept: &str) -> Option<Media> {
         negotiate(Some(accept), &Media::WHOLE)
@@ -143,9 +231,39 @@ mod tests {
         let apollo = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0,\
                       application/graphql-response+json,application/json;q=0.9";
         assert_eq!(choice(apollo), Some(Media::GraphqlResponse));
+        assert_eq!(followed(apollo), Some(Media::Multipart));
         let urql = "application/graphql-response+json, application/graphql+json, application/json, \
                     text/event-stream, multipart/mixed";
         assert_eq!(choice(urql), Some(Media::GraphqlResponse));
+        assert_eq!(followed(urql), Some(Media::EventStream));
+    }
+
+    fn followed(accept: &str) -> Option<Media> {
+        Accepted::in_header(Some(accept)).for_operation(OperationType::Subscription).ok()
+    }
+
+    #[test]
+    fn a_subscription_streams_or_is_refused() {
+        assert_eq!(followed("*/*"), Some(Media::EventStream));
+        assert_eq!(followed("text/*"), Some(Media::EventStream));
+        assert_eq!(followed("multipart/mixed;subscriptionSpec=\"1.0\""), Some(Media::Multipart));
+        assert_eq!(followed("Multipart/Mixed; SubscriptionSpec=1.0"), Some(Media::Multipart));
+        assert_eq!(followed("multipart/mixed"), None);
+        assert_eq!(followed("multipart/mixed;deferSpec=20220824"), None);
+        assert_eq!(followed("application/json"), None);
+        assert_eq!(followed("text/event-stream;q=0, */*"), None);
+        let both = "multipart/mixed;subscriptionSpec=1.0;q=0.5, text/event-stream;q=0.4";
+        assert_eq!(followed(both), Some(Media::Multipart));
+    }
+
+    #[test]
+    fn a_query_is_answered_whole_where_it_can_be() {
+        let asked = |accept| Accepted::in_header(Some(accept)).for_operation(OperationType::Query);
+        assert_eq!(asked("text/event-stream, application/json;q=0.1").ok(), Some(Media::Json));
+        assert_eq!(asked("text/event-stream").ok(), Some(Media::EventStream));
+        assert!(
+            asked("text/html").is_err() && Accepted::in_header(Some("a/b")).anything().is_err()
+        );
     }
 
     #[test]

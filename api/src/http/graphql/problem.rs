@@ -16,6 +16,8 @@ pub(super) mod code {
     pub(in super::super) const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
     pub(in super::super) const NO_OPERATION: &str = "OPERATION_RESOLUTION_FAILURE";
     pub(in super::super) const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
+    pub(in super::super) const NOT_FOUND: &str = "NOT_FOUND";
+    pub(in super::super) const CONFLICT: &str = "CONFLICT";
     pub(in super::super) const FORBIDDEN: &str = "FORBIDDEN";
     pub(in super::super) const RATE_LIMITED: &str = "RATE_LIMITED";
     pub(in super::super) const UNAVAILABLE: &str = "UNAVAILABLE";
@@ -35,6 +37,10 @@ pub(super) enum Outcome {
     Unauthenticated,
     /// The upgrade comes from a foreign web page.
     ForeignOrigin,
+    /// There is no such reservation, or it is another's.
+    NotFound,
+    /// Another connection has the reservation, or an operation of this id runs already.
+    Taken,
     /// The method is not one of `Allow`.
     MethodNotAllowed,
     /// None of the accepted media types can be served.
@@ -45,6 +51,8 @@ pub(super) enum Outcome {
     BodyTooLong,
     /// The body is not `application/json`.
     UnsupportedMedia,
+    /// More is asked for than may be had at once, or at this rate.
+    TooMany,
     /// The version of the WebSocket protocol is not 13.
     UpgradeRequired,
     /// The service cannot answer just now.
@@ -58,17 +66,21 @@ impl Outcome {
     /// 400 for `Refused`; clients and their audits still expect 400, and 200 with the older type.
     pub(super) fn status(self, media: Media) -> StatusCode {
         match (self, media) {
-            (Self::Executed, _) | (Self::Refused, Media::Json) => StatusCode::OK,
             (Self::Refused, Media::GraphqlResponse) | (Self::IllFormed, _) => {
                 StatusCode::BAD_REQUEST
             }
+            // A stream tells by its own words that a document is refused.
+            (Self::Executed | Self::Refused, _) => StatusCode::OK,
             (Self::Unauthenticated, _) => StatusCode::UNAUTHORIZED,
             (Self::ForeignOrigin, _) => StatusCode::FORBIDDEN,
+            (Self::NotFound, _) => StatusCode::NOT_FOUND,
+            (Self::Taken, _) => StatusCode::CONFLICT,
             (Self::MethodNotAllowed, _) => StatusCode::METHOD_NOT_ALLOWED,
             (Self::NotAcceptable, _) => StatusCode::NOT_ACCEPTABLE,
             (Self::BodyTooSlow, _) => StatusCode::REQUEST_TIMEOUT,
             (Self::BodyTooLong, _) => StatusCode::PAYLOAD_TOO_LARGE,
             (Self::UnsupportedMedia, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            (Self::TooMany, _) => StatusCode::TOO_MANY_REQUESTS,
             (Self::UpgradeRequired, _) => StatusCode::UPGRADE_REQUIRED,
             (Self::Unavailable, _) => StatusCode::SERVICE_UNAVAILABLE,
             (Self::Defect, _) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -110,6 +122,11 @@ impl Problem {
     pub(super) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.header = Some((name, HeaderValue::from_static(value)));
         self
+    }
+
+    /// Whether it is the document, the operation or the variables that are refused.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.outcome == Outcome::Refused
     }
 
     /// What the client reads.

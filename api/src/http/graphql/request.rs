@@ -13,6 +13,24 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Request, Problem> {
     from_json(json)
 }
 
+/// The request in the parameters of a URL. An empty one counts as none.
+pub(super) fn from_parameters(parameters: Vec<(String, String)>) -> Result<Request, Problem> {
+    let mut members = Map::new();
+    for (name, value) in parameters {
+        let value = match name.as_str() {
+            _ if value.is_empty() => continue,
+            "query" | "operationName" => Json::String(value),
+            "variables" | "extensions" => serde_json::from_str(&value)
+                .map_err(|_fault| Problem::ill_formed(format!("`{name}` must be JSON.")))?,
+            _ => continue,
+        };
+        if members.insert(name.clone(), value).is_some() {
+            return Err(Problem::ill_formed(format!("`{name}` is given twice.")));
+        }
+    }
+    from_json(Json::Object(members))
+}
+
 /// The request in this JSON object.
 pub(super) fn from_json(json: Json) -> Result<Request, Problem> {
     let Json::Object(mut members) = json else {
@@ -53,7 +71,7 @@ fn object(members: &mut Map<String, Json>, name: &str) -> Result<Json, Problem> 
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{from_parameters, parse};
     use async_graphql::{Name, Value};
 
     fn refusal(body: &str) -> String {
@@ -77,6 +95,28 @@ mod tests {
         let request = parse(body.as_bytes()).unwrap();
         assert_eq!(request.operation_name, None);
         assert!(request.variables.is_empty() && request.extensions.is_empty());
+    }
+
+    #[test]
+    fn reads_the_parameters_of_a_url() {
+        let read = |pairs: &[(&str, &str)]| {
+            let owned = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            from_parameters(owned).map_err(|problem| problem.into_errors().remove(0).message)
+        };
+        let request =
+            read(&[("query", "{a}"), ("variables", r#"{"n":1}"#), ("other", "x")]).unwrap();
+        assert_eq!(request.variables.get("n"), Some(&Value::from(1)));
+        let empty = [("query", "{a}"), ("variables", ""), ("operationName", "")];
+        assert!(read(&empty).unwrap().variables.is_empty());
+        for (pairs, words) in [
+            (vec![], "`query` is required."),
+            (vec![("query", "{a}"), ("query", "{b}")], "`query` is given twice."),
+            (vec![("query", "{a}"), ("variables", "{")], "`variables` must be JSON."),
+            (vec![("query", "{a}"), ("variables", "[]")], "`variables` must be an object."),
+            (vec![("query", "{a}"), ("extensions", "1")], "`extensions` must be an object."),
+        ] {
+            assert_eq!(read(&pairs).unwrap_err(), words);
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! **Invariant:** a page of a foreign origin opens no socket.
 //! **Invariant:** a socket speaks `graphql-transport-ws` or does not open.
 use super::{
+    count::Guard,
     negotiate::Media,
     problem::{Outcome, Problem, code},
     shared::Shared,
@@ -49,12 +50,7 @@ fn attempt<E: Executor, A: Authenticator>(
         let message = format!("Offer the subprotocol {SUBPROTOCOL}.");
         return Err(Problem::ill_formed(message));
     }
-    if *shared.shutdown.borrow() {
-        return Err(unavailable("The service is restarting. Try again."));
-    }
-    let Some(guard) = shared.sockets.enter(shared.options.limits.sockets) else {
-        return Err(unavailable("Too many sockets are open. Try again later."));
-    };
+    let guard = shared.enter()?;
     let upgraded = request.take_upgrade().map_err(|fault| {
         tracing::debug!(%fault, "a connection that cannot be upgraded");
         Problem::ill_formed("This connection cannot become a WebSocket; use HTTP/1.1.")
@@ -74,18 +70,13 @@ async fn take_over<E: Executor, A: Authenticator>(
     upgraded: OnUpgrade,
     shared: Arc<Shared<E, A>>,
     token: Option<SecretString>,
-    guard: socket::Guard,
+    guard: Guard,
 ) {
     match upgraded.await {
         Ok(stream) => socket::serve(stream, shared, token).await,
         Err(fault) => tracing::debug!(%fault, "a connection ended before it was a socket"),
     }
     drop(guard);
-}
-
-fn unavailable(message: &str) -> Problem {
-    Problem::new(Outcome::Unavailable, code::UNAVAILABLE, message)
-        .with_header(header::RETRY_AFTER, "5")
 }
 
 /// The value of `Sec-WebSocket-Accept` for a well-formed handshake.

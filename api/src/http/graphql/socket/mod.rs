@@ -1,19 +1,14 @@
 //! `graphql-transport-ws` (enisdenjo/graphql-ws, PROTOCOL.md): operations over one WebSocket.
 //!
 //! Three kinds of task serve a socket: one reads ([`session`]), one writes ([`writer`]), and each
-//! operation has its own ([`operations`]), so that none can hold up another.
+//! operation has its own ([`operations`](super::operations)), so that none can hold up another.
 //!
 //! **Invariant:** reading never waits for writing.
 //! **Invariant:** when the socket is gone, so is all that ran on it.
-mod count;
 mod farewell;
-mod operations;
 mod protocol;
 mod session;
 mod writer;
-
-pub(super) use count::Guard;
-pub use count::Sockets;
 
 use super::{
     limits::{Limits, READ_BUFFER_BYTES},

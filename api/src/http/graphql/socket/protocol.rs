@@ -3,7 +3,7 @@
 //! **Invariant:** a close reason fits its frame; a longer one would make the frame invalid.
 use crate::http::{
     auth,
-    graphql::{execute::envelope, limits::CLOSE_REASON_BYTES, request},
+    graphql::{execute::envelope, limits::CLOSE_REASON_BYTES, request, voice::Voice},
 };
 use async_graphql::{Request, Response, ServerError};
 use secrecy::SecretString;
@@ -126,8 +126,11 @@ pub(super) fn pong(payload: Option<Json>) -> String {
     }
 }
 
+/// How the operations of a socket speak.
+pub(super) const VOICE: Voice = Voice { next, failed: error, complete };
+
 /// `next`. The payload is written as it is, in the order of the query.
-pub(super) fn next(id: &str, response: &Response) -> String {
+fn next(id: &str, response: &Response) -> String {
     let payload = envelope(response, true);
     format!(r#"{{"type":"next","id":{},"payload":{payload}}}"#, json!(id))
 }
@@ -138,7 +141,7 @@ pub(super) fn error(id: &str, errors: &[ServerError]) -> String {
 }
 
 /// `complete`: the operation has ended.
-pub(super) fn complete(id: &str) -> String {
+fn complete(id: &str) -> String {
     json!({ "type": "complete", "id": id }).to_string()
 }
 

@@ -6,16 +6,19 @@
 use super::{
     Stream,
     farewell::End,
-    operations::{Operations, Task},
     protocol::{self, Close, Inbound},
-    writer::{Outbox, Queue, Replies},
+    writer::{Outbox, Replies},
 };
 use crate::http::{
     auth::{AuthRefusal, Authenticator},
     graphql::{
+        execute::run_stream,
+        lane::Queue,
         limits::{Limits, SILENT_PERIODS},
+        operations::{Opening, Operations, Unopened, Unstarted},
+        prepare::prepare,
         problem::{self, code},
-        shared::Shared,
+        shared::{Shared, every, told},
     },
 };
 use async_graphql::{Executor, Request};
@@ -25,10 +28,10 @@ use futures_util::{
     stream::SplitStream,
 };
 use secrecy::SecretString;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{
     sync::{mpsc, watch},
-    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep},
+    time::sleep,
 };
 use tokio_tungstenite::tungstenite::{Error as Fault, Message, error::ProtocolError};
 
@@ -175,7 +178,7 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
             }
             Inbound::Ping(payload) => self.replies.send(protocol::pong(payload)),
             Inbound::Pong => Ok(()),
-            Inbound::Subscribe(id, request) => self.on_subscribe(id, *request),
+            Inbound::Subscribe(id, request) => self.on_subscribe(&id, *request),
             Inbound::Complete(id) => {
                 self.operations.stop(&id);
                 Ok(())
@@ -183,43 +186,45 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
         }
     }
 
-    fn on_subscribe(&mut self, id: String, request: Request) -> Result<(), Close> {
+    fn on_subscribe(&mut self, id: &str, request: Request) -> Result<(), Close> {
         if self.phase != Phase::Ready {
             return Err(Close::new(Close::UNAUTHORIZED, "Unauthorized"));
         }
-        if self.operations.has(&id) {
-            let reason = format!("Subscriber for {id} already exists");
-            return Err(Close::new(Close::DUPLICATE, reason));
+        let opening = self.opening(request);
+        let (queue, most) = (self.queue.clone(), self.limits.operations);
+        match self.operations.start(id.to_owned(), opening, queue, &protocol::VOICE, most) {
+            Ok(()) => Ok(()),
+            Err(Unstarted::Duplicate) => {
+                let reason = format!("Subscriber for {id} already exists");
+                Err(Close::new(Close::DUPLICATE, reason))
+            }
+            Err(Unstarted::TooMany) => {
+                let message = format!("At most {most} operations run at once on a socket.");
+                let errors = [problem::error(code::RATE_LIMITED, message)];
+                self.replies.send(protocol::error(id, &errors))
+            }
         }
-        if self.operations.len() >= self.limits.operations {
-            let most = self.limits.operations;
-            let message = format!("At most {most} operations run at once on a socket.");
-            let errors = [problem::error(code::RATE_LIMITED, message)];
-            return self.replies.send(protocol::error(&id, &errors));
-        }
-        let task = Task {
-            shared: Arc::clone(&self.shared),
-            token: self.token.clone(),
-            request,
-            queue: self.queue.clone(),
-            refusals: self.refusals.0.clone(),
-        };
-        self.operations.start(id, task);
-        Ok(())
     }
-}
 
-/// Ticks once a period, first when one has passed.
-fn every(period: Duration) -> Interval {
-    let mut ticks = interval_at(Instant::now() + period, period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    ticks
-}
-
-/// Ends when the service shuts down.
-async fn told(shutdown: &mut watch::Receiver<bool>) {
-    // An error means that the sender is gone, and with it the service.
-    let _ = shutdown.wait_for(|down| *down).await;
+    /// Asks anew who calls, and begins what is asked. That the token is refused ends the socket, not the
+    /// operation alone.
+    fn opening(&self, mut request: Request) -> Opening {
+        let (shared, token) = (Arc::clone(&self.shared), self.token.clone());
+        let refusals = self.refusals.0.clone();
+        let opening = async move {
+            let caller = match shared.caller(token.as_ref()).await {
+                Ok(caller) => caller,
+                Err(refusal) => {
+                    // A socket that no longer listens is ending already.
+                    let _ = refusals.send(refusal).await;
+                    return Err(Unopened::Silently);
+                }
+            };
+            prepare(&mut request).map_err(|problem| Unopened::Refused(problem.into_errors()))?;
+            Ok(run_stream(&shared.executor, request.data(caller)))
+        };
+        opening.boxed()
+    }
 }
 
 fn refused(refusal: AuthRefusal) -> Close {

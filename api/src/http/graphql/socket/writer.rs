@@ -1,17 +1,13 @@
 //! The one task that writes to a socket, and the three lanes that lead to it.
 //!
 //! **Invariant:** a close frame overtakes replies, and replies overtake the messages of operations.
-//! **Invariant:** a message of an operation that was stopped is not written.
 use super::{Stream, protocol::Close};
-use crate::http::graphql::limits::{FAREWELL_TIMEOUT, QUEUED_MESSAGES, QUEUED_REPLIES};
-use futures_util::{SinkExt, stream::SplitSink};
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+use crate::http::graphql::{
+    lane::{Lane, Queue, lane},
+    limits::{FAREWELL_TIMEOUT, QUEUED_REPLIES},
 };
+use futures_util::{SinkExt, stream::SplitSink};
+use std::time::Duration;
 use tokio::{
     sync::mpsc::{self, error::TrySendError},
     task::JoinHandle,
@@ -21,43 +17,6 @@ use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 /// The writing half of a socket.
 pub(super) type Sink = SplitSink<Stream, Message>;
-
-/// Raised when an operation was stopped: by the client, or with its socket.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Stopped(Arc<AtomicBool>);
-
-impl Stopped {
-    /// Raises the flag.
-    pub(super) fn raise(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Whether both are the flag of the same operation.
-    pub(super) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    fn raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-/// A message of an operation.
-struct Queued {
-    text: String,
-    stopped: Stopped,
-}
-
-/// The lane of the operations. Waits when the socket is slower than they are.
-#[derive(Clone)]
-pub(super) struct Queue(mpsc::Sender<Queued>);
-
-impl Queue {
-    /// Puts a message in line; false when the socket is gone.
-    pub(super) async fn send(&self, text: String, stopped: &Stopped) -> bool {
-        self.0.send(Queued { text, stopped: stopped.clone() }).await.is_ok()
-    }
-}
 
 /// The lane of the protocol's own replies. Never waits.
 #[derive(Clone)]
@@ -93,17 +52,17 @@ pub(super) struct Outbox {
 struct Lanes {
     close: mpsc::Receiver<Close>,
     replies: mpsc::Receiver<String>,
-    queue: mpsc::Receiver<Queued>,
+    queue: Lane,
 }
 
 /// Starts the writer. It ends after a close frame, or when a write fails or takes too long.
 pub(super) fn start(sink: Sink, write_timeout: Duration) -> Outbox {
     let (close, close_lane) = mpsc::channel(1);
     let (replies, reply_lane) = mpsc::channel(QUEUED_REPLIES);
-    let (queue, queue_lane) = mpsc::channel(QUEUED_MESSAGES);
+    let (queue, queue_lane) = lane();
     let lanes = Lanes { close: close_lane, replies: reply_lane, queue: queue_lane };
     let task = tokio::spawn(write(sink, lanes, write_timeout));
-    Outbox { close, replies: Replies(replies), queue: Queue(queue), task }
+    Outbox { close, replies: Replies(replies), queue, task }
 }
 
 impl Outbox {
@@ -145,12 +104,7 @@ async fn write(mut sink: Sink, mut lanes: Lanes, write_timeout: Duration) -> Opt
                 Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
             }
             Some(text) = lanes.replies.recv() => Message::text(text),
-            Some(Queued { text, stopped }) = lanes.queue.recv() => {
-                if stopped.raised() {
-                    continue;
-                }
-                Message::text(text)
-            }
+            Some(text) = lanes.queue.next() => Message::text(text),
             else => return None,
         };
         let last = message.is_close();

@@ -1,7 +1,7 @@
 //! A client of the toy: HTTP by reqwest, sockets by tokio-tungstenite.
 use super::Toy;
 use futures_util::{SinkExt, StreamExt};
-use reqwest::{Method, StatusCode, header::HeaderMap};
+use reqwest::{Method, Response, StatusCode, header::HeaderMap};
 use serde_json::{Value as Json, json};
 use std::{sync::Once, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
@@ -49,17 +49,122 @@ pub(super) async fn request(
     headers: &[(&str, &str)],
     body: impl Into<reqwest::Body>,
 ) -> Answer {
+    whole(send(toy, method, "", headers, body).await).await
+}
+
+/// The same with these parameters in the URL.
+pub(super) async fn request_with(
+    toy: &Toy,
+    method: Method,
+    parameters: &[(&str, &str)],
+    headers: &[(&str, &str)],
+    body: impl Into<reqwest::Body>,
+) -> Answer {
+    whole(send(toy, method, &encoded(parameters), headers, body).await).await
+}
+
+async fn whole(response: Response) -> Answer {
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+/// The parameters as a URL holds them: each byte that is no letter or digit as `%XX`.
+fn encoded(parameters: &[(&str, &str)]) -> String {
+    let escape = |text: &str| -> String {
+        text.bytes()
+            .map(|byte| {
+                let plain = byte.is_ascii_alphanumeric();
+                if plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            })
+            .collect()
+    };
+    let pairs: Vec<String> =
+        parameters.iter().map(|(name, value)| format!("{name}={}", escape(value))).collect();
+    format!("?{}", pairs.join("&"))
+}
+
+async fn send(
+    toy: &Toy,
+    method: Method,
+    query: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<reqwest::Body>,
+) -> Response {
     static TLS: Once = Once::new();
     // The second installer of a process is refused, which is as good.
     TLS.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let mut request = client.request(method, format!("http://{}/graphql", toy.address)).body(body);
+    let url = format!("http://{}/graphql{query}", toy.address);
+    let mut request = client.request(method, url).body(body);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let response = request.send().await.unwrap();
-    let (status, headers) = (response.status(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.unwrap() }
+    request.send().await.unwrap()
+}
+
+/// An answer that goes on.
+pub(super) struct Stream {
+    response: Response,
+    /// What was received and not yet taken.
+    text: String,
+}
+
+impl Stream {
+    /// Asks by POST for this document, and a stream of this media type.
+    pub(super) async fn post(toy: &Toy, accept: &str, query: &str) -> Self {
+        let body = json!({ "query": query }).to_string();
+        let response = send(toy, Method::POST, "", &[JSON, KEY, ("accept", accept)], body).await;
+        Self { response, text: String::new() }
+    }
+
+    /// Opens a stream by GET.
+    pub(super) async fn get(toy: &Toy, parameters: &[(&str, &str)]) -> Self {
+        let headers = [KEY, ("accept", "text/event-stream")];
+        let response = send(toy, Method::GET, &encoded(parameters), &headers, "").await;
+        Self { response, text: String::new() }
+    }
+
+    pub(super) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// What comes next, up to and with `end`; none when the stream ends first, and had nothing more.
+    pub(super) async fn until(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some(place) = self.text.find(end) {
+                let rest = self.text.split_off(place + end.len());
+                return Some(std::mem::replace(&mut self.text, rest));
+            }
+            let chunk = timeout(PATIENCE, self.response.chunk()).await.unwrap().unwrap();
+            let Some(chunk) = chunk else {
+                assert_eq!(self.text, "", "the stream broke off in the middle of a word");
+                return None;
+            };
+            self.text.push_str(str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    /// The next event that is no comment; an empty text when the stream ends.
+    pub(super) async fn event(&mut self) -> String {
+        loop {
+            let event = self.until("\n\n").await.unwrap_or_default();
+            if event != ":\n\n" {
+                return event;
+            }
+        }
+    }
+
+    /// The rest of the stream.
+    pub(super) async fn rest(mut self) -> String {
+        while let Some(chunk) = timeout(PATIENCE, self.response.chunk()).await.unwrap().unwrap() {
+            self.text.push_str(str::from_utf8(&chunk).unwrap());
+        }
+        self.text
+    }
 }
 
 /// A POST of this document and these variables by a known caller.

@@ -1,7 +1,7 @@
-//! POST: what is accepted, what is refused and with which status.
+//! POST and GET: what is accepted, what is refused and with which status.
 use super::{
     Toy,
-    client::{Answer, JSON, KEY, NEW, post, request},
+    client::{Answer, JSON, KEY, NEW, post, request, request_with},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -191,20 +191,72 @@ async fn an_accept_that_cannot_be_served_is_a_406() {
 }
 
 #[tokio::test]
-async fn a_subscription_is_pointed_to_the_socket() {
+async fn a_subscription_that_accepts_no_stream_is_a_406() {
     let toy = Toy::start().await;
-    let answer = post(&toy, &[], "subscription{ticks}", json!({})).await;
-    assert_eq!((answer.status.as_u16(), answer.code().as_str()), (406, "BAD_REQUEST"));
-    assert!(answer.text.contains("WebSocket") && answer.text.contains("graphql-transport-ws"));
+    for accept in
+        ["application/json", "application/graphql-response+json", "multipart/mixed, application/*"]
+    {
+        let answer = post(&toy, &[("accept", accept)], "subscription{ticks}", json!({})).await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (406, "BAD_REQUEST"));
+        for way in ["text/event-stream", "subscriptionSpec=1.0", "graphql-transport-ws"] {
+            assert!(answer.text.contains(way), "{}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_query_runs_by_get() {
+    let toy = Toy::start().await;
+    let query = ("query", "query A($n:Int!){b:hello a:echo(n:$n)} query B{hello}");
+    let parameters = [query, ("variables", r#"{"n":3}"#), ("operationName", "A")];
+    for (headers, kind) in [
+        (vec![KEY], "application/json; charset=utf-8"),
+        (vec![KEY, NEW], "application/graphql-response+json; charset=utf-8"),
+    ] {
+        let answer = request_with(&toy, Method::GET, &parameters, &headers, "").await;
+        assert_eq!(answer.text, r#"{"data":{"b":"world","a":3}}"#);
+        assert_eq!(answer.header("content-type"), kind);
+    }
+}
+
+#[tokio::test]
+async fn a_mutation_does_not_run_by_get() {
+    let toy = Toy::start().await;
+    for headers in [vec![KEY], vec![KEY, NEW], vec![KEY, ("accept", "text/event-stream")]] {
+        let parameters = [("query", "mutation{rename(name:\"x\")}")];
+        let answer = request_with(&toy, Method::GET, &parameters, &headers, "").await;
+        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (405, "BAD_REQUEST"));
+        assert_eq!(answer.header("allow"), "POST");
+        assert_eq!(answer.json().get("data"), None);
+    }
+    assert!(toy.world.renames.borrow().is_empty());
+}
+
+#[tokio::test]
+async fn a_get_is_refused_like_a_post() {
+    let toy = Toy::start().await;
+    let asked = async |parameters: &[(&str, &str)], headers: &[(&str, &str)]| {
+        let answer = request_with(&toy, Method::GET, parameters, headers, "").await;
+        (answer.status.as_u16(), answer.code())
+    };
+    let code = |status: u16, code: &str| (status, code.to_owned());
+    let hello = [("query", "{hello}")];
+    assert_eq!(asked(&[], &[KEY, NEW]).await, code(400, "BAD_REQUEST"));
+    assert_eq!(asked(&[("query", "{a")], &[KEY, NEW]).await, code(400, "GRAPHQL_PARSE_FAILED"));
+    assert_eq!(asked(&[("query", "{a}")], &[KEY]).await, code(200, "GRAPHQL_VALIDATION_FAILED"));
+    assert_eq!(asked(&hello, &[NEW]).await, code(401, "UNAUTHENTICATED"));
+    assert_eq!(asked(&hello, &[KEY, ("accept", "text/html")]).await, code(406, "BAD_REQUEST"));
+    let twice = [("query", "{hello}"), ("query", "{who}")];
+    assert_eq!(asked(&twice, &[KEY]).await, code(400, "BAD_REQUEST"));
 }
 
 #[tokio::test]
 async fn other_methods_are_a_405() {
     let toy = Toy::start().await;
-    for method in [Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS] {
+    for method in [Method::PATCH, Method::OPTIONS, Method::TRACE] {
         let answer = request(&toy, method, &[KEY], "").await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (405, "BAD_REQUEST"));
-        assert_eq!(answer.header("allow"), "POST");
+        assert_eq!(answer.header("allow"), "GET, POST, PUT, DELETE");
     }
 }
 

@@ -3,9 +3,14 @@ mod client;
 mod http;
 mod lifetime;
 mod protocol;
+mod single;
+mod streams;
 
 use super::{GraphqlEndpoint, Limits, Options, Sockets, Track};
-use crate::http::auth::{AuthRefusal, Authenticator};
+use crate::http::{
+    auth::{AuthRefusal, Authenticator},
+    patience::Patient,
+};
 use async_graphql::{Context, Error, ErrorExtensions, Object, Result, Schema, Subscription};
 use futures_util::{Stream, StreamExt, stream};
 use poem::{
@@ -20,6 +25,7 @@ use std::{
     },
 };
 use tokio::sync::watch;
+use uuid::Uuid;
 
 /// What the toy's resolvers do, seen from a test.
 struct World {
@@ -60,10 +66,15 @@ impl Authenticator for Keys {
                 let reach = self.0.reach.load(Ordering::SeqCst);
                 Ok(Caller { name: "good".to_owned(), reach })
             }
+            Some("other") => Ok(Caller { name: "other".to_owned(), reach: 1 }),
             Some("down") => Err(AuthRefusal::Unavailable),
             Some("panic") => panic!("the authenticator panics"),
             Some(_) => Err(AuthRefusal::Invalid),
         }
+    }
+
+    fn account(&self, caller: &Caller) -> Uuid {
+        Uuid::from_u128(if caller.name == "good" { 1 } else { 2 })
     }
 
     fn same(&self, before: &Caller, now: &Caller) -> bool {
@@ -193,11 +204,12 @@ impl Toy {
             .extension(Track)
             .finish();
         let (shutdown, told) = watch::channel(false);
+        let write_timeout = options.limits.write_timeout;
         let endpoint = GraphqlEndpoint::new(schema, Keys(Arc::clone(&world)), options, told);
         let sockets = endpoint.sockets();
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
-        let server = Server::new_with_acceptor(acceptor);
+        let server = Server::new_with_acceptor(Patient::new(acceptor, write_timeout));
         tokio::spawn(server.run(Route::new().at("/graphql", endpoint)));
         Self { world, address, shutdown, sockets }
     }

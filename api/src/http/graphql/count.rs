@@ -1,18 +1,19 @@
-//! How many sockets are open, so that a shutdown can wait for the last one.
+//! How many live connections are open, so that they have a bound and a shutdown can wait for the last
+//! one. A socket is one, a stream of events another, and so is one that was reserved.
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// The count of open sockets of an endpoint; clones see the same count.
+/// The count of open sockets and streams of an endpoint; clones see the same count.
 #[derive(Clone, Debug, Default)]
 pub struct Sockets(Arc<watch::Sender<usize>>);
 
 impl Sockets {
-    /// How many sockets are open now.
+    /// How many are open now.
     pub fn open(&self) -> usize {
         *self.0.borrow()
     }
 
-    /// Ends when no socket is open. To be awaited after the shutdown was signalled; a socket takes
+    /// Ends when none is open. To be awaited after the shutdown was signalled; a socket takes
     /// at most [`FAREWELL_TIMEOUT`](crate::http::graphql::limits::FAREWELL_TIMEOUT) per step of its
     /// closing.
     pub async fn drained(&self) {
@@ -21,7 +22,7 @@ impl Sockets {
     }
 
     /// Counts one more until the guard is dropped; `None` when `most` are open.
-    pub(in super::super) fn enter(&self, most: usize) -> Option<Guard> {
+    pub(super) fn enter(&self, most: usize) -> Option<Guard> {
         let entered = self.0.send_if_modified(|open| {
             let room = *open < most;
             if room {
@@ -33,9 +34,9 @@ impl Sockets {
     }
 }
 
-/// One open socket.
+/// One open socket or stream.
 #[derive(Debug)]
-pub(in super::super) struct Guard(Sockets);
+pub(super) struct Guard(Sockets);
 
 impl Drop for Guard {
     fn drop(&mut self) {
