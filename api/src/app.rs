@@ -8,14 +8,14 @@ pub use data::{DataLock, be_present, lock_data, open_database};
 
 use crate::{
     aggregators::{Generic, Unusable},
-    config::{Config, ConfigError, ServerRole},
+    config::{ApiConfig, Config, ConfigError, ServerRole},
     db::{self, Db},
     direct::{self, Direct},
     engine::{self, Driver, Engine},
     graphql, hex,
     http::{
         self,
-        graphql::{Options, Track, limits::WRITE_TIMEOUT},
+        graphql::{Costs, Limits, Options, Rate, Track, Unreadable},
         patience::Patient,
     },
     ports::{Aggregator, Bells, Clock, Hints, Ids, Outlet, StatusPages},
@@ -104,6 +104,9 @@ pub enum StartError {
     /// The engine could not settle what a crash left behind.
     #[error(transparent)]
     Engine(#[from] engine::Fault),
+    /// Our own schema cannot be read, so that nothing in it has a cost.
+    #[error("the costs of the API cannot be reckoned")]
+    Costs(#[from] Unreadable),
     /// Serving ended with an error.
     #[error("the server stopped")]
     Serve(#[source] io::Error),
@@ -119,6 +122,8 @@ pub struct Settings {
     pub engine: engine::Settings,
     /// Web origins whose pages may open a socket.
     pub allowed_origins: Vec<String>,
+    /// The bounds of the API.
+    pub limits: Limits,
     /// How long requests in flight are given at a shutdown.
     pub shutdown_grace: Duration,
     /// What the process is for.
@@ -150,6 +155,7 @@ impl Settings {
                 node: node(config.server.listen.port()),
             },
             allowed_origins: config.server.allowed_origins.clone(),
+            limits: limits(&config.api),
             shutdown_grace: config.server.shutdown_grace,
             role: config.server.role,
             metrics_token: config.server.metrics_token.clone(),
@@ -166,6 +172,18 @@ impl Settings {
             public_url: engine.public_url.clone(),
             node: engine.node.clone(),
         }
+    }
+}
+
+/// The bounds of the API that `config` sets, beside those that nobody does.
+fn limits(config: &ApiConfig) -> Limits {
+    Limits {
+        cost: config.cost_max.into(),
+        rate: Rate { per_s: config.rate_per_s.into(), burst: config.rate_burst.into() },
+        connections_of_key: config.connections_per_key.into(),
+        operations_of_key: config.operations_per_key.into(),
+        request_timeout: config.request_timeout,
+        ..Limits::default()
     }
 }
 
@@ -204,14 +222,16 @@ impl App {
         let Assembled { service, engine, relay } = assemble(db, clock, ids, outside, &settings);
         let shutdown = watch::Sender::new(false);
         let options =
-            Options { allowed_origins: settings.allowed_origins.clone(), ..Options::default() };
+            Options { allowed_origins: settings.allowed_origins.clone(), limits: settings.limits };
         let schema = graphql::builder(service.clone()).extension(Track).finish();
+        let costs = Costs::of(&graphql::sdl())?;
         let open = http::Open {
             api: settings.role.has_api(),
             metrics_token: settings.metrics_token.clone(),
             vitals,
         };
-        let (routes, sockets) = http::routes(&service, schema, options, open, shutdown.subscribe());
+        let (routes, sockets) =
+            http::routes(&service, (schema, costs), options, open, shutdown.subscribe());
         let endpoint = Arc::new(routes.into_endpoint().map_to_response().boxed());
         Ok(Self { service, engine, endpoint, sockets, relay, shutdown, settings })
     }
@@ -275,7 +295,7 @@ impl App {
             stop.await;
             self.shutdown.send_replace(true);
         };
-        Server::new_with_acceptor(Patient::new(acceptor, WRITE_TIMEOUT))
+        Server::new_with_acceptor(Patient::new(acceptor, self.settings.limits.write_timeout))
             .run_with_graceful_shutdown(
                 Arc::clone(&self.endpoint),
                 stopping,

@@ -6,6 +6,7 @@
 //! error that names the key and the nearest known one; nothing is ignored.
 //! **Invariant:** no error and no `Debug` of this module shows a secret.
 
+mod api_section;
 mod defaults;
 mod duration;
 mod environment;
@@ -19,6 +20,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
+pub use api_section::{ApiConfig, ApiLayer};
 pub use environment::{process_env, test_database_url};
 pub use error::ConfigError;
 pub use forms::{WEBHOOK_SECRET, is_token, is_url, is_webhook_secret};
@@ -38,6 +40,8 @@ use serde::Deserialize;
 pub struct Config {
     /// Where and how requests are answered.
     pub server: ServerConfig,
+    /// What callers of the API may ask for.
+    pub api: ApiConfig,
     /// Where the data lives.
     pub database: DatabaseConfig,
     /// How the engine plans, sends and recovers.
@@ -56,6 +60,8 @@ pub struct Config {
 pub struct ConfigLayer {
     /// The section `[server]`.
     pub server: ServerLayer,
+    /// The section `[api]`.
+    pub api: ApiLayer,
     /// The section `[database]`.
     pub database: DatabaseLayer,
     /// The section `[engine]`.
@@ -74,6 +80,7 @@ impl ConfigLayer {
     pub fn finish(self, base: Config) -> Config {
         Config {
             server: self.server.finish(base.server),
+            api: self.api.finish(base.api),
             database: self.database.finish(base.database),
             engine: self.engine.finish(base.engine),
             log: self.log.finish(base.log),
@@ -109,6 +116,7 @@ impl Config {
 
     /// What no single key can tell: values that only make sense together.
     fn check(&self) -> Result<(), ConfigError> {
+        self.api.check()?;
         self.engine.check()?;
         self.aggregator.check()?;
         if self.server.role != ServerRole::All && !self.database.is_shared() {

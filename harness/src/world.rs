@@ -257,6 +257,7 @@ fn settings(scenario: &Scenario, url: String) -> Settings {
     settings.engine.lease = LEASE;
     "node".clone_into(&mut settings.engine.node);
     settings.shutdown_grace = SHUTDOWN_GRACE;
+    settings.limits = settings.limits.without_quotas();
     settings.metrics_token = Some(METRICS_TOKEN.into());
     settings
 }

@@ -47,6 +47,9 @@ pub(super) enum Kind {
 /// Rows of a batch bind up to 30 parameters each, and SQLite takes 32,766 in a statement.
 const BATCH: Kind = Kind::Count(1..=1_000);
 
+/// Any number but none.
+const SOME: Kind = Kind::Count(1..=u16::MAX);
+
 const fn ms(count: u64) -> Duration {
     Duration::from_millis(count)
 }
@@ -116,6 +119,56 @@ pub(super) const KEYS: &[Key] = &[
             "The bearer token with which /metrics is read. Without it, nobody reads them: behind a",
             "proxy on the same machine, every caller seems to come from the machine itself.",
         ],
+    },
+    Key {
+        section: "api",
+        name: "cost_max",
+        kind: SOME,
+        plain_variable: None,
+        default: Ok("1000"),
+        about: &["Points that one operation may cost; docs/graphql.md says how they are reckoned."],
+    },
+    Key {
+        section: "api",
+        name: "rate_per_s",
+        kind: Kind::Count(0..=u16::MAX),
+        plain_variable: None,
+        default: Ok("100"),
+        about: &[
+            "Points that come back to an API key in a second, on one node. 0 sets no such limit.",
+        ],
+    },
+    Key {
+        section: "api",
+        name: "rate_burst",
+        kind: SOME,
+        plain_variable: None,
+        default: Ok("2000"),
+        about: &["Points that an API key can have; not fewer than cost_max."],
+    },
+    Key {
+        section: "api",
+        name: "connections_per_key",
+        kind: SOME,
+        plain_variable: None,
+        default: Ok("20"),
+        about: &["Sockets and streams of one API key that are open at once, on one node."],
+    },
+    Key {
+        section: "api",
+        name: "operations_per_key",
+        kind: SOME,
+        plain_variable: None,
+        default: Ok("500"),
+        about: &["Operations of one API key that run at once, on one node."],
+    },
+    Key {
+        section: "api",
+        name: "request_timeout",
+        kind: Kind::Span(Duration::from_secs(1)..=mins(10)),
+        plain_variable: None,
+        default: Ok(r#""30s""#),
+        about: &["How long a query or a mutation may take; more than engine.submit_timeout."],
     },
     Key {
         section: "database",

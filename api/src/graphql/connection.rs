@@ -123,7 +123,9 @@ impl PageArgs {
 
 fn size(name: &str, asked: i32) -> Result<u64> {
     let size = u64::try_from(asked).ok().filter(|size| (1..=PAGE_MAX).contains(size));
-    size.ok_or_else(|| error::bad_argument(name, format_args!("be from 1 to {PAGE_MAX}")))
+    size.ok_or_else(|| {
+        error::bad_argument(name, format_args!("be from 1 to {PAGE_MAX}, not {asked}"))
+    })
 }
 
 /// A page of the service's, its positions turned into cursors.
@@ -231,11 +233,11 @@ mod tests {
         for bad in [0, -1, 101, i32::MAX, i32::MIN] {
             assert_eq!(
                 slice(Some(bad), None),
-                Err("The argument `first` must be from 1 to 100.".to_owned())
+                Err(format!("The argument `first` must be from 1 to 100, not {bad}."))
             );
             assert_eq!(
                 slice(None, Some(bad)),
-                Err("The argument `last` must be from 1 to 100.".to_owned())
+                Err(format!("The argument `last` must be from 1 to 100, not {bad}."))
             );
         }
         let both = slice(Some(1), Some(1)).unwrap_err();

@@ -12,7 +12,7 @@ pub mod patience;
 use crate::{graphql::SendoffSchema, service::Service, vitals::Vitals};
 use async_trait::async_trait;
 use auth::{AuthRefusal, Authenticator};
-use graphql::{GraphqlEndpoint, Options, Sockets};
+use graphql::{Costs, GraphqlEndpoint, Options, Sockets};
 use poem::{EndpointExt as _, IntoEndpoint, Route, get, post};
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -59,12 +59,12 @@ pub struct Open {
 /// Everything that is answered, and the count of open sockets.
 pub fn routes(
     service: &Service,
-    schema: SendoffSchema,
+    (schema, costs): (SendoffSchema, Costs),
     options: Options,
     open: Open,
     shutdown: watch::Receiver<bool>,
 ) -> (impl IntoEndpoint + use<>, Sockets) {
-    let endpoint = GraphqlEndpoint::new(schema, service.clone(), options, shutdown.clone());
+    let endpoint = GraphqlEndpoint::new(schema, costs, service.clone(), options, shutdown.clone());
     let sockets = endpoint.sockets();
     let mut routes = Route::new()
         .at("/healthz", get(health::healthz))

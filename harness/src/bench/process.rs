@@ -69,7 +69,9 @@ pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> R
     let db = app::open_database(&config).await?;
     let (listener, url) = child::listen().await?;
     let clock = Arc::new(RunningClock::new(options.at));
-    let app = App::new(db, clock, Settings::new(&config, url.clone()))?;
+    let mut settings = Settings::new(&config, url.clone());
+    settings.limits = settings.limits.without_quotas();
+    let app = App::new(db, clock, settings)?;
     child::tell_url(&url, out)?;
     Ok(app.run(listener, child::input_ended(), None).await?)
 }

@@ -133,7 +133,8 @@ pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> R
         steps: Arc::clone(&steps),
     };
     let url = format!("http://{}", options.listen);
-    let settings = Settings::new(&config, url.clone());
+    let mut settings = Settings::new(&config, url.clone());
+    settings.limits = settings.limits.without_quotas();
     let presence = presence(&config, &settings).await?;
     let app = App::with_aggregator(db, clock, Arc::new(aggregator), settings)?;
     child::tell_url(&url, out)?;

@@ -43,7 +43,8 @@ impl Template {
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Error::Listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(Error::Listen)?);
         let clock = SharedClock::new(scenario.start() - SET_UP_BEFORE, monotonic_us(), 1);
-        let settings = Settings::new(&Config::default(), url.clone());
+        let mut settings = Settings::new(&Config::default(), url.clone());
+        settings.limits = settings.limits.without_quotas();
         let app = Arc::new(App::new(db.clone(), Arc::new(clock), settings)?);
         let (stop, stopped) = oneshot::channel::<()>();
         let serving = Arc::clone(&app);

@@ -3,10 +3,10 @@
 //! **Invariant:** nothing of a body is read before its sender is known.
 //! **Invariant:** a mutation runs only by POST.
 use super::{
+    bound::Bound,
     execute::{self, Answer, envelope},
     limits::{DISCARD_BYTES, Limits},
     negotiate::{Accepted, Media, is_json},
-    prepare::prepare,
     problem::{Outcome, Problem, code, respond},
     request,
     shared::{Shared, unrecognised},
@@ -58,7 +58,9 @@ async fn attempt<E: Executor, A: Authenticator>(
 ) -> Result<Response, Problem> {
     accepted.anything()?;
     let (token, caller, mut request) = read(shared, &mut http).await?;
-    let kind = prepare(&mut request)?;
+    let account = shared.authenticator.account(&caller);
+    let admitted = shared.admit(account, &mut request)?;
+    let kind = admitted.prepared.kind;
     if http.method() == Method::GET && kind == OperationType::Mutation {
         let message = "Mutations are run by POST.";
         let problem = Problem::new(Outcome::MethodNotAllowed, code::BAD_REQUEST, message);
@@ -66,11 +68,11 @@ async fn attempt<E: Executor, A: Authenticator>(
     }
     let media = accepted.for_operation(kind)?;
     if let Some(wire) = stream::Wire::of(media) {
-        return stream::open(shared, wire, token, caller, request);
+        return stream::open(shared, wire, token, caller, (request, admitted));
     }
-    match execute::run(&shared.executor, request.data(caller)).await {
+    match execute::run(&shared.executor, request.data(caller), admitted).await {
         Answer::Executed(response) => Ok(executed(media, &response)),
-        Answer::Refused(errors) => Err(Problem::of(Outcome::Refused, errors)),
+        Answer::Refused(outcome, errors) => Err(Problem::of(outcome, errors)),
     }
 }
 
@@ -86,7 +88,8 @@ pub(super) async fn read<E: Executor, A: Authenticator>(
     }
     let (token, caller) = recognise(shared, http).await?;
     if by_post {
-        let body = read_body(http.take_body(), &shared.options.limits).await?;
+        let announced = http.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let body = read_body(http.take_body(), announced, &shared.options.limits).await?;
         return Ok((token, caller, request::parse(&body)?));
     }
     let parameters = http.params().map_err(|fault| {
@@ -114,16 +117,24 @@ fn executed(media: Media, response: &GraphqlResponse) -> Response {
 }
 
 /// The whole body, whether its length was announced or not.
-async fn read_body(body: Body, limits: &Limits) -> Result<Vec<u8>, Problem> {
-    timeout(limits.body_timeout, read_bounded(body, limits.body_bytes)).await.unwrap_or_else(
-        |_elapsed| {
-            let message = "The body did not arrive in time.";
-            Err(Problem::new(Outcome::BodyTooSlow, code::BAD_REQUEST, message))
-        },
-    )
+async fn read_body(
+    body: Body,
+    announced: Option<usize>,
+    limits: &Limits,
+) -> Result<Vec<u8>, Problem> {
+    let reading = read_bounded(body, announced, limits.body_bytes);
+    timeout(limits.body_timeout, reading).await.unwrap_or_else(|_elapsed| {
+        let seconds = limits.body_timeout.as_secs();
+        let message = format!("The body did not arrive within {seconds} s.");
+        Err(Problem::new(Outcome::BodyTooSlow, code::BAD_REQUEST, message))
+    })
 }
 
-async fn read_bounded(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
+async fn read_bounded(
+    body: Body,
+    announced: Option<usize>,
+    limit: usize,
+) -> Result<Vec<u8>, Problem> {
     let mut reader = body.into_async_read();
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
@@ -138,6 +149,5 @@ async fn read_bounded(body: Body, limit: usize) -> Result<Vec<u8>, Problem> {
     let rest = u64::try_from(DISCARD_BYTES).unwrap_or(u64::MAX);
     let discarded = copy(&mut reader.take(rest), &mut sink()).await;
     tracing::debug!(bytes = ?discarded.ok(), "threw away the rest of an over-long body");
-    let message = format!("The body is longer than {limit} bytes.");
-    Err(Problem::new(Outcome::BodyTooLong, code::BAD_REQUEST, message))
+    Err(Bound::BodyBytes.problem(announced, limit))
 }

@@ -3,13 +3,23 @@
 //! **Invariant:** a request of which nothing ran has no `data` key in its answer.
 //! **Invariant:** keys stay in the order of the query: `data` goes from the executor's own value
 //! into the answer, never through a map that sorts.
-use super::problem::{INTERNAL_MESSAGE, code, set_code};
+//! **Invariant:** what runs is counted as its key's until it has ended.
+use super::{
+    prepare::Prepared,
+    problem::{INTERNAL_MESSAGE, Outcome, code, error, set_code},
+    quota::Share,
+};
 use async_graphql::{
     Executor, Request, Response, ServerError, Value,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
+    parser::types::OperationType,
+    value,
 };
 use async_trait::async_trait;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
 use serde::Serialize;
 use serde_json::json;
 use std::{
@@ -18,7 +28,9 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
+use tokio::time::timeout;
 
 /// The schema extension that notes whether execution began. The schema behind the endpoint must
 /// have it (`.extension(Track)`): async-graphql answers `data: null` for a document it refused and
@@ -51,20 +63,49 @@ impl Extension for Track {
 #[derive(Clone, Default)]
 struct Began(Arc<AtomicBool>);
 
+/// An operation that may run, and on which terms.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    /// What is known of it.
+    pub(super) prepared: Prepared,
+    /// The most that it could cost.
+    pub(super) cost_max: usize,
+    /// In which time a whole answer must be there.
+    pub(super) request_timeout: Duration,
+    /// Its place among its key's.
+    pub(super) share: Share,
+}
+
 /// What the executor answered.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// Nothing ran: the document or its variables were refused, or a subscription did not start.
-    Refused(Vec<ServerError>),
+    /// Nothing ran: the document or its variables were refused, or a subscription did not start. Or it ran for
+    /// too long.
+    Refused(Outcome, Vec<ServerError>),
     /// Something ran; there may be errors beside the data.
     Executed(Response),
 }
 
 /// Runs a query or a mutation.
-pub(super) async fn run<E: Executor>(executor: &E, request: Request) -> Answer {
+pub(super) async fn run<E: Executor>(executor: &E, request: Request, admitted: Admitted) -> Answer {
     let began = Began::default();
-    let response = executor.execute(request.data(began.clone())).await;
-    judge(response, &began)
+    let Admitted { prepared, cost_max, request_timeout, share } = admitted;
+    let answer = match timeout(request_timeout, executor.execute(request.data(began.clone()))).await
+    {
+        Ok(response) => judge(response, &began),
+        Err(_elapsed) => timed_out(request_timeout),
+    };
+    drop(share);
+    match answer {
+        Answer::Executed(response) => {
+            let cost = value!({
+                "requestedQueryCost": prepared.cost,
+                "maximumQueryCost": cost_max,
+            });
+            Answer::Executed(response.extension("cost", cost))
+        }
+        refused @ Answer::Refused(..) => refused,
+    }
 }
 
 /// Runs any operation as a stream of answers: one for a query or a mutation, one an event for a
@@ -72,10 +113,35 @@ pub(super) async fn run<E: Executor>(executor: &E, request: Request) -> Answer {
 pub(super) fn run_stream<E: Executor>(
     executor: &E,
     request: Request,
+    admitted: Admitted,
 ) -> BoxStream<'static, Answer> {
+    if admitted.prepared.kind != OperationType::Subscription {
+        let executor = executor.clone();
+        return stream::once(async move { run(&executor, request, admitted).await }).boxed();
+    }
     let began = Began::default();
     let responses = executor.execute_stream(request.data(began.clone()), None);
-    responses.map(move |response| judge(response, &began)).boxed()
+    let share = admitted.share;
+    responses
+        .map(move |response| {
+            // The stream owns its place and gives it back with itself.
+            let _held = &share;
+            judge(response, &began)
+        })
+        .boxed()
+}
+
+fn timed_out(most: Duration) -> Answer {
+    let message = format!(
+        "The answer was not there within {} s. A mutation may still have been done: repeat it with \
+         the same idempotency key to learn of it.",
+        most.as_secs()
+    );
+    let mut error = error(code::TIMEOUT, message);
+    let milliseconds = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+    let limit = vec![("name", "REQUEST_MS".into()), ("maximum", milliseconds.into())];
+    super::bound::set_limit(&mut error, limit);
+    Answer::Refused(Outcome::TimedOut, vec![error])
 }
 
 fn judge(mut response: Response, began: &Began) -> Answer {
@@ -83,7 +149,11 @@ fn judge(mut response: Response, began: &Began) -> Answer {
         && response.is_err()
         && matches!(response.data, Value::Null);
     response.errors.iter_mut().for_each(complete);
-    if refused { Answer::Refused(response.errors) } else { Answer::Executed(response) }
+    if refused {
+        Answer::Refused(Outcome::Refused, response.errors)
+    } else {
+        Answer::Executed(response)
+    }
 }
 
 /// Gives an error its code where it has none. An error that was made of a Rust error and was not

@@ -1,4 +1,5 @@
 //! The bounds of the GraphQL transports, each with its name.
+use super::quota::Rate;
 use std::time::Duration;
 
 /// Bytes of a request body.
@@ -10,6 +11,32 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Braces, brackets and parentheses a document may open inside one another. The parser recurses on
 /// them before its own limit is asked.
 pub const DOCUMENT_DEPTH: usize = 100;
+/// Bytes of a document.
+pub const DOCUMENT_BYTES: usize = 64 * 1024;
+/// Names, numbers, strings and signs of a document.
+pub const TOKENS: usize = 5_000;
+/// Fields inside one another, those of introspection aside.
+pub const DEPTH: usize = 12;
+/// Fields inside one another from `__schema` or `__type`.
+pub const INTROSPECTION_DEPTH: usize = 20;
+/// Aliases of a document once every fragment is written out.
+pub const ALIASES: usize = 50;
+/// Directives of a document once every fragment is written out.
+pub const DIRECTIVES: usize = 50;
+/// Fields at the root of a mutation.
+pub const MUTATION_FIELDS: usize = 10;
+/// Values inside one another in the variables.
+pub const VARIABLES_DEPTH: usize = 20;
+/// Points of an operation.
+pub const COST: usize = 1_000;
+/// The points of a key: how fast they come back, and how many it has at most.
+pub const RATE: Rate = Rate { per_s: 100, burst: 2_000 };
+/// Time in which a query or a mutation must be answered.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// Sockets and streams of one key that are open at once.
+pub const CONNECTIONS_OF_KEY: usize = 20;
+/// Operations of one key that run at once.
+pub const OPERATIONS_OF_KEY: usize = 500;
 /// Errors of a refused document that are told; the rest are left out.
 pub const ERRORS_IN_ANSWER: usize = 20;
 /// Time in which the authenticator must have answered; after it nobody counts as recognised.
@@ -71,6 +98,16 @@ pub struct Limits {
     pub reservation_timeout: Duration,
     /// See [`WRITE_TIMEOUT`].
     pub write_timeout: Duration,
+    /// See [`COST`].
+    pub cost: usize,
+    /// See [`RATE`].
+    pub rate: Rate,
+    /// See [`REQUEST_TIMEOUT`].
+    pub request_timeout: Duration,
+    /// See [`CONNECTIONS_OF_KEY`].
+    pub connections_of_key: usize,
+    /// See [`OPERATIONS_OF_KEY`].
+    pub operations_of_key: usize,
     /// See [`OPERATIONS`].
     pub operations: usize,
     /// See [`SOCKETS`].
@@ -90,9 +127,24 @@ impl Default for Limits {
             idle_period: IDLE_PERIOD,
             reservation_timeout: RESERVATION_TIMEOUT,
             write_timeout: WRITE_TIMEOUT,
+            cost: COST,
+            rate: RATE,
+            request_timeout: REQUEST_TIMEOUT,
+            connections_of_key: CONNECTIONS_OF_KEY,
+            operations_of_key: OPERATIONS_OF_KEY,
             operations: OPERATIONS,
             sockets: SOCKETS,
         }
+    }
+}
+
+impl Limits {
+    /// The same without what one key may have open or ask for, for those who drive the service as fast as it
+    /// goes.
+    #[must_use]
+    pub fn without_quotas(self) -> Self {
+        let rate = Rate { per_s: 0, burst: 0 };
+        Self { rate, connections_of_key: usize::MAX, operations_of_key: usize::MAX, ..self }
     }
 }
 

@@ -7,6 +7,8 @@
 //! **Invariant:** no token, document or variable is written to a log.
 //! **Invariant:** every transport asks the same authenticator, prepares and runs operations the same way.
 mod ask;
+mod bound;
+mod cost;
 mod count;
 mod execute;
 mod lane;
@@ -15,7 +17,9 @@ mod negotiate;
 mod operations;
 mod prepare;
 mod problem;
+mod quota;
 mod request;
+mod scan;
 mod shared;
 mod size;
 mod socket;
@@ -26,9 +30,11 @@ mod voice;
 #[cfg(test)]
 mod tests;
 
+pub use cost::{Costs, Unreadable};
 pub use count::Sockets;
 pub use execute::Track;
 pub use limits::Limits;
+pub use quota::Rate;
 
 use super::auth::Authenticator;
 use async_graphql::Executor;
@@ -38,6 +44,7 @@ use poem::{
     http::{Method, header},
 };
 use problem::{Outcome, Problem, code};
+use quota::Quotas;
 use shared::Shared;
 use std::sync::Arc;
 use stream::{Reservations, single};
@@ -71,18 +78,29 @@ impl<E: Executor, A: Authenticator> Clone for GraphqlEndpoint<E, A> {
 }
 
 impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
-    /// An endpoint over this executor. When `shutdown` turns true, or its sender is gone, open
-    /// sockets close with 1012, streams end without their last word, and no new ones open;
-    /// [`Self::sockets`] tells when all are closed.
+    /// An endpoint over this executor, whose schema has these costs. When `shutdown` turns true, or
+    /// its sender is gone, open sockets close with 1012, streams end without their last word, and no
+    /// new ones open; [`Self::sockets`] tells when all are closed.
     pub fn new(
         executor: E,
+        costs: Costs,
         authenticator: A,
         options: Options,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let sockets = Sockets::default();
         let reservations = Reservations::default();
-        let shared = Shared { executor, authenticator, options, shutdown, sockets, reservations };
+        let quotas = Quotas::default();
+        let shared = Shared {
+            executor,
+            authenticator,
+            options,
+            shutdown,
+            sockets,
+            reservations,
+            costs,
+            quotas,
+        };
         Self { shared: Arc::new(shared) }
     }
 

@@ -152,7 +152,7 @@ async fn tell(opening: Opening, queue: &Queue, voice: &Voice, ticket: &Ticket) -
     };
     while let Some(answer) = answers.next().await {
         match answer {
-            Answer::Refused(errors) => return Ended::Failed(errors),
+            Answer::Refused(_, errors) => return Ended::Failed(errors),
             Answer::Executed(response) => {
                 let next = (voice.next)(&ticket.id, &response);
                 if !queue.send(next, &ticket.stopped).await {

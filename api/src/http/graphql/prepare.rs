@@ -1,11 +1,14 @@
-//! What is settled before anything runs: the document's syntax, which of its operations, whether
-//! the required variables are there.
+//! What is settled before anything runs: the document's size and syntax, which of its operations, whether
+//! the required variables are there, what it costs.
 //!
 //! **Invariant:** no field of an operation runs when a required variable is missing. Left to
 //! itself, async-graphql finds it out at the field that needs it, after the fields before it ran.
 use super::{
-    limits::DOCUMENT_DEPTH,
+    bound::Bound,
+    cost::Costs,
+    limits::{DOCUMENT_BYTES, DOCUMENT_DEPTH, TOKENS, VARIABLES_DEPTH},
     problem::{Outcome, Problem, code, error, set_code},
+    scan::scan,
     size,
 };
 use async_graphql::{
@@ -13,16 +16,29 @@ use async_graphql::{
     parser::types::{ExecutableDocument, OperationDefinition, OperationType, Selection},
 };
 
-/// Parses the document into `request` and tells the kind of the operation that would run.
-pub(super) fn prepare(request: &mut Request) -> Result<OperationType, Problem> {
-    // The parser goes as deep as its stack allows, and what comes after it goes as deep again.
-    match nesting(&request.query) {
-        None => return Err(refused(code::PARSE_FAILED, "A string in the document has no end.")),
-        Some(depth) if depth > DOCUMENT_DEPTH => {
-            return Err(refused(code::PARSE_FAILED, "The document is nested too deeply."));
-        }
-        Some(_) => {}
-    }
+/// What is known of an operation before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Prepared {
+    /// Its kind.
+    pub(super) kind: OperationType,
+    /// Its points.
+    pub(super) cost: usize,
+}
+
+/// Parses the document into `request`, and tells what would run.
+pub(super) fn prepare(
+    request: &mut Request,
+    costs: &Costs,
+    cost_max: usize,
+) -> Result<Prepared, Problem> {
+    Bound::DocumentBytes.check(request.query.len(), DOCUMENT_BYTES)?;
+    let Some(found) = scan(&request.query) else {
+        return Err(refused(code::PARSE_FAILED, "A string in the document has no end."));
+    };
+    Bound::Tokens.check(found.tokens, TOKENS)?;
+    Bound::Nesting.check(found.nesting, DOCUMENT_DEPTH)?;
+    let deepest = request.variables.values().map(levels).max().unwrap_or_default();
+    Bound::VariablesDepth.check(deepest, VARIABLES_DEPTH)?;
     let name = request.operation_name.clone();
     let variables = request.variables.clone();
     let document = request.parsed_query().map_err(|mut fault| {
@@ -32,14 +48,27 @@ pub(super) fn prepare(request: &mut Request) -> Result<OperationType, Problem> {
     })?;
     size::check(document)?;
     let operation = pick(document, name.as_deref())?;
-    if operation.ty == OperationType::Mutation {
+    let kind = operation.ty;
+    if kind == OperationType::Mutation {
         size::check_mutation(document, operation)?;
     }
     require_variables(operation, &variables)?;
-    if operation.ty == OperationType::Subscription {
+    if kind == OperationType::Subscription {
         require_one_root_field(operation)?;
     }
-    Ok(operation.ty)
+    let cost = costs.reckon(document, operation, &variables);
+    Bound::Cost.check(cost, cost_max)?;
+    Ok(Prepared { kind, cost })
+}
+
+/// How many values stand inside one another; the reader of JSON has bounded it.
+fn levels(value: &Value) -> usize {
+    let inner = match value {
+        Value::List(items) => items.iter().map(levels).max(),
+        Value::Object(members) => members.values().map(levels).max(),
+        _ => return 1,
+    };
+    inner.unwrap_or_default().saturating_add(1)
 }
 
 fn refused(code: &str, message: impl Into<String>) -> Problem {
@@ -51,55 +80,6 @@ fn refused(code: &str, message: impl Into<String>) -> Problem {
 fn gist(message: &str) -> String {
     let last = message.lines().next_back().unwrap_or_default().trim();
     format!("Syntax error: {}", last.trim_start_matches("= ").trim_end_matches('.'))
-}
-
-/// How deep the brackets of any kind go; those in strings and comments are not counted. `None` when
-/// a string has no end: what follows could be read in several ways.
-fn nesting(document: &str) -> Option<usize> {
-    let (mut depth, mut deepest) = (0usize, 0usize);
-    let mut rest = document;
-    while let Some(place) = rest.find(['{', '[', '(', '}', ']', ')', '#', '"']) {
-        rest = rest.get(place..)?;
-        rest = match rest.bytes().next()? {
-            b'#' => rest.find(['\n', '\r']).and_then(|end| rest.get(end..)).unwrap_or_default(),
-            b'"' => after_string(rest)?,
-            bracket => {
-                depth = match bracket {
-                    b'{' | b'[' | b'(' => depth.saturating_add(1),
-                    _ => depth.saturating_sub(1),
-                };
-                deepest = deepest.max(depth);
-                rest.get(1..)?
-            }
-        };
-    }
-    Some(deepest)
-}
-
-/// What follows the string or block string that `rest` begins with.
-fn after_string(rest: &str) -> Option<&str> {
-    if let Some(mut body) = rest.strip_prefix("\"\"\"") {
-        loop {
-            let here = body.get(body.find(['\\', '"'])?..)?;
-            if let Some(after) = here.strip_prefix("\"\"\"") {
-                return Some(after);
-            }
-            body = here.strip_prefix("\\\"\"\"").or_else(|| here.get(1..))?;
-        }
-    }
-    let mut body = rest.get(1..)?;
-    loop {
-        let here = body.get(body.find(['\\', '"', '\n', '\r'])?..)?;
-        let mut characters = here.chars();
-        match characters.next()? {
-            '"' => return Some(characters.as_str()),
-            '\\' => {
-                characters.next()?;
-            }
-            _ => return None,
-        }
-        body = characters.as_str();
-    }
 }
 
 /// The operation of this name, or the only one.
@@ -163,7 +143,7 @@ fn require_one_root_field(operation: &OperationDefinition) -> Result<(), Problem
 
 #[cfg(test)]
 mod tests {
-    use super::{nesting, prepare};
+    use super::{Costs, Prepared, levels};
     use async_graphql::{Request, Variables, parser::types::OperationType};
     use serde_json::json;
 
@@ -171,8 +151,12 @@ mod tests {
         outcome(Request::new(query))
     }
 
+    fn prepare(request: &mut Request) -> Result<Prepared, super::Problem> {
+        super::prepare(request, &Costs::default(), 1_000)
+    }
+
     fn outcome(mut request: Request) -> Result<OperationType, (String, String)> {
-        prepare(&mut request).map_err(|problem| {
+        prepare(&mut request).map(|prepared| prepared.kind).map_err(|problem| {
             let error = problem.into_errors().remove(0);
             let code = error.extensions.unwrap().get("code").unwrap().to_string();
             (code.trim_matches('"').to_owned(), error.message)
@@ -277,15 +261,31 @@ mod tests {
     }
 
     #[test]
-    fn nesting_looks_past_strings_and_comments() {
-        assert_eq!(nesting("{a(b:[[1]]){c}}"), Some(4));
-        assert_eq!(nesting("{a(b:\"}}}{{{{{\\\"{{\"){c}}"), Some(2));
-        assert_eq!(nesting("{a(b:\"\"\"{{{{\" \\\"\"\" {{ \"\"\")}"), Some(2));
-        assert_eq!(nesting("{a(b:\"\"\" \\\"\"\\\"\"\" {{{ \"\"\")}"), Some(2));
-        assert_eq!(nesting("{a # {{{{{\n b}"), Some(1));
-        assert_eq!(nesting("\"é\\é{\"{"), Some(1));
-        assert_eq!(nesting("[\"\"\"never ended\" {{{"), None);
-        assert_eq!(nesting("\"ended by a line\n{{{\""), None);
+    fn a_document_too_long_is_refused_before_it_is_parsed() {
+        let words = |count: usize| format!("{{{}}}", "a ".repeat(count));
+        assert!(kind(&words(5_000)).unwrap_err().1.contains("At most 5000 tokens"));
+        let long = format!("{{a}}#{}", "x".repeat(64 * 1024));
+        let (code, message) = kind(&long).unwrap_err();
+        assert_eq!(code, "GRAPHQL_PARSE_FAILED");
+        assert_eq!(message, "At most 65536 bytes of the document are allowed; there are 65540.");
+    }
+
+    #[test]
+    fn variables_nest_so_deep_and_no_deeper() {
+        let nested = |depth: usize| (0..depth).fold(json!(1), |inner, _| json!([inner]));
+        assert_eq!(levels(&async_graphql::Value::from_json(nested(3)).unwrap()), 4);
+        assert_eq!(with("{a}", json!({"x": nested(19)})), Ok(OperationType::Query));
+        assert_eq!(with("{a}", json!({"x": nested(20)})).unwrap_err().0, "BAD_USER_INPUT");
+    }
+
+    #[test]
+    fn what_costs_too_much_is_refused() {
+        let mut request = Request::new(format!("{{{}}}", "a{b} ".repeat(11)));
+        let prepared = prepare(&mut request).unwrap();
+        assert_eq!(prepared, Prepared { kind: OperationType::Query, cost: 11 });
+        let problem = super::prepare(&mut request, &Costs::default(), 10).unwrap_err();
+        let error = problem.into_errors().remove(0);
+        assert_eq!(error.message, "At most 10 points of cost are allowed; there are 11.");
     }
 
     #[test]

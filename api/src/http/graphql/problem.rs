@@ -19,6 +19,8 @@ pub(super) mod code {
     pub(in super::super) const NOT_FOUND: &str = "NOT_FOUND";
     pub(in super::super) const CONFLICT: &str = "CONFLICT";
     pub(in super::super) const FORBIDDEN: &str = "FORBIDDEN";
+    pub(in super::super) const COST_EXCEEDED: &str = "COST_EXCEEDED";
+    pub(in super::super) const TIMEOUT: &str = "TIMEOUT";
     pub(in super::super) const RATE_LIMITED: &str = "RATE_LIMITED";
     pub(in super::super) const UNAVAILABLE: &str = "UNAVAILABLE";
     pub(in super::super) const INTERNAL: &str = "INTERNAL";
@@ -57,6 +59,8 @@ pub(super) enum Outcome {
     UpgradeRequired,
     /// The service cannot answer just now.
     Unavailable,
+    /// It took too long to execute.
+    TimedOut,
     /// A defect of ours.
     Defect,
 }
@@ -82,7 +86,7 @@ impl Outcome {
             (Self::UnsupportedMedia, _) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             (Self::TooMany, _) => StatusCode::TOO_MANY_REQUESTS,
             (Self::UpgradeRequired, _) => StatusCode::UPGRADE_REQUIRED,
-            (Self::Unavailable, _) => StatusCode::SERVICE_UNAVAILABLE,
+            (Self::Unavailable | Self::TimedOut, _) => StatusCode::SERVICE_UNAVAILABLE,
             (Self::Defect, _) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -121,6 +125,12 @@ impl Problem {
     /// The same with a header that the status asks for.
     pub(super) fn with_header(mut self, name: HeaderName, value: &'static str) -> Self {
         self.header = Some((name, HeaderValue::from_static(value)));
+        self
+    }
+
+    /// The same with the time after which to come back, in whole seconds.
+    pub(super) fn with_retry_after(mut self, seconds: u64) -> Self {
+        self.header = Some((header::RETRY_AFTER, seconds.into()));
         self
     }
 

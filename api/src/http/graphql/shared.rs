@@ -1,12 +1,17 @@
 //! What all requests of one endpoint share, and the asking who calls.
 use super::{
     Options, Sockets,
+    bound::{Bound, set_limit},
+    cost::Costs,
     count::Guard,
-    problem::{Outcome, Problem, code},
+    execute::Admitted,
+    prepare::prepare,
+    problem::{Outcome, Problem, code, error},
+    quota::{Kind, Quotas, Share},
     stream::Reservations,
 };
 use crate::http::auth::{AuthRefusal, Authenticator};
-use async_graphql::Executor;
+use async_graphql::{Executor, Request};
 use futures_util::FutureExt;
 use poem::http::header;
 use secrecy::{ExposeSecret, SecretString};
@@ -15,6 +20,10 @@ use tokio::{
     sync::watch,
     time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
 };
+use uuid::Uuid;
+
+/// When to come back for what others of the same key have.
+pub(super) const BUSY_RETRY_AFTER_S: u64 = 5;
 
 /// The parts of an endpoint.
 pub(super) struct Shared<E: Executor, A: Authenticator> {
@@ -24,6 +33,8 @@ pub(super) struct Shared<E: Executor, A: Authenticator> {
     pub(super) shutdown: watch::Receiver<bool>,
     pub(super) sockets: Sockets,
     pub(super) reservations: Reservations,
+    pub(super) costs: Costs,
+    pub(super) quotas: Quotas,
 }
 
 impl<E: Executor, A: Authenticator> Shared<E, A> {
@@ -38,6 +49,57 @@ impl<E: Executor, A: Authenticator> Shared<E, A> {
         }
         let guard = self.sockets.enter(self.options.limits.sockets);
         guard.ok_or_else(|| unavailable("Too many sockets and streams are open. Try again later."))
+    }
+
+    /// Counts one more socket or stream of the key's.
+    pub(super) fn enter_for(&self, account: Uuid) -> Result<Share, Problem> {
+        let most = self.options.limits.connections_of_key;
+        self.share(account, Kind::Live, most, Bound::LiveOfKey)
+    }
+
+    fn share(
+        &self,
+        account: Uuid,
+        kind: Kind,
+        most: usize,
+        bound: Bound,
+    ) -> Result<Share, Problem> {
+        let taken = self.quotas.take(account, kind, most);
+        taken.ok_or_else(|| bound.problem(None, most).with_retry_after(BUSY_RETRY_AFTER_S))
+    }
+
+    /// Admits an operation, which costs its key a point even when it is refused.
+    pub(super) fn admit(&self, account: Uuid, request: &mut Request) -> Result<Admitted, Problem> {
+        let limits = &self.options.limits;
+        self.spend(account, 1)?;
+        let prepared = prepare(request, &self.costs, limits.cost)?;
+        self.spend(account, prepared.cost.saturating_sub(1))?;
+        let most = limits.operations_of_key;
+        let share = self.share(account, Kind::Operation, most, Bound::OperationsOfKey)?;
+        let (cost_max, request_timeout) = (limits.cost, limits.request_timeout);
+        Ok(Admitted { prepared, cost_max, request_timeout, share })
+    }
+
+    fn spend(&self, account: Uuid, points: usize) -> Result<(), Problem> {
+        let rate = self.options.limits.rate;
+        let points = u32::try_from(points).unwrap_or(u32::MAX);
+        let Err(wait) = self.quotas.spend(account, points, rate) else { return Ok(()) };
+        let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+        let message = format!(
+            "The key has spent its points: it has {} at most, and {} come back in a second. This asks \
+             for {points}; try again in {seconds} s.",
+            rate.burst, rate.per_s
+        );
+        let mut error = error(code::RATE_LIMITED, message);
+        let limit = vec![
+            ("name", "RATE".into()),
+            ("maximum", rate.burst.into()),
+            ("found", points.into()),
+            ("restoredPerSecond", rate.per_s.into()),
+            ("retryAfterSeconds", seconds.into()),
+        ];
+        set_limit(&mut error, limit);
+        Err(Problem::of(Outcome::TooMany, vec![error]).with_retry_after(seconds))
     }
 
     /// Asks who holds `bearer`. An authenticator that panics or is too slow could not be asked.

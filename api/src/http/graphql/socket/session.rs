@@ -12,12 +12,12 @@ use super::{
 use crate::http::{
     auth::{AuthRefusal, Authenticator},
     graphql::{
+        bound::Bound,
         execute::run_stream,
         lane::Queue,
         limits::{Limits, SILENT_PERIODS},
         operations::{Opening, Operations, Unopened, Unstarted},
-        prepare::prepare,
-        problem::{self, code},
+        quota::Share,
         shared::{Shared, every, told},
     },
 };
@@ -59,6 +59,8 @@ pub(super) struct Session<E: Executor, A: Authenticator> {
     check: Fuse<BoxFuture<'static, Result<A::Caller, AuthRefusal>>>,
     /// Who was acknowledged.
     caller: Option<A::Caller>,
+    /// The place among the key's, from then on.
+    share: Option<Share>,
     refusals: (mpsc::Sender<AuthRefusal>, mpsc::Receiver<AuthRefusal>),
     operations: Operations,
     replies: Replies,
@@ -81,6 +83,7 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
             silent: 0,
             check: Fuse::terminated(),
             caller: None,
+            share: None,
             refusals: mpsc::channel(1),
             operations: Operations::default(),
             replies: outbox.replies(),
@@ -138,6 +141,13 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
     fn on_verdict(&mut self, verdict: Result<A::Caller, AuthRefusal>) -> Result<(), End> {
         match (&self.caller, verdict) {
             (None, Ok(caller)) => {
+                let account = self.shared.authenticator.account(&caller);
+                let share = self.shared.enter_for(account).map_err(|_problem| {
+                    let most = self.limits.connections_of_key;
+                    let reason = format!("At most {most} sockets and streams at once of one key");
+                    Close::new(Close::TRY_AGAIN, reason)
+                })?;
+                self.share = Some(share);
                 self.caller = Some(caller);
                 self.phase = Phase::Ready;
                 Ok(self.replies.send(protocol::ACK)?)
@@ -199,8 +209,7 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
                 Err(Close::new(Close::DUPLICATE, reason))
             }
             Err(Unstarted::TooMany) => {
-                let message = format!("At most {most} operations run at once on a socket.");
-                let errors = [problem::error(code::RATE_LIMITED, message)];
+                let errors = [Bound::OperationsOfOne.error(None, most)];
                 self.replies.send(protocol::error(id, &errors))
             }
         }
@@ -220,8 +229,11 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
                     return Err(Unopened::Silently);
                 }
             };
-            prepare(&mut request).map_err(|problem| Unopened::Refused(problem.into_errors()))?;
-            Ok(run_stream(&shared.executor, request.data(caller)))
+            let account = shared.authenticator.account(&caller);
+            let admitted = shared
+                .admit(account, &mut request)
+                .map_err(|problem| Unopened::Refused(problem.into_errors()))?;
+            Ok(run_stream(&shared.executor, request.data(caller), admitted))
         };
         opening.boxed()
     }

@@ -13,7 +13,7 @@ pub(super) use reservations::Reservations;
 pub(super) use wire::Wire;
 
 use super::{
-    execute::{Answer, run_stream},
+    execute::{Admitted, Answer, run_stream},
     negotiate::Media,
     operations::panicked,
     problem::{Outcome, Problem},
@@ -36,14 +36,14 @@ pub(super) fn open<E: Executor, A: Authenticator>(
     wire: Wire,
     token: Option<SecretString>,
     caller: A::Caller,
-    request: Request,
+    (request, admitted): (Request, Admitted),
 ) -> Result<Response, Problem> {
-    let guard = shared.enter()?;
-    let answers = run_stream(&shared.executor, request.data(caller.clone()));
+    let held = (shared.enter()?, shared.enter_for(shared.authenticator.account(&caller))?);
+    let answers = run_stream(&shared.executor, request.data(caller.clone()), admitted);
     let source = told(answers, wire);
     let lapsed = lapse(Arc::clone(shared), token, caller).boxed();
     let feed = Feed::new(source, wire, lapsed, shared.shutdown.clone(), &shared.options.limits);
-    Ok(respond(wire, feed.chunks(guard)))
+    Ok(respond(wire, feed.chunks(held)))
 }
 
 /// A stream that tells no more than that its document is refused.
@@ -77,7 +77,7 @@ fn told(answers: BoxStream<'static, Answer>, wire: Wire) -> BoxStream<'static, S
             Ok(Some(Answer::Executed(response))) => {
                 Some(((voice.next)("", &response), Some(answers)))
             }
-            Ok(Some(Answer::Refused(errors))) => Some(((voice.failed)("", &errors), None)),
+            Ok(Some(Answer::Refused(_, errors))) => Some(((voice.failed)("", &errors), None)),
             Ok(None) => Some(((voice.complete)(""), None)),
             Err(_panic) => Some(((voice.failed)("", &panicked()), None)),
         }

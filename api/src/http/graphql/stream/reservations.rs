@@ -6,6 +6,7 @@ use crate::http::graphql::{
     count::Guard,
     lane::{Lane, Queue, lane},
     operations::{Opening, Operations, Unstarted},
+    quota::Share,
 };
 use std::{
     collections::HashMap,
@@ -20,6 +21,9 @@ const TOKEN_BYTES: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Reservations(Arc<Mutex<HashMap<String, Reservation>>>);
 
+/// The places of a stream: among all, and among its key's.
+pub(super) type Held = (Guard, Share);
+
 #[derive(Debug)]
 struct Reservation {
     /// The account of the key that made it.
@@ -27,7 +31,7 @@ struct Reservation {
     queue: Queue,
     operations: Operations,
     /// What the stream needs that is still to be opened.
-    waiting: Option<(Lane, Guard)>,
+    waiting: Option<(Lane, Held)>,
 }
 
 /// Why a stream could not be had.
@@ -44,7 +48,7 @@ pub(super) enum Missed {
 pub(super) struct Opened {
     reservations: Reservations,
     token: String,
-    _guard: Guard,
+    _held: Held,
 }
 
 impl Drop for Opened {
@@ -55,11 +59,11 @@ impl Drop for Opened {
 
 impl Reservations {
     /// Reserves a stream for `account` and tells its token.
-    pub(super) fn reserve(&self, account: Uuid, guard: Guard) -> String {
+    pub(super) fn reserve(&self, account: Uuid, held: Held) -> String {
         let token = format!("{:0width$x}", rand::random::<u128>(), width = TOKEN_BYTES * 2);
         let (queue, lane) = lane();
         let operations = Operations::default();
-        let waiting = Some((lane, guard));
+        let waiting = Some((lane, held));
         self.lock().insert(token.clone(), Reservation { account, queue, operations, waiting });
         token
     }
@@ -76,9 +80,9 @@ impl Reservations {
     pub(super) fn open(&self, token: &str, account: Uuid) -> Result<(Lane, Opened), Missed> {
         let mut all = self.lock();
         let reservation = find(&mut all, token, account)?;
-        let (lane, guard) = reservation.waiting.take().ok_or(Missed::Open)?;
+        let (lane, held) = reservation.waiting.take().ok_or(Missed::Open)?;
         let (reservations, token) = (self.clone(), token.to_owned());
-        Ok((lane, Opened { reservations, token, _guard: guard }))
+        Ok((lane, Opened { reservations, token, _held: held }))
     }
 
     /// Whether `account` has this stream.

@@ -8,13 +8,13 @@ use crate::http::{
     auth::Authenticator,
     graphql::{
         ask::{read, recognise},
+        bound::Bound,
         execute::run_stream,
         limits::OPERATION_ID_BYTES,
         negotiate::{Accepted, Media},
         operations::Unstarted,
-        prepare::prepare,
         problem::{Outcome, Problem, code},
-        shared::{Shared, lapse, told},
+        shared::{BUSY_RETRY_AFTER_S, Shared, lapse, told},
     },
 };
 use async_graphql::{Executor, Request as Operation, Value};
@@ -51,8 +51,9 @@ pub(in super::super) async fn reserve<E: Executor, A: Authenticator>(
 ) -> Response {
     let attempt = async {
         let (_, caller) = recognise(shared, request).await?;
-        let guard = shared.enter()?;
-        let token = shared.reservations.reserve(shared.authenticator.account(&caller), guard);
+        let account = shared.authenticator.account(&caller);
+        let held = (shared.enter()?, shared.enter_for(account)?);
+        let token = shared.reservations.reserve(account, held);
         let (shared, reserved) = (Arc::clone(shared), token.clone());
         tokio::spawn(async move {
             let mut shutdown = shared.shutdown.clone();
@@ -108,10 +109,11 @@ pub(in super::super) async fn ask<E: Executor, A: Authenticator>(
         let account = shared.authenticator.account(&caller);
         shared.reservations.has(token, account).map_err(missed)?;
         let id = operation_id(&request)?;
-        prepare(&mut request)?;
+        let admitted = shared.admit(account, &mut request)?;
         let executing = Arc::clone(shared);
         let opening =
-            async move { Ok(run_stream(&executing.executor, request.data(caller))) }.boxed();
+            async move { Ok(run_stream(&executing.executor, request.data(caller), admitted)) }
+                .boxed();
         let most = shared.options.limits.operations;
         let started = shared.reservations.start(token, account, (id, opening), most);
         started.map_err(missed)?.map_err(|unstarted| match unstarted {
@@ -120,9 +122,7 @@ pub(in super::super) async fn ask<E: Executor, A: Authenticator>(
                 Problem::new(Outcome::Taken, code::CONFLICT, message)
             }
             Unstarted::TooMany => {
-                let message = format!("At most {most} operations run at once on a stream.");
-                Problem::new(Outcome::TooMany, code::RATE_LIMITED, message)
-                    .with_header(header::RETRY_AFTER, "1")
+                Bound::OperationsOfOne.problem(None, most).with_retry_after(BUSY_RETRY_AFTER_S)
             }
         })?;
         Ok(Response::builder().status(StatusCode::ACCEPTED).finish())

@@ -1,7 +1,7 @@
 //! POST and GET: what is accepted, what is refused and with which status.
 use super::{
     Toy,
-    client::{Answer, JSON, KEY, NEW, post, request, request_with},
+    client::{Answer, JSON, KEY, NEW, post, request, request_with, whole_answer},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -16,7 +16,7 @@ async fn a_query_is_answered() {
     let toy = Toy::start().await;
     let answer = post(&toy, &[], "{b:hello a:who}", json!({})).await;
     assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.text, r#"{"data":{"b":"world","a":"good"}}"#);
+    assert_eq!(answer.text, whole_answer(r#"{"b":"world","a":"good"}"#));
     assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
     assert_eq!(answer.header("vary"), "Accept");
 }
@@ -25,7 +25,7 @@ async fn a_query_is_answered() {
 async fn the_newer_media_type_is_served() {
     let toy = Toy::start().await;
     let answer = post(&toy, &[NEW], "query($n:Int!){echo(n:$n)}", json!({"n": 3})).await;
-    assert_eq!(answer.text, r#"{"data":{"echo":3}}"#);
+    assert_eq!(answer.text, whole_answer(r#"{"echo":3}"#));
     assert_eq!(answer.header("content-type"), "application/graphql-response+json; charset=utf-8");
 }
 
@@ -33,7 +33,8 @@ async fn the_newer_media_type_is_served() {
 async fn a_mutation_runs() {
     let toy = Toy::start().await;
     let answer = post(&toy, &[], "mutation{rename(name:\"x\")}", json!({})).await;
-    assert_eq!(answer.text, r#"{"data":{"rename":"x"}}"#);
+    assert_eq!(answer.json()["data"], json!({"rename": "x"}));
+    assert_eq!(answer.json()["extensions"]["cost"]["requestedQueryCost"], 10);
     assert_eq!(*toy.world.renames.borrow(), ["x"]);
 }
 
@@ -214,7 +215,7 @@ async fn a_query_runs_by_get() {
         (vec![KEY, NEW], "application/graphql-response+json; charset=utf-8"),
     ] {
         let answer = request_with(&toy, Method::GET, &parameters, &headers, "").await;
-        assert_eq!(answer.text, r#"{"data":{"b":"world","a":3}}"#);
+        assert_eq!(answer.text, whole_answer(r#"{"b":"world","a":3}"#));
         assert_eq!(answer.header("content-type"), kind);
     }
 }

@@ -2,11 +2,12 @@
 mod client;
 mod http;
 mod lifetime;
+mod limits;
 mod protocol;
 mod single;
 mod streams;
 
-use super::{GraphqlEndpoint, Limits, Options, Sockets, Track};
+use super::{Costs, GraphqlEndpoint, Limits, Options, Sockets, Track};
 use crate::http::{
     auth::{AuthRefusal, Authenticator},
     patience::Patient,
@@ -109,8 +110,32 @@ impl Query {
         Err(std::io::Error::other("disk 7 of db-3 is gone"))?
     }
 
+    /// Never answers.
+    async fn stuck(&self) -> i32 {
+        std::future::pending().await
+    }
+
+    async fn shops(&self, first: Option<i32>) -> Shops {
+        let _ = first;
+        Shops
+    }
+
     async fn defect(&self) -> i32 {
         [0; 0].iter().max().copied().expect("the resolver panics")
+    }
+}
+
+/// A connection, so that something has a cost.
+struct Shops;
+
+#[Object]
+impl Shops {
+    async fn nodes(&self) -> Vec<Self> {
+        Vec::new()
+    }
+
+    async fn total(&self) -> i32 {
+        0
     }
 }
 
@@ -205,7 +230,9 @@ impl Toy {
             .finish();
         let (shutdown, told) = watch::channel(false);
         let write_timeout = options.limits.write_timeout;
-        let endpoint = GraphqlEndpoint::new(schema, Keys(Arc::clone(&world)), options, told);
+        let costs = Costs::of(&schema.sdl()).unwrap();
+        let keys = Keys(Arc::clone(&world));
+        let endpoint = GraphqlEndpoint::new(schema, costs, keys, options, told);
         let sockets = endpoint.sockets();
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
