@@ -15,6 +15,7 @@ mod lane;
 pub mod limits;
 mod negotiate;
 mod operations;
+mod origin;
 mod prepare;
 mod problem;
 mod quota;
@@ -56,8 +57,8 @@ const ALLOWED: &str = "GET, POST, PUT, DELETE";
 /// What a deployment may set.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The web origins (`https://app.example.com`) whose pages may open a socket. When empty, only
-    /// pages of this very host may. A request without `Origin` does not come from a web page.
+    /// The web origins (`https://app.example.com`) whose pages may call. When empty, only pages of this very
+    /// host may. A request without `Origin` does not come from a web page.
     pub allowed_origins: Vec<String>,
     /// The bounds of the transports.
     pub limits: Limits,
@@ -117,8 +118,22 @@ impl<E: Executor, A: Authenticator> Endpoint for GraphqlEndpoint<E, A> {
         if upgrade::is_asked(&request) {
             return Ok(upgrade::open(&self.shared, &request));
         }
+        let origin = origin::listed(&request, &self.shared.options.allowed_origins);
+        let mut response = match origin {
+            Some(_) if origin::is_preflight(&request) => origin::preflight(),
+            _ => self.answer(request).await,
+        };
+        if let Some(origin) = origin {
+            origin::let_read(&mut response, origin);
+        }
+        Ok(response)
+    }
+}
+
+impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
+    async fn answer(&self, request: Request) -> Response {
         let token = single::token(&request);
-        Ok(match (request.method(), token) {
+        match (request.method(), token) {
             (&Method::PUT, _) => single::reserve(&self.shared, &request).await,
             (&Method::DELETE, token) => single::stop(&self.shared, &request, token).await,
             (&Method::GET, Some(token)) => single::listen(&self.shared, &request, &token).await,
@@ -130,6 +145,6 @@ impl<E: Executor, A: Authenticator> Endpoint for GraphqlEndpoint<E, A> {
                     .with_header(header::ALLOW, ALLOWED)
                     .into_response(Accepted::of(&request).of_errors())
             }
-        })
+        }
     }
 }

@@ -5,6 +5,7 @@
 use super::{
     count::Guard,
     negotiate::Media,
+    origin,
     problem::{Outcome, Problem, code},
     shared::Shared,
     socket,
@@ -42,7 +43,7 @@ fn attempt<E: Executor, A: Authenticator>(
     request: &Request,
 ) -> Result<Response, Problem> {
     let accept_key = handshake(request)?;
-    if !origin_may(request, &shared.options.allowed_origins) {
+    if !origin::may_open(request, &shared.options.allowed_origins) {
         let message = "Pages of this origin may not open a socket here.";
         return Err(Problem::new(Outcome::ForeignOrigin, code::FORBIDDEN, message));
     }
@@ -106,61 +107,4 @@ fn offers_subprotocol(request: &Request) -> bool {
 fn values<'a>(request: &'a Request, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let headers = request.headers().get_all(name).iter();
     headers.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim)
-}
-
-/// Whether the page that asks, if it is one, may. Browsers do not let a page forge `Origin`.
-fn origin_may(request: &Request, allowed: &[String]) -> bool {
-    let mut origins = request.headers().get_all(header::ORIGIN).iter();
-    let Some(origin) = origins.next() else { return true };
-    let (Ok(origin), None) = (origin.to_str(), origins.next()) else { return false };
-    if !allowed.is_empty() {
-        return allowed.iter().any(|known| same(known.trim_end_matches('/'), origin));
-    }
-    let own = request.header(header::HOST).unwrap_or_default();
-    let hosts = origin.split_once("://").map(|(scheme, host)| match scheme {
-        "http" => (host.trim_end_matches(":80"), own.trim_end_matches(":80")),
-        "https" => (host.trim_end_matches(":443"), own.trim_end_matches(":443")),
-        _ => (host, ""),
-    });
-    hosts.is_some_and(|(host, own)| !own.is_empty() && same(host, own))
-}
-
-fn same(one: &str, other: &str) -> bool {
-    one.eq_ignore_ascii_case(other)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::origin_may;
-    use poem::Request;
-
-    fn may(origin: Option<&str>, host: &str, allowed: &[&str]) -> bool {
-        let mut request = Request::builder().header("host", host);
-        if let Some(origin) = origin {
-            request = request.header("origin", origin);
-        }
-        let allowed: Vec<String> = allowed.iter().map(|&known| known.to_owned()).collect();
-        origin_may(&request.finish(), &allowed)
-    }
-
-    #[test]
-    fn without_a_list_only_the_own_host_may() {
-        assert!(may(None, "a.example", &[]));
-        assert!(may(Some("https://a.example"), "a.example", &[]));
-        assert!(may(Some("http://A.example"), "a.example:80", &[]));
-        assert!(may(Some("http://localhost:4000"), "localhost:4000", &[]));
-        assert!(!may(Some("http://localhost:4001"), "localhost:4000", &[]));
-        assert!(!may(Some("https://evil.example"), "a.example", &[]));
-        assert!(!may(Some("null"), "a.example", &[]));
-        assert!(!may(Some("file://"), "", &[]));
-    }
-
-    #[test]
-    fn with_a_list_only_the_listed_may() {
-        let list = ["https://app.example/"];
-        assert!(may(None, "a.example", &list));
-        assert!(may(Some("https://APP.example"), "a.example", &list));
-        assert!(!may(Some("https://a.example"), "a.example", &list));
-        assert!(!may(Some("http://app.example"), "a.example", &list));
-    }
 }

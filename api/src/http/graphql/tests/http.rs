@@ -3,6 +3,7 @@ use super::{
     Toy,
     client::{Answer, JSON, KEY, NEW, post, request, request_with, whole_answer},
 };
+use crate::http::graphql::Options;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -313,5 +314,31 @@ async fn a_deeply_nested_document_does_not_end_the_service() {
         let query = format!("{{echo(n:{}{})}}", "[".repeat(depth), "]".repeat(depth));
         let answer = post(&toy, &[NEW], &query, json!({})).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, code), "{depth}");
+    }
+}
+
+/// Goal: a browser lets pages of listed origins call and read, and no others. Method: what it asks before
+/// (a preflight) and what it looks for in an answer, for an origin that is listed and one that is not.
+#[tokio::test]
+async fn pages_of_listed_origins_may_call() {
+    let allowed_origins = vec!["https://app.example".to_owned()];
+    let toy = Toy::with(Options { allowed_origins, ..Options::default() }).await;
+    let (ours, foreign) = (("origin", "https://app.example"), ("origin", "https://evil.example"));
+    let asks = ("access-control-request-method", "POST");
+    let preflight = request(&toy, Method::OPTIONS, &[ours, asks], "").await;
+    assert_eq!(preflight.status, StatusCode::NO_CONTENT);
+    assert_eq!(preflight.header("access-control-allow-origin"), "https://app.example");
+    assert!(preflight.header("access-control-allow-headers").contains("authorization"));
+    assert!(preflight.header("access-control-allow-methods").contains("DELETE"));
+    let answer = post(&toy, &[ours], "{hello}", json!({})).await;
+    assert_eq!(answer.header("access-control-allow-origin"), "https://app.example");
+    assert_eq!(answer.header("access-control-expose-headers"), "retry-after, www-authenticate");
+    let varied: Vec<_> = answer.headers.get_all("vary").iter().collect();
+    assert_eq!(varied, ["Accept", "origin"]);
+    let refused = request(&toy, Method::OPTIONS, &[foreign, asks], "").await;
+    assert_eq!(refused.status, StatusCode::METHOD_NOT_ALLOWED);
+    for headers in [vec![foreign], vec![]] {
+        let answer = post(&toy, &headers, "{hello}", json!({})).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "");
     }
 }
