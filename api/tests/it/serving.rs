@@ -110,7 +110,8 @@ fn what_was_set_up_is_served_and_ends_when_asked() {
         };
         let (status, body) = post(&key);
         assert_eq!(status, "HTTP/1.1 200 OK");
-        assert_eq!(body, format!(r#"{{"data":{{"site":{{"id":"{site}","name":"Demo"}}}}}}"#));
+        let data = format!(r#"{{"data":{{"site":{{"id":"{site}","name":"Demo"}}}},"#);
+        assert!(body.starts_with(&data), "{body}");
         let (status, _) = post("sk_unknown");
         assert_eq!(status, "HTTP/1.1 401 Unauthorized");
 
