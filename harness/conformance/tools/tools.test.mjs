@@ -1,7 +1,7 @@
 // What reads the schema alone: rules on its shape, the documents of clients against it, Relay's compiler.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildSchema, validateSchema } from 'graphql';
@@ -24,8 +24,13 @@ test('graphql-js reads the schema', () => {
   assert.deepEqual(validateSchema(buildSchema(readFileSync(schema, 'utf8'))), []);
 });
 
-test('graphql-eslint has nothing to say of the operations', () => {
-  run(folder, 'eslint', '--config', 'tools/eslint.config.mjs', '--max-warnings', '0', 'tools/operations');
+test('graphql-eslint has nothing to say of the schema and the operations', () => {
+  // It reads nothing outside its own folder.
+  const copy = join(folder, 'tools', 'schema.graphql');
+  copyFileSync(schema, copy);
+  const rules = ['--config', 'tools/eslint.config.mjs', '--max-warnings', '0'];
+  run(folder, 'eslint', ...rules, 'tools/schema.graphql', 'tools/operations');
+  rmSync(copy);
 });
 
 test('graphql-inspector finds every document valid', () => {
