@@ -2,6 +2,7 @@
 // service is none the worse for it.
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
+import { getIntrospectionQuery } from 'graphql';
 import { fetchWithKey, post, url } from '../lib/service.mjs';
 
 const NEWER = { accept: 'application/graphql-response+json' };
@@ -134,11 +135,25 @@ test('a missing variable keeps every mutation from running', async () => {
   await refused(await post({ query }, NEWER), 400, 'BAD_USER_INPUT');
 });
 
-test('a foreign id, a random one and nonsense are answered byte for byte alike', async () => {
+test('ids of nobody are answered byte for byte alike', async () => {
   const texts = new Set();
   for (const id of [crypto.randomUUID(), crypto.randomUUID()].map((uuid) => `camp_${uuid.replaceAll('-', '')}`)) {
     const query = 'query($id: ID!) { campaign(id: $id) { id } node(id: $id) { id } }';
     texts.add(await (await post({ query, variables: { id } })).text());
   }
   assert.equal(texts.size, 1);
+});
+
+test('a field written too often is refused', async () => {
+  await exceeds(`{ ${'__typename '.repeat(2_001)} }`, 'SELECTIONS', 2000, 2001);
+});
+
+test('no trace of the execution is told', async () => {
+  const { extensions } = await (await post({ query: '{ viewer { scopes } }' })).json();
+  assert.deepEqual(Object.keys(extensions), ['cost']);
+});
+
+test('introspection as tools ask for it is answered', async () => {
+  const { data } = await (await post({ query: getIntrospectionQuery({ inputValueDeprecation: true }) })).json();
+  assert.ok(data.__schema.types.length > 50);
 });
