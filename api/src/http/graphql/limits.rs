@@ -48,8 +48,8 @@ pub const MESSAGE_BYTES: usize = 256 * 1024;
 pub const INIT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time between two pings of the server.
 pub const PING_PERIOD: Duration = Duration::from_secs(12);
-/// Time between two checks of the token of a socket, and of what it reaches.
-pub const CHECK_PERIOD: Duration = Duration::from_secs(5);
+/// Time between two checks of a token that has something live, and of what it reaches.
+pub const CHECK_PERIOD: Duration = Duration::from_secs(1);
 /// Ping periods without a word from the client after which its socket is cut.
 pub const SILENT_PERIODS: u32 = 3;
 /// Time in which the client must have taken a message.

@@ -27,6 +27,7 @@ mod socket;
 mod stream;
 mod upgrade;
 mod voice;
+mod watches;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +51,7 @@ use shared::Shared;
 use std::sync::Arc;
 use stream::{Reservations, single};
 use tokio::sync::watch;
+use watches::Watches;
 
 /// The methods that are served.
 const ALLOWED: &str = "GET, POST, PUT, DELETE";
@@ -101,6 +103,7 @@ impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
             reservations,
             costs,
             quotas,
+            watches: Watches::default(),
         };
         Self { shared: Arc::new(shared) }
     }

@@ -9,13 +9,14 @@ use super::{
     problem::{Outcome, Problem, code, error},
     quota::{Kind, Quotas, Share},
     stream::Reservations,
+    watches::Watches,
 };
 use crate::http::auth::{AuthRefusal, Authenticator};
 use async_graphql::{Executor, Request};
 use futures_util::FutureExt;
 use poem::http::header;
 use secrecy::{ExposeSecret, SecretString};
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, Interval, MissedTickBehavior, interval_at, timeout},
@@ -35,6 +36,7 @@ pub(super) struct Shared<E: Executor, A: Authenticator> {
     pub(super) reservations: Reservations,
     pub(super) costs: Costs,
     pub(super) quotas: Quotas,
+    pub(super) watches: Watches<A::Caller>,
 }
 
 impl<E: Executor, A: Authenticator> Shared<E, A> {
@@ -120,24 +122,6 @@ impl<E: Executor, A: Authenticator> Shared<E, A> {
                 tracing::warn!("the authenticator did not answer in time");
                 Err(AuthRefusal::Unavailable)
             }
-        }
-    }
-}
-
-/// Ends when the holder of `bearer` may no longer do and reach exactly what `before` could. A check that
-/// fails says nothing about the token.
-pub(super) async fn lapse<E: Executor, A: Authenticator>(
-    shared: Arc<Shared<E, A>>,
-    bearer: Option<SecretString>,
-    before: A::Caller,
-) {
-    let mut ticks = every(shared.options.limits.check_period);
-    loop {
-        ticks.tick().await;
-        match shared.caller(bearer.as_ref()).await {
-            Ok(now) if shared.authenticator.same(&before, &now) => {}
-            Err(AuthRefusal::Unavailable) => {}
-            Ok(_) | Err(AuthRefusal::Missing | AuthRefusal::Invalid) => return,
         }
     }
 }

@@ -19,12 +19,13 @@ use crate::http::{
         operations::{Opening, Operations, Unopened, Unstarted},
         quota::Share,
         shared::{Shared, every, told},
+        watches::lapse,
     },
 };
 use async_graphql::{Executor, Request};
 use futures_util::{
     FutureExt, StreamExt,
-    future::{BoxFuture, Fuse, FusedFuture},
+    future::{BoxFuture, Fuse},
     stream::SplitStream,
 };
 use secrecy::SecretString;
@@ -55,10 +56,10 @@ pub(super) struct Session<E: Executor, A: Authenticator> {
     token: Option<SecretString>,
     /// Ping periods since the client's last word.
     silent: u32,
-    /// The check of the token that is under way, at most one.
+    /// The check of the token, while it is under way.
     check: Fuse<BoxFuture<'static, Result<A::Caller, AuthRefusal>>>,
-    /// Who was acknowledged.
-    caller: Option<A::Caller>,
+    /// Ends when the token may no longer do what it could; from the acknowledgement on.
+    lapsed: Fuse<BoxFuture<'static, ()>>,
     /// The place among the key's, from then on.
     share: Option<Share>,
     refusals: (mpsc::Sender<AuthRefusal>, mpsc::Receiver<AuthRefusal>),
@@ -82,7 +83,7 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
             token,
             silent: 0,
             check: Fuse::terminated(),
-            caller: None,
+            lapsed: Fuse::terminated(),
             share: None,
             refusals: mpsc::channel(1),
             operations: Operations::default(),
@@ -96,7 +97,6 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
         let init = sleep(self.limits.init_timeout);
         tokio::pin!(init);
         let mut beat = every(self.limits.ping_period);
-        let mut recheck = every(self.limits.check_period);
         loop {
             let step = tokio::select! {
                 () = told(&mut self.shutdown) => {
@@ -108,10 +108,7 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
                     Err(Close::new(Close::INIT_TIMEOUT, reason).into())
                 }
                 _ = beat.tick(), if self.phase == Phase::Ready => self.on_beat(),
-                _ = recheck.tick(), if self.phase == Phase::Ready && self.check.is_terminated() => {
-                    self.begin_check();
-                    Ok(())
-                }
+                () = &mut self.lapsed => Err(refused(AuthRefusal::Invalid).into()),
                 verdict = &mut self.check => self.on_verdict(verdict),
                 Some(refusal) = self.refusals.1.recv() => Err(refused(refusal).into()),
                 frame = input.next() => self.on_frame(frame),
@@ -137,28 +134,21 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
         self.check = check.boxed().fuse();
     }
 
-    /// The token was checked: the first time, or again.
+    /// The token was checked.
     fn on_verdict(&mut self, verdict: Result<A::Caller, AuthRefusal>) -> Result<(), End> {
-        match (&self.caller, verdict) {
-            (None, Ok(caller)) => {
-                let account = self.shared.authenticator.account(&caller);
-                let share = self.shared.enter_for(account).map_err(|_problem| {
-                    let most = self.limits.connections_of_key;
-                    let reason = format!("At most {most} sockets and streams at once of one key");
-                    Close::new(Close::TRY_AGAIN, reason)
-                })?;
-                self.share = Some(share);
-                self.caller = Some(caller);
-                self.phase = Phase::Ready;
-                Ok(self.replies.send(protocol::ACK)?)
-            }
-            (Some(before), Ok(now)) if self.shared.authenticator.same(before, &now) => Ok(()),
-            // The client comes back and is told anew what it may see.
-            (Some(_), Ok(_)) => Err(refused(AuthRefusal::Invalid).into()),
-            // What runs goes on: that the check failed says nothing about the token.
-            (Some(_), Err(AuthRefusal::Unavailable)) => Ok(()),
-            (_, Err(refusal)) => Err(refused(refusal).into()),
-        }
+        let caller = verdict.map_err(refused)?;
+        let account = self.shared.authenticator.account(&caller);
+        let share = self.shared.enter_for(account).map_err(|_problem| {
+            let most = self.limits.connections_of_key;
+            let reason = format!("At most {most} sockets and streams at once of one key");
+            Close::new(Close::TRY_AGAIN, reason)
+        })?;
+        self.share = Some(share);
+        // The client comes back and is told anew what it may see.
+        let lapsed = lapse(Arc::clone(&self.shared), self.token.clone(), caller);
+        self.lapsed = lapsed.boxed().fuse();
+        self.phase = Phase::Ready;
+        Ok(self.replies.send(protocol::ACK)?)
     }
 
     fn on_frame(&mut self, frame: Option<Result<Message, Fault>>) -> Result<(), End> {

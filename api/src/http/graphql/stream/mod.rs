@@ -17,7 +17,8 @@ use super::{
     negotiate::Media,
     operations::panicked,
     problem::{Outcome, Problem},
-    shared::{Shared, lapse},
+    shared::Shared,
+    watches::lapse,
 };
 use crate::http::auth::Authenticator;
 use async_graphql::{Executor, Request, ServerError};

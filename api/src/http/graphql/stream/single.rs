@@ -14,7 +14,8 @@ use crate::http::{
         negotiate::{Accepted, Media},
         operations::Unstarted,
         problem::{Outcome, Problem, code},
-        shared::{BUSY_RETRY_AFTER_S, Shared, lapse, told},
+        shared::{BUSY_RETRY_AFTER_S, Shared, told},
+        watches::lapse,
     },
 };
 use async_graphql::{Executor, Request as Operation, Value};

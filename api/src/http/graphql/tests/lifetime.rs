@@ -124,6 +124,32 @@ async fn a_token_that_reaches_other_than_it_did_ends_what_runs() {
     drop(Socket::ready(&toy).await);
 }
 
+/// Goal: the checks of a key do not grow with what it has open. Method: eight sockets, and no more
+/// checks than their openings and the ticks of one watch; once they are gone, there is none.
+#[tokio::test]
+async fn a_key_is_watched_once_however_much_it_has_open() {
+    let toy = Toy::limited(|limits| limits.check_period = Duration::from_millis(50)).await;
+    let started = std::time::Instant::now();
+    let mut sockets = Vec::new();
+    for _ in 0..8 {
+        sockets.push(Socket::ready(&toy).await);
+    }
+    let opened = toy.world.checks.load(Ordering::SeqCst);
+    let more = async {
+        while toy.world.checks.load(Ordering::SeqCst) < opened + 4 {
+            tokio::task::yield_now().await;
+        }
+    };
+    more.await;
+    let ticks = u128::from(toy.world.checks.load(Ordering::SeqCst) - 8);
+    let periods = started.elapsed().as_millis() / 50 + 1;
+    assert!(ticks <= periods, "{ticks} checks in {periods} periods");
+    toy.world.revoked.store(true, Ordering::SeqCst);
+    for mut socket in sockets {
+        assert_eq!(socket.close_code().await, 4403);
+    }
+}
+
 #[tokio::test]
 async fn a_silent_client_is_pinged_then_cut() {
     let toy = Toy::limited(|limits| limits.ping_period = Duration::from_millis(20)).await;

@@ -38,6 +38,8 @@ struct World {
     flooded: watch::Sender<usize>,
     /// Whether the token "good" was revoked.
     revoked: AtomicBool,
+    /// How often a token was checked.
+    checks: AtomicU32,
     /// What the token "good" reaches.
     reach: AtomicU32,
     /// Held by a test that wants the authenticator to wait.
@@ -57,6 +59,7 @@ impl Authenticator for Keys {
     type Caller = Caller;
 
     async fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, AuthRefusal> {
+        self.0.checks.fetch_add(1, Ordering::SeqCst);
         let gate = self.0.gate.lock().unwrap().clone();
         if let Some(mut gate) = gate {
             gate.wait_for(|open| *open).await.unwrap();
@@ -221,6 +224,7 @@ impl Toy {
             ticks: watch::Sender::default(),
             flooded: watch::Sender::default(),
             revoked: AtomicBool::new(false),
+            checks: AtomicU32::new(0),
             reach: AtomicU32::new(1),
             gate: Mutex::new(None),
         });
