@@ -18,8 +18,8 @@ pub trait Authenticator: Send + Sync + 'static {
     /// The account of the caller's key: what is open and what is asked is counted by it.
     fn account(&self, caller: &Self::Caller) -> Uuid;
 
-    /// Whether `now` may do and reach exactly what `before` could. What runs on a socket began under
-    /// what its caller could reach then, and ends when that changes.
+    /// Whether `now` may do and reach exactly what `before` could. What runs on a socket began
+    /// under what its caller could reach then, and ends when that changes.
     fn same(&self, before: &Self::Caller, now: &Self::Caller) -> bool;
 }
 

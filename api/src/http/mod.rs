@@ -1,6 +1,7 @@
 //! What answers over HTTP: GraphQL, receipts, health and metrics.
 //!
-//! **Invariant:** no handler decides anything; each reads a request, asks `service`, and writes an answer.
+//! **Invariant:** no handler decides anything; each reads a request, asks `service`, and writes an
+//! answer.
 
 pub mod auth;
 pub mod graphql;

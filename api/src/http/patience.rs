@@ -1,13 +1,13 @@
-//! The patience with clients that do not read or are gone: a connection whose client takes nothing breaks,
-//! and one whose client has closed takes nothing more.
+//! The patience with clients that do not read or are gone: a connection whose client takes nothing
+//! breaks, and one whose client has closed takes nothing more.
 //!
-//! The server itself waits for ever. A stream whose client has gone to sleep would keep what it holds; so
-//! broken off, the client comes back with the position it had read to. And when a client closes, poem goes on
-//! with the connection that hyper has given up, until a write fails: a stream would outlive its client by two
-//! idle periods.
+//! The server itself waits for ever. A stream whose client has gone to sleep would keep what it
+//! holds; so broken off, the client comes back with the position it had read to. And when a client
+//! closes, poem goes on with the connection that hyper has given up, until a write fails: a stream
+//! would outlive its client by two idle periods.
 //!
-//! **Invariant:** only a write that waits is timed. A connection on which there is nothing to write may be
-//! as quiet as it likes.
+//! **Invariant:** only a write that waits is timed. A connection on which there is nothing to write
+//! may be as quiet as it likes.
 use poem::{
     http::uri::Scheme,
     listener::Acceptor,

@@ -1,4 +1,5 @@
-//! One operation asked for over HTTP, by POST of JSON or GET: a whole answer, or a stream of answers.
+//! One operation asked for over HTTP, by POST of JSON or GET: a whole answer, or a stream of
+//! answers.
 //!
 //! **Invariant:** nothing of a body is read before its sender is known.
 //! **Invariant:** a mutation runs only by POST.
@@ -42,8 +43,8 @@ pub(super) async fn answer<E: Executor, A: Authenticator>(
     outcome.unwrap_or_else(|problem| refuse(problem, accepted))
 }
 
-/// A document may be refused in the words of a stream, which browsers can read where they cannot read an
-/// answer of another status. All else is told by the status.
+/// A document may be refused in the words of a stream, which browsers can read where they cannot
+/// read an answer of another status. All else is told by the status.
 fn refuse(problem: Problem, accepted: Accepted) -> Response {
     match stream::Wire::of(accepted.of_refusals()) {
         Some(wire) if problem.is_refusal() => stream::refusal(wire, &problem.into_errors()),

@@ -1,4 +1,5 @@
-//! The limits that a request can exceed, and how that is told: which one, what it is, what was found.
+//! The limits that a request can exceed, and how that is told: which one, what it is, what was
+//! found.
 //!
 //! **Invariant:** every limit that a request exceeds is told with `extensions.limit`.
 use super::problem::{Outcome, Problem, code, error};

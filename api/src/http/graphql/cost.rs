@@ -1,13 +1,14 @@
 //! What an operation costs, reckoned from its document and variables before anything runs.
 //!
-//! A leaf costs nothing and an object a point. A connection costs a point, and what is asked of each entry as
-//! many times as its page is long; a field that takes ids costs what it asks as many times as there are ids.
-//! A mutation costs ten points, and what is asked of its answer. A subscription costs what one event does.
-//! What `@skip` and `@include` may leave out is reckoned like all else.
+//! A leaf costs nothing and an object a point. A connection costs a point, and what is asked of
+//! each entry as many times as its page is long; a field that takes ids costs what it asks as many
+//! times as there are ids. A mutation costs ten points, and what is asked of its answer. A
+//! subscription costs what one event does. What `@skip` and `@include` may leave out is reckoned
+//! like all else.
 //!
 //! **Invariant:** the same document with the same variables always costs the same.
-//! **Invariant:** a document's size is checked before its cost is reckoned: a field is visited as often as it
-//! is written out.
+//! **Invariant:** a document's size is checked before its cost is reckoned: a field is visited as
+//! often as it is written out.
 use async_graphql::{
     Name, Value, Variables,
     parser::{

@@ -1,5 +1,5 @@
-//! How many live connections are open, so that they have a bound and a shutdown can wait for the last
-//! one. A socket is one, a stream of events another, and so is one that was reserved.
+//! How many live connections are open, so that they have a bound and a shutdown can wait for the
+//! last one. A socket is one, a stream of events another, and so is one that was reserved.
 use std::sync::Arc;
 use tokio::sync::watch;
 

@@ -79,8 +79,8 @@ pub(super) struct Admitted {
 /// What the executor answered.
 #[derive(Debug)]
 pub(super) enum Answer {
-    /// Nothing ran: the document or its variables were refused, or a subscription did not start. Or it ran for
-    /// too long.
+    /// Nothing ran: the document or its variables were refused, or a subscription did not start. Or
+    /// it ran for too long.
     Refused(Outcome, Vec<ServerError>),
     /// Something ran; there may be errors beside the data.
     Executed(Response),

@@ -139,8 +139,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same without what one key may have open or ask for, for those who drive the service as fast as it
-    /// goes.
+    /// The same without what one key may have open or ask for, for those who drive the service as
+    /// fast as it goes.
     #[must_use]
     pub fn without_quotas(self) -> Self {
         let rate = Rate { per_s: 0, burst: 0 };

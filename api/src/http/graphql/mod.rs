@@ -1,11 +1,13 @@
 //! GraphQL over HTTP and over `graphql-transport-ws`, all on one URL.
 //!
-//! A request opens a socket (a GET with `Upgrade: websocket`), asks for an operation (POST of JSON, or GET
-//! of a query), or belongs to the single connection mode of GraphQL over server-sent events. Whole answers
-//! are JSON; answers that go on are server-sent events or Apollo's multipart, as the request accepts.
+//! A request opens a socket (a GET with `Upgrade: websocket`), asks for an operation (POST of JSON,
+//! or GET of a query), or belongs to the single connection mode of GraphQL over server-sent events.
+//! Whole answers are JSON; answers that go on are server-sent events or Apollo's multipart, as the
+//! request accepts.
 //!
 //! **Invariant:** no token, document or variable is written to a log.
-//! **Invariant:** every transport asks the same authenticator, prepares and runs operations the same way.
+//! **Invariant:** every transport asks the same authenticator, prepares and runs operations the
+//! same way.
 mod ask;
 mod bound;
 mod cost;
@@ -59,8 +61,8 @@ const ALLOWED: &str = "GET, POST, PUT, DELETE";
 /// What a deployment may set.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The web origins (`https://app.example.com`) whose pages may call. When empty, only pages of this very
-    /// host may. A request without `Origin` does not come from a web page.
+    /// The web origins (`https://app.example.com`) whose pages may call. When empty, only pages of
+    /// this very host may. A request without `Origin` does not come from a web page.
     pub allowed_origins: Vec<String>,
     /// The bounds of the transports.
     pub limits: Limits,
@@ -82,8 +84,8 @@ impl<E: Executor, A: Authenticator> Clone for GraphqlEndpoint<E, A> {
 
 impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
     /// An endpoint over this executor, whose schema has these costs. When `shutdown` turns true, or
-    /// its sender is gone, open sockets close with 1012, streams end without their last word, and no
-    /// new ones open; [`Self::sockets`] tells when all are closed.
+    /// its sender is gone, open sockets close with 1012, streams end without their last word, and
+    /// no new ones open; [`Self::sockets`] tells when all are closed.
     pub fn new(
         executor: E,
         costs: Costs,
@@ -108,7 +110,8 @@ impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
         Self { shared: Arc::new(shared) }
     }
 
-    /// The count of open sockets and streams. The server's own graceful shutdown does not know them.
+    /// The count of open sockets and streams. The server's own graceful shutdown does not know
+    /// them.
     pub fn sockets(&self) -> Sockets {
         self.shared.sockets.clone()
     }

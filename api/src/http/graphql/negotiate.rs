@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** nothing but `application/json` in UTF-8 is read. The types that a browser sends
 //! to a foreign site without asking first are thereby refused.
-//! **Invariant:** what an operation is decides among the accepted types: clients list those of streams
-//! for every request, and a query is answered whole where it can be.
+//! **Invariant:** what an operation is decides among the accepted types: clients list those of
+//! streams for every request, and a query is answered whole where it can be.
 use super::problem::{Outcome, Problem, code};
 use async_graphql::parser::types::OperationType;
 use poem::{Request, http::header};

@@ -1,8 +1,8 @@
 //! The operations that run on a connection that several share, each a task of its own under the
 //! client's id.
 //!
-//! **Invariant:** an operation ends with exactly one of its voice's two last words, unless its client
-//! or the end of the connection stopped it; a panic ends it as a failure.
+//! **Invariant:** an operation ends with exactly one of its voice's two last words, unless its
+//! client or the end of the connection stopped it; a panic ends it as a failure.
 //! **Invariant:** an id is free again before the client can read that its operation has ended.
 use super::{
     execute::Answer,

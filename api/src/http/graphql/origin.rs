@@ -1,8 +1,8 @@
-//! Which web pages may call: the check of a socket's origin, and what browsers ask before they let a page
-//! read an answer (Cross-Origin Resource Sharing, Fetch Standard section 3.2).
+//! Which web pages may call: the check of a socket's origin, and what browsers ask before they let
+//! a page read an answer (Cross-Origin Resource Sharing, Fetch Standard section 3.2).
 //!
-//! Bearer tokens are never sent by a browser by itself, so a page of a foreign origin can do nothing in its
-//! user's name; it is kept out all the same.
+//! Bearer tokens are never sent by a browser by itself, so a page of a foreign origin can do
+//! nothing in its user's name; it is kept out all the same.
 //!
 //! **Invariant:** only a page of an origin that is listed is told that it may read an answer.
 use poem::{
@@ -10,7 +10,8 @@ use poem::{
     http::{HeaderValue, Method, StatusCode, header},
 };
 
-/// What a preflight is told: the methods, the headers of a request and how long it holds, in seconds.
+/// What a preflight is told: the methods, the headers of a request and how long it holds, in
+/// seconds.
 const METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, DELETE");
 const HEADERS: HeaderValue =
     HeaderValue::from_static("authorization, content-type, x-graphql-event-stream-token");
@@ -54,7 +55,8 @@ pub(super) fn let_read(response: &mut Response, origin: HeaderValue) {
     headers.append(header::VARY, header::ORIGIN.into());
 }
 
-/// Whether the page that asks for a socket, if it is one, may. Browsers do not let a page forge `Origin`.
+/// Whether the page that asks for a socket, if it is one, may. Browsers do not let a page forge
+/// `Origin`.
 pub(super) fn may_open(request: &Request, allowed: &[String]) -> bool {
     let mut origins = request.headers().get_all(header::ORIGIN).iter();
     let Some(origin) = origins.next() else { return true };

@@ -1,5 +1,5 @@
-//! What is settled before anything runs: the document's size and syntax, which of its operations, whether
-//! the required variables are there, what it costs.
+//! What is settled before anything runs: the document's size and syntax, which of its operations,
+//! whether the required variables are there, what it costs.
 //!
 //! **Invariant:** no field of an operation runs when a required variable is missing. Left to
 //! itself, async-graphql finds it out at the field that needs it, after the fields before it ran.

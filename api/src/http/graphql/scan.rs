@@ -1,5 +1,5 @@
-//! The words of a document, counted before it is parsed: the parser recurses on brackets before any limit of
-//! its own is asked, and what comes after it goes as deep again.
+//! The words of a document, counted before it is parsed: the parser recurses on brackets before any
+//! limit of its own is asked, and what comes after it goes as deep again.
 //!
 //! **Invariant:** one pass, whatever the document is.
 
@@ -12,8 +12,8 @@ pub(super) struct Scan {
     pub(super) tokens: usize,
 }
 
-/// Looks at the words of `document`. `None` when a string has no end: what follows could be read in several
-/// ways.
+/// Looks at the words of `document`. `None` when a string has no end: what follows could be read in
+/// several ways.
 pub(super) fn scan(document: &str) -> Option<Scan> {
     let (mut found, mut depth) = (Scan::default(), 0_usize);
     let mut rest = document;

@@ -88,8 +88,8 @@ impl<E: Executor, A: Authenticator> Shared<E, A> {
         let Err(wait) = self.quotas.spend(account, points, rate) else { return Ok(()) };
         let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
         let message = format!(
-            "The key has spent its points: it has {} at most, and {} come back in a second. This asks \
-             for {points}; try again in {seconds} s.",
+            "The key has spent its points: it has {} at most, and {} come back in a second. This \
+             asks for {points}; try again in {seconds} s.",
             rate.burst, rate.per_s
         );
         let mut error = error(code::RATE_LIMITED, message);

@@ -1,7 +1,7 @@
 //! How much a document asks for once its fragments are written out.
 //!
-//! Validation visits a fragment each time it is spread, and execution resolves a field each time it is
-//! written, so that a few hundred bytes could keep a core busy for hours.
+//! Validation visits a fragment each time it is spread, and execution resolves a field each time it
+//! is written, so that a few hundred bytes could keep a core busy for hours.
 //!
 //! **Invariant:** nothing here visits a fragment twice or recurses without a bound.
 use super::{
@@ -96,8 +96,8 @@ impl<'a> Counter<'a> {
     fn size(&mut self, set: &'a SelectionSet, level: usize) -> Result<Size, Problem> {
         if level > SELECTION_DEPTH {
             let message = format!(
-                "The document nests more than {SELECTION_DEPTH} fields and fragments, or a fragment \
-                 spreads itself."
+                "The document nests more than {SELECTION_DEPTH} fields and fragments, or a \
+                 fragment spreads itself."
             );
             return Err(Problem::new(Outcome::Refused, code::VALIDATION_FAILED, message));
         }
@@ -136,8 +136,8 @@ impl<'a> Counter<'a> {
     }
 }
 
-/// Refuses a mutation of too many fields, or that names one field twice: it would run twice and answer
-/// once. The document's size must have been checked.
+/// Refuses a mutation of too many fields, or that names one field twice: it would run twice and
+/// answer once. The document's size must have been checked.
 pub(super) fn check_mutation(
     document: &ExecutableDocument,
     operation: &OperationDefinition,

@@ -1,7 +1,8 @@
 //! In which words a transport tells what an operation answers, and how it ended.
 use async_graphql::{Response, ServerError};
 
-/// The words of one transport. Each function is given the id under which the client knows the operation.
+/// The words of one transport. Each function is given the id under which the client knows the
+/// operation.
 #[derive(Debug)]
 pub(super) struct Voice {
     /// An answer, after which there may be more.

@@ -1,8 +1,8 @@
-//! The watch over keys that have something live: each is checked by one task, however many sockets and streams
-//! it has.
+//! The watch over keys that have something live: each is checked by one task, however many sockets
+//! and streams it has.
 //!
-//! **Invariant:** what is live ends within a check period of its key's being revoked, or reaching other than it
-//! did.
+//! **Invariant:** what is live ends within a check period of its key's being revoked, or reaching
+//! other than it did.
 //! **Invariant:** a token is watched while somebody waits, and is kept as a digest alone.
 use super::shared::{Shared, every};
 use crate::http::auth::{AuthRefusal, Authenticator};

@@ -29,8 +29,8 @@ impl Close {
     pub(super) const TOO_LONG: u16 = 1009;
     /// The service restarts; the client should come back.
     pub(super) const RESTART: u16 = 1012;
-    /// The service cannot check the token just now, or the key has as many open as it may; the client should
-    /// come back.
+    /// The service cannot check the token just now, or the key has as many open as it may; the
+    /// client should come back.
     pub(super) const TRY_AGAIN: u16 = 1013;
     /// A message that the protocol does not know.
     pub(super) const INVALID: u16 = 4400;

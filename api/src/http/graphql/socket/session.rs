@@ -1,8 +1,8 @@
 //! The reading side of a socket: its phases, its clocks, and what each message of the client does.
 //!
 //! **Invariant:** nothing runs before `connection_ack`, and nothing begins under a token that is no
-//! longer valid. What runs ends within a check period of its token's being revoked, or reaching other
-//! than it did.
+//! longer valid. What runs ends within a check period of its token's being revoked, or reaching
+//! other than it did.
 use super::{
     Stream,
     farewell::End,
@@ -205,8 +205,8 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
         }
     }
 
-    /// Asks anew who calls, and begins what is asked. That the token is refused ends the socket, not the
-    /// operation alone.
+    /// Asks anew who calls, and begins what is asked. That the token is refused ends the socket,
+    /// not the operation alone.
     fn opening(&self, mut request: Request) -> Opening {
         let (shared, token) = (Arc::clone(&self.shared), self.token.clone());
         let refusals = self.refusals.0.clone();

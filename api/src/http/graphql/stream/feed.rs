@@ -1,7 +1,7 @@
 //! What keeps a stream alive, and what breaks it off.
 //!
-//! **Invariant:** a feed is moved on by whoever reads it, and by nobody else: a client that reads no more
-//! costs what waits for it and nothing beyond.
+//! **Invariant:** a feed is moved on by whoever reads it, and by nobody else: a client that reads
+//! no more costs what waits for it and nothing beyond.
 use super::Wire;
 use crate::http::graphql::{
     limits::Limits,

@@ -1,9 +1,10 @@
 //! Answers that go on over HTTP: server-sent events, and Apollo's multipart.
 //!
-//! **Invariant:** a stream begins with a word at once and is never silent for longer than an idle period, so
-//! that proxies open it and keep it open.
-//! **Invariant:** a stream ends with its last word when its operation has ended. When the service ends, or
-//! its key may no longer do what it could, it breaks off without, and the client comes back with its cursor.
+//! **Invariant:** a stream begins with a word at once and is never silent for longer than an idle
+//! period, so that proxies open it and keep it open.
+//! **Invariant:** a stream ends with its last word when its operation has ended. When the service
+//! ends, or its key may no longer do what it could, it breaks off without, and the client comes
+//! back with its cursor.
 mod feed;
 mod reservations;
 pub(super) mod single;

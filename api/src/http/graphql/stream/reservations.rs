@@ -1,4 +1,5 @@
-//! The streams of the single connection mode: reserved, then opened, with the operations that run on each.
+//! The streams of the single connection mode: reserved, then opened, with the operations that run
+//! on each.
 //!
 //! **Invariant:** a stream is opened once, and within its time, by the key that reserved it.
 //! **Invariant:** when a stream is gone, so is all that ran on it.

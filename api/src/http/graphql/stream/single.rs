@@ -1,8 +1,8 @@
-//! The single connection mode of GraphQL over server-sent events: PUT reserves a stream and tells its
-//! token, GET opens it, POST starts operations on it, DELETE stops them.
+//! The single connection mode of GraphQL over server-sent events: PUT reserves a stream and tells
+//! its token, GET opens it, POST starts operations on it, DELETE stops them.
 //!
-//! **Invariant:** each of these requests carries the bearer token of the key that reserved the stream; to
-//! every other key the stream is not there.
+//! **Invariant:** each of these requests carries the bearer token of the key that reserved the
+//! stream; to every other key the stream is not there.
 use super::{Feed, Wire, reservations::Missed, respond};
 use crate::http::{
     auth::Authenticator,
@@ -174,8 +174,8 @@ fn missed(missed: Missed) -> Problem {
     }
 }
 
-/// The status alone tells whether an operation was taken, so the media type is the one that has a status
-/// for refused documents.
+/// The status alone tells whether an operation was taken, so the media type is the one that has a
+/// status for refused documents.
 fn refused(problem: Problem) -> Response {
     problem.into_response(Media::GraphqlResponse)
 }

@@ -1,11 +1,12 @@
 //! The words of each kind of stream.
 //!
-//! Server-sent events follow GraphQL over SSE (enisdenjo/graphql-sse, PROTOCOL.md), in both its modes.
-//! Multipart follows Apollo's protocol for subscriptions over HTTP, version 1.0.
+//! Server-sent events follow GraphQL over SSE (enisdenjo/graphql-sse, PROTOCOL.md), in both its
+//! modes. Multipart follows Apollo's protocol for subscriptions over HTTP, version 1.0.
 //!
-//! **Invariant:** the boundary comes right after a part, not before the next one: a reader takes a part for
-//! complete when it has read the boundary, and would be one event late.
-//! **Invariant:** an event has a `data` line, even if it is empty: browsers drop an event without one.
+//! **Invariant:** the boundary comes right after a part, not before the next one: a reader takes a
+//! part for complete when it has read the boundary, and would be one event late.
+//! **Invariant:** an event has a `data` line, even if it is empty: browsers drop an event without
+//! one.
 use crate::http::graphql::{
     execute::envelope,
     negotiate::Media,
@@ -97,8 +98,8 @@ impl Wire {
         }
     }
 
-    /// What is told when the key may no longer do what it could. Events have no word for it: their client
-    /// comes back, and is told by the status.
+    /// What is told when the key may no longer do what it could. Events have no word for it: their
+    /// client comes back, and is told by the status.
     pub(super) fn lapsed(self) -> Option<String> {
         match self {
             Self::Events | Self::SharedEvents => None,

@@ -138,7 +138,8 @@ impl Stream {
         self.response.headers().get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// What comes next, up to and with `end`; none when the stream ends first, and had nothing more.
+    /// What comes next, up to and with `end`; none when the stream ends first, and had nothing
+    /// more.
     pub(super) async fn until(&mut self, end: &str) -> Option<String> {
         loop {
             if let Some(place) = self.text.find(end) {

@@ -317,8 +317,9 @@ async fn a_deeply_nested_document_does_not_end_the_service() {
     }
 }
 
-/// Goal: a browser lets pages of listed origins call and read, and no others. Method: what it asks before
-/// (a preflight) and what it looks for in an answer, for an origin that is listed and one that is not.
+/// Goal: a browser lets pages of listed origins call and read, and no others. Method: what it asks
+/// before (a preflight) and what it looks for in an answer, for an origin that is listed and one
+/// that is not.
 #[tokio::test]
 async fn pages_of_listed_origins_may_call() {
     let allowed_origins = vec!["https://app.example".to_owned()];

@@ -1,4 +1,5 @@
-//! What a key may ask for and have open, over each transport: which limit it is, its value, what was found.
+//! What a key may ask for and have open, over each transport: which limit it is, its value, what
+//! was found.
 use super::{
     Toy,
     client::{Answer, JSON, KEY, NEW, Socket, Stream, post, request},

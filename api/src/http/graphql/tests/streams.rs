@@ -176,7 +176,8 @@ async fn shutdown_breaks_streams_off() {
     assert_eq!((late.status(), late.header("retry-after")), (503, "5"));
 }
 
-/// Goal: what runs ends when its client goes, and not when a write fails. Method: nothing is written.
+/// Goal: what runs ends when its client goes, and not when a write fails. Method: nothing is
+/// written.
 #[tokio::test]
 async fn operations_end_with_their_stream() {
     let toy = Toy::limited(|limits| limits.idle_period = Duration::from_hours(1)).await;
