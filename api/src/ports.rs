@@ -118,6 +118,8 @@ pub struct Connection {
     pub has_lookup: bool,
     /// The aggregator's status page, without a slash at the end.
     pub status_page_url: Option<String>,
+    /// Segments a second of the account, whichever sender they leave from; 0 for no limit.
+    pub segments_per_s: i64,
 }
 
 impl Connection {

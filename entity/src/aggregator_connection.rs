@@ -31,6 +31,8 @@ pub struct Model {
     pub has_lookup: bool,
     /// Status page url.
     pub status_page_url: Option<String>,
+    /// Segments a second of the account; 0 for no limit.
+    pub segments_per_s: i64,
     /// When the row was made, in ms.
     pub created_at: i64,
     /// When the row last changed, in ms.

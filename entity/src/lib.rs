@@ -31,6 +31,7 @@ pub mod message;
 pub mod message_count;
 pub mod message_decision;
 pub mod opt_out;
+pub mod pace;
 pub mod receipt;
 pub mod secret;
 pub mod sender;

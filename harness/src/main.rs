@@ -11,6 +11,9 @@ use std::{
     process::ExitCode,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit code for a journal that cannot be judged.
 const CANNOT_JUDGE: u8 = 2;
 

@@ -31,6 +31,7 @@ mod m0013_site_changes;
 mod m0014_memberships;
 mod m0015_touches;
 mod m0016_unheard;
+mod m0017_paces;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_memberships::Migration),
             Box::new(m0015_touches::Migration),
             Box::new(m0016_unheard::Migration),
+            Box::new(m0017_paces::Migration),
         ]
     }
 }

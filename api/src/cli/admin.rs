@@ -158,6 +158,10 @@ pub(super) enum ConnectionCommand {
         /// The URL of its status page, in the Statuspage format; empty takes it away.
         #[arg(long)]
         status_page_url: Option<String>,
+        /// Segments a second of the account, whichever sender they leave from; 0 for no limit, as of a new
+        /// connection.
+        #[arg(long, value_parser = clap::value_parser!(i64).range(0..=100_000))]
+        segments_per_second: Option<i64>,
     },
 }
 
@@ -312,6 +316,7 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         key_window_hours,
         look_up,
         status_page_url,
+        segments_per_second,
     } = command;
     check_site(service, site).await?;
     check_name(&name)?;
@@ -342,6 +347,7 @@ async fn connection(command: ConnectionCommand, service: &Service) -> Result<Str
         key_window_s: key_window_hours.map(|hours| hours * HOUR_S),
         has_lookup: look_up,
         status_page_url,
+        segments_per_s: segments_per_second,
     };
     Ok(service.admin_connection(new).await?.to_string())
 }

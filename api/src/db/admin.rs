@@ -53,6 +53,7 @@ fn connection(row: aggregator_connection::Model) -> Connection {
         key_window_s: row.key_window_s,
         has_lookup: row.has_lookup,
         status_page_url: row.status_page_url,
+        segments_per_s: row.segments_per_s,
     }
 }
 
@@ -128,6 +129,7 @@ pub async fn save_connection(txn: &Txn, new: &Connection, now: Instant) -> Resul
         key_window_s: Set(new.key_window_s),
         has_lookup: Set(new.has_lookup),
         status_page_url: Set(new.status_page_url.clone()),
+        segments_per_s: Set(new.segments_per_s),
         created_at: Set(ms(now)),
         updated_at: Set(ms(now)),
     };
@@ -140,6 +142,7 @@ pub async fn save_connection(txn: &Txn, new: &Connection, now: Instant) -> Resul
         Column::KeyWindowS,
         Column::HasLookup,
         Column::StatusPageUrl,
+        Column::SegmentsPerS,
         Column::UpdatedAt,
     ];
     aggregator_connection::Entity::insert(row)

@@ -6,10 +6,11 @@
 use super::{
     Result, Txn,
     binding::Binding,
+    bulk::{self, Bulk, Insert, Kind, Script},
     counts::Deltas,
     decisions::{self, Decision, Why},
-    expect_rows,
     outcomes::{self, Gate},
+    paces::{self, Arrival},
     plans::{self, key, standing_of},
     receipts,
     recipients::Found,
@@ -36,6 +37,7 @@ use sea_orm::{
     QuerySelect,
     sea_query::{self, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
@@ -212,59 +214,79 @@ pub struct Claimer<'a> {
     pub lease_until: Instant,
 }
 
-/// Writes claims: the messages are in flight, their attempts stand before any request leaves.
-pub async fn claim(txn: &Txn, claims: &[Claim], claimer: Claimer<'_>, now: Instant) -> Result<()> {
+/// Messages that are claimed.
+const CLAIM: Bulk = Bulk {
+    what: "claimed messages",
+    table: "message",
+    which: bulk::BY_ID,
+    kinds: &[Kind::Number, Kind::Number, Kind::Id, Kind::Number],
+    set: "state = 'in_flight', reason = NULL, fence = fence + 1, \
+          attempt_count = attempt_count + 1, segments = v.c1, lease_until = v.c2, \
+          connection_id = v.c3, updated_at = v.c4",
+};
+
+/// Attempts that are about to be made.
+const WRITE_AHEAD: Insert = Insert {
+    what: "attempts",
+    table: "attempt",
+    columns: &[
+        ("id", Kind::Id),
+        ("site_id", Kind::Id),
+        ("campaign_id", Kind::Id),
+        ("message_id", Kind::Id),
+        ("fence", Kind::Number),
+        ("connection_id", Kind::Id),
+        ("node", Kind::Text),
+        ("request_digest", Kind::Text),
+        ("started_at", Kind::Number),
+        ("request", Kind::Text),
+    ],
+    on_conflict: None,
+};
+
+/// Writes claims: the messages are in flight, their attempts stand before any request leaves, and the paces,
+/// which are locked, have moved on to `arrivals`.
+pub async fn claim(
+    txn: &Txn,
+    claims: &[Claim],
+    claimer: Claimer<'_>,
+    arrivals: &[Arrival],
+    now: Instant,
+) -> Result<()> {
     let Some(first) = claims.first() else { return Ok(()) };
     let to = Standing::plain(MessageState::InFlight);
     let mut deltas = Deltas::default();
     for claim in claims {
         deltas.moved(key(&claim.candidate.row, claim.candidate.standing), to);
-        let segments = message::ActiveModel {
-            id: Set(claim.candidate.row.id),
-            segments: Set(Some(claim.segments)),
-            ..Default::default()
-        };
-        if claim.candidate.row.segments != Some(claim.segments) {
-            segments.update_without_returning(txn).await?;
-        }
     }
-    let updated = message::Entity::update_many()
-        .col_expr(message::Column::State, to.state.as_str().into())
-        .col_expr(message::Column::Reason, Option::<String>::None.into())
-        .col_expr(message::Column::Fence, Expr::col(message::Column::Fence).add(1))
-        .col_expr(message::Column::AttemptCount, Expr::col(message::Column::AttemptCount).add(1))
-        .col_expr(message::Column::LeaseUntil, ms(claimer.lease_until).into())
-        .col_expr(message::Column::ConnectionId, claimer.connection_id.0.into())
-        .col_expr(message::Column::UpdatedAt, ms(now).into())
-        .filter(message::Column::Id.is_in(claims.iter().map(|claim| claim.candidate.row.id)))
-        .exec(txn)
-        .await?;
-    expect_rows(
-        "claimed messages",
-        updated.rows_affected,
-        u64::try_from(claims.len()).unwrap_or(0),
-    )?;
-    let pairs: Vec<Pair> = claims.iter().map(|claim| Pair::from(&claim.candidate.row)).collect();
-    touches::reserve(txn, &pairs, now).await?;
-    let attempts = claims.iter().map(|claim| attempt::ActiveModel {
-        id: Set(claim.attempt_id.0),
-        site_id: Set(claim.candidate.row.site_id),
-        campaign_id: Set(claim.candidate.row.campaign_id),
-        message_id: Set(claim.candidate.row.id),
-        fence: Set(claim.candidate.row.fence + 1),
-        connection_id: Set(claimer.connection_id.0),
-        node: Set(claimer.node.to_owned()),
-        request_digest: Set(claim.request_digest.clone()),
-        started_at: Set(ms(now)),
-        outcome: Set(None),
-        outcome_code: Set(None),
-        ended_at: Set(None),
-        provider_id: Set(None),
-        request: Set(Some(claim.request.clone())),
-    });
-    attempt::Entity::insert_many(attempts).exec_without_returning(txn).await?;
     deltas.began(first.candidate.row.campaign_id, now);
-    deltas.apply(txn).await
+    let connection = bulk::id(claimer.connection_id.0);
+    let messages = claims.iter().map(|claim| {
+        let id = bulk::id(claim.candidate.row.id);
+        json!([id, claim.segments, ms(claimer.lease_until), connection, ms(now)])
+    });
+    let attempts = claims.iter().map(|claim| {
+        let row = &claim.candidate.row;
+        json!([
+            bulk::id(claim.attempt_id.0),
+            bulk::id(row.site_id),
+            bulk::id(row.campaign_id),
+            bulk::id(row.id),
+            row.fence + 1,
+            connection,
+            claimer.node,
+            claim.request_digest,
+            ms(now),
+            claim.request,
+        ])
+    });
+    let mut script = Script::new(txn);
+    script.update(&CLAIM, messages.collect());
+    touches::reserve(&mut script, claims.iter().map(|claim| Pair::from(&claim.candidate.row)), now);
+    script.insert(&WRITE_AHEAD, attempts.collect());
+    paces::move_on(&mut script, arrivals);
+    deltas.write(&mut script);
+    script.run(txn).await
 }
 
 /// Of messages whose outcome is not known, those that may be on their way at this moment.

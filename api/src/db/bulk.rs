@@ -1,13 +1,16 @@
-//! Many rows changed by one statement, each to values of its own.
+//! Many rows found, changed or added by one statement, each with values of its own.
 //!
-//! The values travel as one JSON array of arrays: the statement reads the same whatever the number of rows,
-//! so both databases prepare it once, and a batch costs one round trip.
+//! The values travel as one JSON array: the statement reads the same whatever the number of rows, so both
+//! databases prepare it once, and a batch costs one round trip.
 //!
 //! **Invariant:** the statement changes exactly the rows that are given, or the transaction fails.
 
 use super::{Result, Txn, expect_rows};
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use serde_json::Value;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, QueryTrait, Statement,
+    sea_query::{Expr, SimpleExpr, Values},
+};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// What a column holds.
@@ -19,6 +22,19 @@ pub(super) enum Kind {
     Number,
     /// Text.
     Text,
+}
+
+impl Kind {
+    /// How the value at a place of the row of values `r` is read.
+    fn value(self, at: usize, backend: DbBackend) -> String {
+        let value = format!("r.value ->> {at}");
+        match (self, backend) {
+            (Self::Id, DbBackend::Sqlite) => format!("unhex({value})"),
+            (Self::Id, _) => format!("({value})::uuid"),
+            (Self::Number, DbBackend::Postgres) => format!("({value})::bigint"),
+            (Self::Number | Self::Text, _) => value,
+        }
+    }
 }
 
 /// The row whose id the values begin with.
@@ -43,15 +59,9 @@ pub(super) struct Bulk {
 impl Bulk {
     /// Updates one row for each of `rows`: its id, then the values.
     pub(super) async fn update(&self, txn: &Txn, rows: Vec<Value>) -> Result<()> {
-        let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
-        if expected == 0 {
-            return Ok(());
-        }
-        let backend = txn.get_database_backend();
-        let values = Value::Array(rows).to_string();
-        let statement = Statement::from_sql_and_values(backend, self.sql(backend), [values.into()]);
-        let updated = txn.execute_raw(statement).await?;
-        expect_rows(self.what, updated.rows_affected(), expected)
+        let mut script = Script::new(txn);
+        script.update(self, rows);
+        script.run(txn).await
     }
 
     fn sql(&self, backend: DbBackend) -> String {
@@ -62,40 +72,22 @@ impl Bulk {
 
     /// The values as columns of their kinds.
     fn columns(&self, backend: DbBackend) -> String {
-        let Self { kinds, .. } = self;
-        let is_sqlite = backend == DbBackend::Sqlite;
-        let columns = std::iter::once(Kind::Id).chain(kinds.iter().copied()).enumerate();
-        let columns: Vec<String> = columns
-            .map(|(at, kind)| {
-                let name = if at == 0 { "k".to_owned() } else { format!("c{at}") };
-                let value = format!("r.value ->> {at}");
-                match (kind, is_sqlite) {
-                    (Kind::Id, true) => format!("unhex({value}) AS {name}"),
-                    (Kind::Id, false) => format!("({value})::uuid AS {name}"),
-                    (Kind::Number, false) => format!("({value})::bigint AS {name}"),
-                    (Kind::Number | Kind::Text, _) => format!("{value} AS {name}"),
-                }
-            })
-            .collect();
-        columns.join(", ")
+        let kinds = std::iter::once(Kind::Id).chain(self.kinds.iter().copied()).enumerate();
+        let column = |(at, kind): (usize, Kind)| {
+            let name = if at == 0 { "k".to_owned() } else { format!("c{at}") };
+            format!("{} AS {name}", kind.value(at, backend))
+        };
+        kinds.map(column).collect::<Vec<_>>().join(", ")
     }
 
-    /// Locks the rows that `rows` are for, in the order of `order`, so that two updates of the same rows never
-    /// wait for each other in a circle. On SQLite there is one writer, and nothing to lock.
-    pub(super) async fn lock(&self, txn: &Txn, rows: &[Value], order: &str) -> Result<()> {
+    fn lock_sql(&self, order: &str) -> String {
         let Self { table, which, .. } = self;
-        let backend = txn.get_database_backend();
-        if backend != DbBackend::Postgres || rows.len() < 2 {
-            return Ok(());
-        }
+        let backend = DbBackend::Postgres;
         let (columns, source) = (self.columns(backend), source(backend));
-        let sql = format!(
+        format!(
             "SELECT 1 FROM {table} JOIN (SELECT {columns} FROM {source}) AS v ON {which} \
              ORDER BY {order} FOR UPDATE OF {table}"
-        );
-        let values = Value::Array(rows.to_vec()).to_string();
-        txn.execute_raw(Statement::from_sql_and_values(backend, sql, [values.into()])).await?;
-        Ok(())
+        )
     }
 }
 
@@ -104,6 +96,162 @@ const fn source(backend: DbBackend) -> &'static str {
         DbBackend::Sqlite => "json_each(?) AS r",
         _ => "json_array_elements($1::json) AS r(value)",
     }
+}
+
+/// New rows of a table: which columns, what they hold, and what becomes of rows that are there already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Insert {
+    /// What is being written, for the error.
+    pub(super) what: &'static str,
+    /// The table.
+    pub(super) table: &'static str,
+    /// The columns, in the order of the values.
+    pub(super) columns: &'static [(&'static str, Kind)],
+    /// What follows `ON CONFLICT`, if any row may be there.
+    pub(super) on_conflict: Option<&'static str>,
+}
+
+impl Insert {
+    fn sql(&self, backend: DbBackend) -> String {
+        let Self { table, columns, .. } = self;
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let value = |(at, (_, kind)): (usize, &(&str, Kind))| kind.value(at, backend);
+        let values: Vec<String> = columns.iter().enumerate().map(value).collect();
+        let (names, values, source) = (names.join(", "), values.join(", "), source(backend));
+        // SQLite would take what follows for the condition of a join, were there none.
+        let tail = self
+            .on_conflict
+            .map_or_else(String::new, |what| format!(" WHERE true ON CONFLICT {what}"));
+        format!("INSERT INTO {table} ({names}) SELECT {values} FROM {source}{tail}")
+    }
+}
+
+/// Statements that change rows, to be run one after the other. SQLite takes them in one trip to the thread of its
+/// connection, which costs more than most statements do.
+#[derive(Debug)]
+pub(super) struct Script {
+    backend: DbBackend,
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    what: &'static str,
+    statement: Statement,
+    /// The rows it must change; any number, if it only locks.
+    expected: Option<u64>,
+}
+
+impl Script {
+    /// A script for the database of `txn`, with nothing in it.
+    pub(super) fn new(txn: &Txn) -> Self {
+        Self { backend: txn.get_database_backend(), parts: Vec::new() }
+    }
+
+    /// Updates one row for each of `rows`: its id, then the values.
+    pub(super) fn update(&mut self, bulk: &Bulk, rows: Vec<Value>) {
+        self.add(bulk.what, rows, |backend| bulk.sql(backend));
+    }
+
+    /// Adds a row for each of `rows`, its values.
+    pub(super) fn insert(&mut self, insert: &Insert, rows: Vec<Value>) {
+        self.add(insert.what, rows, |backend| insert.sql(backend));
+    }
+
+    fn add(&mut self, what: &'static str, rows: Vec<Value>, sql: impl Fn(DbBackend) -> String) {
+        let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        if expected > 0 {
+            let values = Value::Array(rows).to_string();
+            let sql = sql(self.backend);
+            let statement = Statement::from_sql_and_values(self.backend, sql, [values.into()]);
+            self.parts.push(Part { what, statement, expected: Some(expected) });
+        }
+    }
+
+    /// Runs a statement that must change one row.
+    pub(super) fn change_one(&mut self, what: &'static str, statement: &impl QueryTrait) {
+        let statement = statement.build(self.backend);
+        self.parts.push(Part { what, statement, expected: Some(1) });
+    }
+
+    /// Locks the rows that `rows` are for, in the order of `order`, so that two updates of the same rows never
+    /// wait for each other in a circle. On SQLite there is one writer, and nothing to lock.
+    pub(super) fn lock(&mut self, bulk: &Bulk, rows: &[Value], order: &str) {
+        if self.backend == DbBackend::Postgres && rows.len() > 1 {
+            let values = Value::Array(rows.to_vec()).to_string();
+            let sql = bulk.lock_sql(order);
+            let statement = Statement::from_sql_and_values(self.backend, sql, [values.into()]);
+            self.parts.push(Part { what: bulk.what, statement, expected: None });
+        }
+    }
+
+    /// Runs what is in it by now, for those who read it before they go on.
+    pub(super) async fn flush(&mut self, txn: &Txn) -> Result<()> {
+        let parts = std::mem::take(&mut self.parts);
+        Self { backend: self.backend, parts }.run(txn).await
+    }
+
+    /// Runs the statements, each of which must change exactly the rows that it is for.
+    pub(super) async fn run(self, txn: &Txn) -> Result<()> {
+        if self.backend == DbBackend::Sqlite {
+            return self.run_together(txn).await;
+        }
+        for Part { what, statement, expected } in self.parts {
+            let changed = txn.execute_raw(statement).await?;
+            if let Some(expected) = expected {
+                expect_rows(what, changed.rows_affected(), expected)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All in one trip. No statement can change more rows than it is for, so that the sum is right only if each
+    /// is.
+    async fn run_together(self, txn: &Txn) -> Result<()> {
+        let Some(first) = self.parts.first() else { return Ok(()) };
+        let what = if self.parts.len() == 1 { first.what } else { "a script" };
+        let expected = self.parts.iter().filter_map(|part| part.expected).sum();
+        let (sql, values): (Vec<String>, Vec<Option<Values>>) =
+            self.parts.into_iter().map(|part| (part.statement.sql, part.statement.values)).unzip();
+        let values = values.into_iter().flatten().flat_map(|values| values.0);
+        let statement = Statement::from_sql_and_values(self.backend, sql.join("; "), values);
+        let changed = txn.execute_raw(statement).await?;
+        expect_rows(what, changed.rows_affected(), expected)
+    }
+}
+
+/// That a column holds one of these ids, which travel as one value.
+pub(super) fn among<C: ColumnTrait>(
+    db: &impl ConnectionTrait,
+    column: C,
+    ids: impl Iterator<Item = Uuid>,
+) -> SimpleExpr {
+    let ids: Vec<String> = ids.map(|id| id.simple().to_string()).collect();
+    match db.get_database_backend() {
+        DbBackend::Sqlite => {
+            one_of(column, "? IN (SELECT unhex(value) FROM json_each(?))", json!(ids).to_string())
+        }
+        _ => one_of(column, "$1 = ANY(string_to_array($2, ',')::uuid[])", ids.join(",")),
+    }
+}
+
+/// That a column holds one of these texts, which travel as one value.
+pub(super) fn among_texts<'a, C: ColumnTrait>(
+    db: &impl ConnectionTrait,
+    column: C,
+    texts: impl Iterator<Item = &'a str>,
+) -> SimpleExpr {
+    let texts = json!(texts.collect::<Vec<_>>()).to_string();
+    let sql = match db.get_database_backend() {
+        DbBackend::Sqlite => "? IN (SELECT value FROM json_each(?))",
+        _ => "$1 = ANY(ARRAY(SELECT json_array_elements_text($2::json)))",
+    };
+    one_of(column, sql, texts)
+}
+
+fn one_of<C: ColumnTrait>(column: C, sql: &'static str, values: String) -> SimpleExpr {
+    let column = Expr::col((column.entity_name(), column));
+    Expr::cust_with_exprs(sql, [column, Expr::val(values)])
 }
 
 /// An id as a value.

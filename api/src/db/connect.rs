@@ -37,7 +37,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pages of the database that the writer keeps in memory. The ledger's indexes by phone are written all over:
 /// with SQLite's own 2 MiB nearly every row of a large plan costs a read and a write of its own.
-const WRITER_CACHE_KIB: u32 = 32 * 1_024;
+const WRITER_CACHE_KIB: u32 = 16 * 1_024;
 /// The same of each reader: SQLite's own default.
 const READER_CACHE_KIB: u32 = 2 * 1_024;
 /// Rows that SQLite's thread reads ahead of whoever asked for them: each time it waits for them costs two

@@ -5,8 +5,8 @@
 
 use super::{
     Result, Txn,
-    bulk::{self, Bulk, Kind},
-    expect_rows, trials,
+    bulk::{self, Bulk, Insert, Kind, Script},
+    trials,
 };
 use domain::{
     Instant,
@@ -20,9 +20,8 @@ use entity::{
     message, message_count,
 };
 use sea_orm::{
-    ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    sea_query::{Expr, ExprTrait, Func, OnConflict},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany,
+    sea_query::{Expr, ExprTrait, Func},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -103,6 +102,13 @@ impl Deltas {
 
     /// Writes the changes.
     pub(super) async fn apply(self, txn: &Txn) -> Result<()> {
+        let mut script = Script::new(txn);
+        self.write(&mut script);
+        script.run(txn).await
+    }
+
+    /// Has the changes written by `script`.
+    pub(super) fn write(self, script: &mut Script) {
         let changed: Vec<(Key, i64)> =
             self.counts.into_iter().filter(|(_, delta)| *delta != 0).collect();
         let mut runs = self.runs;
@@ -110,18 +116,17 @@ impl Deltas {
             runs.entry(key.campaign).or_default();
         }
         let values: Vec<Value> = changed.iter().map(value).collect();
-        CHANGE.lock(txn, &values, KEYS).await?;
+        script.lock(&CHANGE, &values, KEYS);
         let (raised, lowered): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|(_, delta)| *delta > 0);
-        raise(txn, raised).await?;
-        CHANGE.update(txn, lowered.iter().map(value).collect()).await?;
+        script.insert(&RAISE, raised.iter().map(new_value).collect());
+        script.update(&CHANGE, lowered.iter().map(value).collect());
         for (campaign, news) in runs {
-            touch(txn, campaign, news).await?;
+            script.change_one("a campaign's progress", &touch(campaign, news));
         }
         for (site, (used, released)) in self.trials {
-            trials::settle(txn, site, used, released).await?;
+            script.change_one("a trial", &trials::settle(site, used, released));
         }
-        Ok(())
     }
 }
 
@@ -148,32 +153,31 @@ fn value((key, delta): &(Key, i64)) -> Value {
     ])
 }
 
-/// Counts raised in one statement at the most; each binds seven values.
-const RAISED_MAX: usize = 500;
+/// Counts that are raised, in the order of their keys; those that are not there begin.
+const RAISE: Insert = Insert {
+    what: "message counts",
+    table: "message_count",
+    columns: &[
+        ("campaign_id", Kind::Id),
+        ("step_id", Kind::Id),
+        ("time_zone", Kind::Text),
+        ("state", Kind::Text),
+        ("reason", Kind::Text),
+        ("count", Kind::Number),
+        ("site_id", Kind::Id),
+    ],
+    on_conflict: Some(
+        "(campaign_id, step_id, time_zone, state, reason) \
+         DO UPDATE SET count = message_count.count + excluded.count",
+    ),
+};
 
-/// Raises counts, which are in the order of their keys.
-async fn raise(txn: &Txn, raised: Vec<(Key, i64)>) -> Result<()> {
-    use message_count::Column;
-    let row = |(key, delta): &(Key, i64)| message_count::ActiveModel {
-        campaign_id: Set(key.campaign),
-        step_id: Set(key.step),
-        state: Set(key.state.as_str().to_owned()),
-        reason: Set(key.reason_text().to_owned()),
-        time_zone: Set(key.time_zone.clone()),
-        site_id: Set(key.site),
-        count: Set(*delta),
-    };
-    let sum = Expr::col((message_count::Entity, Column::Count))
-        .add(Expr::col(("excluded", Column::Count)));
-    let id = [Column::CampaignId, Column::StepId, Column::TimeZone, Column::State, Column::Reason];
-    let on_conflict = OnConflict::columns(id).value(Column::Count, sum).to_owned();
-    for raised in raised.chunks(RAISED_MAX) {
-        message_count::Entity::insert_many(raised.iter().map(row))
-            .on_conflict(on_conflict.clone())
-            .exec_without_returning(txn)
-            .await?;
+fn new_value(raised: &(Key, i64)) -> Value {
+    let mut value = value(raised);
+    if let Value::Array(values) = &mut value {
+        values.push(bulk::id(raised.0.site));
     }
-    Ok(())
+    value
 }
 
 /// What a campaign's run learns beside its counts, in ms.
@@ -183,7 +187,7 @@ struct RunNews {
     handed_over_at: Option<i64>,
 }
 
-async fn touch(txn: &Txn, campaign: Uuid, news: RunNews) -> Result<()> {
+fn touch(campaign: Uuid, news: RunNews) -> UpdateMany<campaign_progress::Entity> {
     use campaign_progress::Column;
     let mut update = campaign_progress::Entity::update_many()
         .col_expr(Column::Version, Expr::col(Column::Version).add(1));
@@ -194,8 +198,7 @@ async fn touch(txn: &Txn, campaign: Uuid, news: RunNews) -> Result<()> {
     if let Some(at) = news.handed_over_at {
         update = update.col_expr(Column::HandedOverAt, at.into());
     }
-    let updated = update.filter(Column::CampaignId.eq(campaign)).exec(txn).await?;
-    expect_rows("a campaign's progress", updated.rows_affected, 1)
+    update.filter(Column::CampaignId.eq(campaign))
 }
 
 /// Which messages to count.

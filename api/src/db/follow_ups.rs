@@ -23,11 +23,14 @@ use domain::{
     text::Frame,
 };
 use entity::{
-    campaign, campaign_revision,
+    campaign, campaign_revision, campaign_step,
     convert::{self, code, ms},
     message, subscriber,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect,
+    sea_query::{Expr, ExprTrait, Query},
+};
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 use uuid::Uuid;
 
@@ -88,17 +91,33 @@ pub(super) async fn begin(
 
 /// What follows in a campaign; none when nothing does, or the campaign ended.
 async fn sequel(txn: &Txn, campaign: Uuid) -> Result<Option<Sequel>> {
-    let Some(row) = campaign::Entity::find_by_id(campaign).one(txn).await? else { return Ok(None) };
-    if !code::<CampaignStatus>("campaign", &row.status)?.is_running() {
-        return Ok(None);
-    }
-    let steps = revisions::steps(txn, RevisionId::from(row.revision_id)).await?;
-    if steps.len() < 2 {
-        return Ok(None);
-    }
-    let revision = campaign_revision::Entity::find_by_id(row.revision_id).one(txn).await?;
+    let Some(revision) = running_with_steps(txn, campaign).await? else { return Ok(None) };
+    let steps = revisions::steps(txn, RevisionId::from(revision)).await?;
+    let revision = campaign_revision::Entity::find_by_id(revision).one(txn).await?;
     let frame = revision.map(|row| Frame { prefix: row.text_prefix, footer: row.text_footer });
     Ok(Some(Sequel { steps, frame: frame.unwrap_or_default() }))
+}
+
+/// The revision of a campaign that runs and has more than its first step: of most there is no more to read.
+async fn running_with_steps(txn: &Txn, campaign: Uuid) -> Result<Option<Uuid>> {
+    let running = CampaignStatus::RUNNING.map(CampaignStatus::as_str);
+    let of_campaign = Expr::col((campaign_step::Entity, campaign_step::Column::RevisionId))
+        .equals((campaign::Entity, campaign::Column::RevisionId));
+    let later = Query::select()
+        .expr(Expr::val(1))
+        .from(campaign_step::Entity)
+        .and_where(of_campaign)
+        .and_where(Expr::col((campaign_step::Entity, campaign_step::Column::Position)).gt(0))
+        .to_owned();
+    let found: Option<Uuid> = campaign::Entity::find_by_id(campaign)
+        .select_only()
+        .column(campaign::Column::RevisionId)
+        .filter(campaign::Column::Status.is_in(running))
+        .filter(Expr::exists(later))
+        .into_tuple()
+        .one(txn)
+        .await?;
+    Ok(found)
 }
 
 /// Whether the recipients of messages may be texted, by the messages' ids.
@@ -189,7 +208,7 @@ fn follow_up(
         rule: None,
         blocked_by: None,
         blocked_at: None,
-        reserved: if is_to_go { (row.reserved - spent).max(0) } else { 0 },
+        reserved: if is_to_go { Ord::max(row.reserved - spent, 0) } else { 0 },
         evaluated_at: ms(now),
         previous_id: Some(row.id),
         resolve_at: None,
@@ -205,5 +224,5 @@ fn segments(row: &message::Model, step: &Step, frame: &Frame) -> Result<Option<i
     let Ok(template) = Template::parse(&step.body) else { return Ok(None) };
     let values = convert::values("message", "variables", row.variables.as_ref())?;
     let rendered = template::render(&template, frame, &values).ok();
-    Ok(rendered.map(|rendered| i64::from(rendered.measure.segments.max(1))))
+    Ok(rendered.map(|rendered| i64::from(Ord::max(rendered.measure.segments, 1))))
 }

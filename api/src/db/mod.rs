@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** the database stores what it is told; rules are the domain's, and nothing here decides.
 //! **Invariant:** civil time is always bound, never read with SQL's `now()`.
-//! **Invariant:** rows are locked in one order (campaign gate, campaign, messages by id, subscribers by id,
-//! counts by key, progress, the site's trial, site log; direct texts by id, then the site), so that two
-//! transactions never wait for each other in a circle. What is locked out of order (pending messages to a
+//! **Invariant:** rows are locked in one order (campaign gate, paces by id, campaign, messages by id,
+//! subscribers by id, counts by key, progress, the site's trial, site log; direct texts by id, then the
+//! site), so that two transactions never wait for each other in a circle. What is locked out of order (pending messages to a
 //! number that an aggregator speaks of) is skipped where somebody else holds it, and never waited for. A
 //! scheduled campaign is locked after the subscribers who join it: nothing of it is locked before it runs.
 
@@ -31,6 +31,7 @@ pub mod keys;
 pub mod launches;
 pub mod messages;
 pub mod outcomes;
+pub mod paces;
 pub mod page;
 pub mod plans;
 pub mod prospects;

@@ -3,19 +3,11 @@
 //! **Invariant:** an outcome is recorded whatever happened to the message meanwhile: an acceptance is a
 //! fact, and a proof that nothing was taken is one too.
 
-use super::{
-    Result, Txn,
-    bulk::{self, Bulk, Kind},
-    consent::{self, Verdict},
-    counts::Deltas,
-    decisions::{self, Decision},
-    follow_ups, health,
-    plans::{self, key, standing_of},
-    rows,
-    touches::{self, Pair},
-    trials,
-};
-use crate::ports::Ids;
+mod record;
+
+pub use record::record;
+
+use super::{Result, Txn, touches};
 use chrono::TimeDelta;
 use domain::{
     Instant,
@@ -25,14 +17,11 @@ use domain::{
     reason::MessageReason,
 };
 use entity::{
-    attempt, campaign, campaign_progress,
+    campaign, campaign_progress,
     convert::{code, ms},
     message,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use serde_json::json;
-use std::collections::{BTreeSet, HashMap};
-use uuid::Uuid;
+use sea_orm::EntityTrait;
 
 /// The outcome of an attempt nobody knows.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -182,6 +171,9 @@ pub struct Ended {
     /// How often its outcome had been asked for when this was; 0 for the first request's own answer. What was
     /// learned meanwhile, or decided by a person, is not undone by an answer to an older question.
     pub asked: i64,
+    /// Whether the message is known to be its recipient's last in the campaign, so that nothing need be looked up
+    /// to follow it.
+    pub is_last: bool,
     /// What it proved.
     pub outcome: Outcome,
 }
@@ -194,155 +186,18 @@ pub struct Recorded {
     /// How long each message that was taken had waited: since it was due, or since its first try where there
     /// were several.
     pub waits: Vec<TimeDelta>,
+    /// Whether receipts are parked at all.
+    pub has_parked: bool,
 }
 
-/// Records how attempts of one campaign on one connection ended; the gate must be entered. `gate` says
-/// what becomes of a message that was not sent. Recording the same again changes nothing.
-pub async fn record(
-    txn: &Txn,
-    ids: &Ids,
-    ended: &[Ended],
-    gate: Gate,
-    now: Instant,
-) -> Result<Recorded> {
-    let mut messages = rows::lock(txn, ended.iter().map(|end| end.message_id.0)).await?;
-    let attempts = attempts(txn, ended).await?;
-    let late = late_proofs(txn, ended, &messages).await?;
-    let mut deltas = Deltas::default();
-    let (mut taken, mut texted, mut given_up) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut accepted, mut verdicts, mut lost) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut recorded, mut changed) = (Vec::with_capacity(ended.len()), BTreeSet::new());
-    let mut campaign = None;
-    for end in ended {
-        let Some(known) = attempts.get(&end.attempt_id.0) else { continue };
-        // An attempt that ended before was recorded by a try whose commit was not heard of.
-        if !known.is_open_to(&end.outcome) {
-            continue;
-        }
-        let Some(row) = messages.get_mut(&end.message_id.0) else { continue };
-        let is_latest = known.fence == row.fence;
-        let is_current = is_latest && end.asked == row.resolve_tries.unwrap_or_default();
-        if !is_current && end.outcome.provider_id().is_none() {
-            // Of an older attempt it is told all the same; of a question that was settled otherwise, nothing.
-            recorded.extend((!is_latest).then_some(end));
-            continue;
-        }
-        recorded.push(end);
-        campaign = Some(row.campaign_id);
-        let before = standing_of(row)?;
-        let after = plans::ends_as(row, after(before, end, is_latest, gate));
-        if after != before {
-            deltas.moved(key(row, before), after);
-        }
-        if after.state == MessageState::Unknown && row.resolve_tries.is_none() {
-            lost.push((row.id, after));
-        }
-        verdicts.extend(Verdict::of_answer(row, &end.outcome, now));
-        if let Some(provider_id) = end.outcome.provider_id() {
-            accepted.push(provider_id.to_owned());
-            // A receipt that overtook the answer has begun what follows already.
-            if row.accepted_at.is_none() {
-                row.accepted_at = late.get(&end.attempt_id.0).copied().or(Some(ms(now)));
-                taken.push(row.clone());
-            }
-            texted.extend(row.accepted_at.map(|at| (Pair::from(&*row), at)));
-        } else if is_latest && !touches::keeps_reservation(after.state) {
-            if !after.state.is_pending() {
-                deltas.unreserve(row);
-            }
-            given_up.push(Pair::from(&*row));
-        }
-        change(row, end, after, now);
-        changed.insert(row.id);
-    }
-    end_attempts(txn, &recorded, now).await?;
-    rows::write_back(txn, changed.iter().filter_map(|id| messages.get(id))).await?;
-    note_lost(txn, ids, &messages, lost, now).await?;
-    let touched = texted.iter().map(|(pair, _)| pair).chain(&given_up);
-    let touched = touched.map(|pair| pair.subscriber);
-    touches::hold(txn, touched.chain(verdicts.iter().map(Verdict::subscriber_id))).await?;
-    touches::accepted(txn, texted).await?;
-    touches::release(txn, &given_up).await?;
-    follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
-    consent::write_back(txn, ids, &verdicts, &mut deltas, now).await?;
-    if let Some(campaign) = campaign.filter(|_| matches!(gate, Gate::Closed(_))) {
-        trials::let_sequels_go(txn, campaign, &mut deltas).await?;
-    }
-    if let Some(campaign) = campaign.filter(|_| !accepted.is_empty()) {
-        deltas.handed_over(campaign, now);
-    }
-    deltas.apply(txn).await?;
-    Ok(Recorded { waits: health::waited(txn, &taken).await?, accepted })
+/// How often the outcome of a message was asked for.
+fn tries(row: &message::Model) -> i64 {
+    row.resolve_tries.unwrap_or_default()
 }
 
-/// Writes down that the answers about messages were lost: an attempt's outcome may be found out later.
-async fn note_lost(
-    txn: &Txn,
-    ids: &Ids,
-    messages: &HashMap<Uuid, message::Model>,
-    lost: Vec<(Uuid, Standing)>,
-    now: Instant,
-) -> Result<()> {
-    let decisions = lost.into_iter().filter_map(|(id, to)| {
-        let row = messages.get(&id)?;
-        Some(Decision { row, to, rule: None, due_at: row.due_at, is_by_caller: false })
-    });
-    decisions::write(txn, ids, decisions.collect(), now).await
-}
-
-/// What is known of an attempt.
-struct Known {
-    fence: i64,
-    outcome: Option<String>,
-}
-
-impl Known {
-    /// Whether `outcome` says more than is known. An acceptance is a fact, whatever was believed before it: a
-    /// repeat under the same key may have been taken after the first request was not.
-    fn is_open_to(&self, outcome: &Outcome) -> bool {
-        match self.outcome.as_deref() {
-            None | Some(UNKNOWN) => true,
-            Some(ACCEPTED) => false,
-            Some(_) => outcome.provider_id().is_some(),
-        }
-    }
-}
-
-async fn attempts(txn: &Txn, ended: &[Ended]) -> Result<HashMap<Uuid, Known>> {
-    let rows: Vec<(Uuid, i64, Option<String>)> = attempt::Entity::find()
-        .select_only()
-        .columns([attempt::Column::Id, attempt::Column::Fence, attempt::Column::Outcome])
-        .filter(attempt::Column::Id.is_in(ended.iter().map(|end| end.attempt_id.0)))
-        .into_tuple()
-        .all(txn)
-        .await?;
-    Ok(rows.into_iter().map(|(id, fence, outcome)| (id, Known { fence, outcome })).collect())
-}
-
-/// When those attempts began, in ms, that turn out to have been taken after nobody knew: their messages were
-/// accepted then, and not when it was found out.
-async fn late_proofs(
-    txn: &Txn,
-    ended: &[Ended],
-    messages: &HashMap<Uuid, message::Model>,
-) -> Result<HashMap<Uuid, i64>> {
-    let was_unknown = |end: &&Ended| {
-        let row = messages.get(&end.message_id.0);
-        end.outcome.provider_id().is_some()
-            && row.is_some_and(|row| row.state == MessageState::Unknown.as_str())
-    };
-    let late: Vec<Uuid> = ended.iter().filter(was_unknown).map(|end| end.attempt_id.0).collect();
-    if late.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let rows: Vec<(Uuid, i64)> = attempt::Entity::find()
-        .select_only()
-        .columns([attempt::Column::Id, attempt::Column::StartedAt])
-        .filter(attempt::Column::Id.is_in(late))
-        .into_tuple()
-        .all(txn)
-        .await?;
-    Ok(rows.into_iter().collect())
+/// Whether somebody chose to leave a message as it is.
+fn is_written_off(row: &message::Model) -> bool {
+    row.reason.as_deref() == Some(MessageReason::WrittenOff.as_str())
 }
 
 /// Where an outcome leads. An acceptance is a fact whichever attempt it is of; anything else speaks of the
@@ -377,7 +232,10 @@ fn change(row: &mut message::Model, end: &Ended, after: Standing, now: Instant) 
     if !after.state.is_pending() && !touches::keeps_reservation(after.state) {
         row.reserved = 0;
     }
-    if after.state != MessageState::Unknown {
+    // What is known for certain need not be asked for, also where the message stays unknown for the sake of an
+    // attempt before it.
+    let is_certain = !matches!(end.outcome, Outcome::Unknown { .. });
+    if is_certain || after.state != MessageState::Unknown {
         (row.resolve_at, row.resolve_tries) = (None, None);
     }
     match &end.outcome {
@@ -399,42 +257,20 @@ fn change(row: &mut message::Model, end: &Ended, after: Standing, now: Instant) 
         }
         Outcome::Unknown { ask_at } if after.state == MessageState::Unknown => {
             row.resolve_at = ask_at.map(ms);
-            row.resolve_tries = Some(row.resolve_tries.unwrap_or_default() + 1);
+            row.resolve_tries = Some(tries(row) + 1);
         }
         _ => {}
     }
 }
 
-/// Attempts that ended.
-const END: Bulk = Bulk {
-    what: "attempts' outcomes",
-    table: "attempt",
-    which: bulk::BY_ID,
-    kinds: &[Kind::Text, Kind::Text, Kind::Number, Kind::Text],
-    set: "outcome = v.c1, outcome_code = v.c2, ended_at = v.c3, provider_id = v.c4, \
-          request = CASE WHEN v.c1 = 'unknown' THEN request ELSE NULL END",
-};
-
-async fn end_attempts(txn: &Txn, ended: &[&Ended], now: Instant) -> Result<()> {
-    let values = ended.iter().map(|end| {
-        json!([
-            bulk::id(end.attempt_id.0),
-            end.outcome.as_str(),
-            end.outcome.code(),
-            ms(now),
-            end.outcome.provider_id(),
-        ])
-    });
-    END.update(txn, values.collect()).await
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
 
     fn end(outcome: Outcome) -> Ended {
         let id = Uuid::nil();
-        Ended { attempt_id: id.into(), message_id: id.into(), asked: 0, outcome }
+        Ended { attempt_id: id.into(), message_id: id.into(), asked: 0, is_last: false, outcome }
     }
 
     /// Goal: a message is made ready again only by the latest attempt's own proof that nothing was taken.

@@ -11,7 +11,7 @@ pub use texts::{hold_writers, still_waits, waiting_texts};
 
 use super::{
     Result, Txn,
-    bulk::{self, Bulk, Kind},
+    bulk::{self, Bulk, Kind, Script},
     consent::{self, Verdict},
     counts::Deltas,
     direct_texts, follow_ups, gate,
@@ -32,10 +32,10 @@ use entity::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict, Query, SimpleExpr},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -227,8 +227,10 @@ pub async fn apply(
         applied.push((receipt.id, row.id));
     }
     let changed: BTreeSet<Uuid> = applied.iter().map(|(_, message)| *message).collect();
-    rows::write_back(txn, changed.iter().filter_map(|id| messages.get(id))).await?;
-    settle_all(txn, &applied, now).await?;
+    let mut script = Script::new(txn);
+    rows::write_back(&mut script, changed.iter().filter_map(|id| messages.get(id)));
+    script.update(&SETTLE, applied.iter().map(|applied| settled(applied, now)).collect());
+    script.flush(txn).await?;
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
@@ -236,13 +238,14 @@ pub async fn apply(
     let texted = taken.iter().filter_map(|row| Some((Pair::from(row), row.accepted_at?)));
     let touched = taken.iter().map(|row| row.subscriber_id);
     touches::hold(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
-    touches::accepted(txn, texted.collect()).await?;
+    touches::accepted(&mut script, texted.collect());
     follow_ups::begin(txn, ids, &taken, &mut deltas, now).await?;
     consent::write_back(txn, ids, &news.verdicts, &mut deltas, now).await?;
     for campaign in &news.campaigns {
         deltas.handed_over(*campaign, now);
     }
-    deltas.apply(txn).await?;
+    deltas.write(&mut script);
+    script.run(txn).await?;
     // What is about no message may be about a direct text.
     let noted = direct_texts::note(txn, &others, now).await?;
     let mut parked = 0;
@@ -360,12 +363,9 @@ const SETTLE: Bulk = Bulk {
     set: "state = 'applied', message_id = v.c1, applied_at = v.c2",
 };
 
-/// Notes that receipts were applied, each to its message.
-async fn settle_all(txn: &Txn, applied: &[(Uuid, Uuid)], now: Instant) -> Result<()> {
-    let values = applied
-        .iter()
-        .map(|(receipt, message)| json!([bulk::id(*receipt), bulk::id(*message), ms(now)]));
-    SETTLE.update(txn, values.collect()).await
+/// What [`SETTLE`] writes of a receipt and its message.
+fn settled((receipt, message): &(Uuid, Uuid), now: Instant) -> Value {
+    json!([bulk::id(*receipt), bulk::id(*message), ms(now)])
 }
 
 /// Wakes receipts that were parked for messages of a connection whose ids have become known; answers how
@@ -378,10 +378,21 @@ pub async fn unpark(txn: &Txn, connection: ConnectionId, known: &[String]) -> Re
         .col_expr(receipt::Column::State, PENDING.into())
         .filter(in_state(PARKED))
         .filter(receipt::Column::ConnectionId.eq(connection.0))
-        .filter(receipt::Column::ProviderId.is_in(known.iter().map(String::as_str)))
+        .filter(bulk::among_texts(
+            txn,
+            receipt::Column::ProviderId,
+            known.iter().map(String::as_str),
+        ))
         .exec(txn)
         .await?;
     Ok(woken.rows_affected)
+}
+
+/// Whether any receipt is parked, as a number: 1 or 0.
+pub(super) fn some_parked() -> SimpleExpr {
+    let parked = receipt::Entity::find().select_only().expr(Expr::val(1)).filter(in_state(PARKED));
+    let parked = Expr::exists(parked.into_query());
+    Expr::case(parked, 1).finally(0).cast_as("BIGINT")
 }
 
 /// Parked receipts whose message is known after all: its id was recorded while they were being parked.

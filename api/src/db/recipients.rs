@@ -14,15 +14,19 @@ use super::{
 use domain::{
     Instant,
     gate::{Consent, Facts, Previous},
+    id::SiteId,
     message::MessageState,
     place::{Region, ZoneSet},
     zone::Zone,
 };
 use entity::{
     convert::{self, instant},
-    message, subscriber,
+    message, opt_out, receipt, subscriber,
 };
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::{Expr, ExprTrait, UnionType},
+};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
@@ -45,9 +49,7 @@ impl Found {
     ) -> Result<Self> {
         let subscribers = touches::lock(txn, rows.iter().map(|row| row.subscriber_id)).await?;
         let phones = rows.iter().map(|row| row.phone.as_str());
-        let opted_out = subscribers::opted_out(txn, binding.campaign.site_id, phones).await?;
-        let phones = rows.iter().map(|row| row.phone.as_str());
-        let unheard = receipts::unheard(txn, binding.campaign.site_id, phones).await?;
+        let (opted_out, unheard) = words(txn, binding.campaign.site_id, phones).await?;
         let packs = binding.rules.packs;
         let in_regions = || {
             let known = |row: &message::Model| subscribers.get(&row.subscriber_id);
@@ -105,6 +107,37 @@ impl Found {
         Some(Previous { condition: step.condition, state, has_replied })
     }
 }
+
+/// Phones of a site that opted out, and those whose text is not acted on yet.
+async fn words<'a>(
+    txn: &Txn,
+    site_id: SiteId,
+    phones: impl Iterator<Item = &'a str> + Clone,
+) -> Result<(HashSet<String>, HashSet<String>)> {
+    let named = |what: i64| Expr::val(what).cast_as("BIGINT");
+    let opted_out = subscribers::opted_out_among(txn, site_id, phones.clone())
+        .select_only()
+        .column(opt_out::Column::Phone)
+        .expr_as(named(OPTED_OUT), "word");
+    let unheard = receipts::unheard(txn, site_id, phones)
+        .select_only()
+        .column(receipt::Column::Phone)
+        .expr_as(named(UNHEARD), "word");
+    let mut both = opted_out.into_query();
+    both.union(UnionType::All, unheard.into_query());
+    let (mut opted_out, mut unheard) = (HashSet::new(), HashSet::new());
+    for row in txn.query_all(&both).await? {
+        let phone: Option<String> = row.try_get("", "phone")?;
+        let of =
+            if row.try_get::<i64>("", "word")? == UNHEARD { &mut unheard } else { &mut opted_out };
+        of.extend(phone);
+    }
+    Ok((opted_out, unheard))
+}
+
+/// What a phone's word is called while it is read.
+const OPTED_OUT: i64 = 0;
+const UNHEARD: i64 = 1;
 
 /// Where a subscriber is taken to be by now; none where that is still the place that `row` was planned for.
 fn moved_to(

@@ -5,12 +5,10 @@
 
 use super::{
     Result, Txn,
-    bulk::{self, Bulk, Kind},
+    bulk::{self, Bulk, Kind, Script},
 };
 use entity::message;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use serde_json::json;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -51,7 +49,7 @@ pub(super) async fn lock(
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, message::Model>> {
     let mut select = message::Entity::find()
-        .filter(message::Column::Id.is_in(ids))
+        .filter(bulk::among(txn, message::Column::Id, ids))
         .order_by_asc(message::Column::Id);
     if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_exclusive();
@@ -59,11 +57,8 @@ pub(super) async fn lock(
     Ok(select.all(txn).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
-/// Writes back what changed of `rows`, which are locked.
-pub(super) async fn write_back<'a>(
-    txn: &Txn,
-    rows: impl Iterator<Item = &'a message::Model>,
-) -> Result<()> {
+/// Has what changed of `rows` written back, which are locked.
+pub(super) fn write_back<'a>(script: &mut Script, rows: impl Iterator<Item = &'a message::Model>) {
     let values = rows.map(|row| {
         json!([
             bulk::id(row.id),
@@ -86,5 +81,5 @@ pub(super) async fn write_back<'a>(
             row.resolve_tries,
         ])
     });
-    WRITE_BACK.update(txn, values.collect()).await
+    script.update(&WRITE_BACK, values.collect());
 }

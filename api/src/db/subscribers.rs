@@ -9,6 +9,7 @@ pub use tags::{forget_tags, set_tags, tags};
 use super::{
     Result, Txn,
     audiences::{self, AsOf},
+    bulk,
     page::{self, Cursor, Page, PageRequest, Sort},
 };
 use domain::{
@@ -226,10 +227,19 @@ pub async fn opted_out(
     site_id: SiteId,
     phones: impl Iterator<Item = &str>,
 ) -> Result<HashSet<String>> {
-    let rows = opt_out::Entity::find()
-        .filter(opt_out::Column::SiteId.eq(site_id.0))
-        .filter(opt_out::Column::Phone.is_in(phones))
-        .all(connection)
-        .await?;
+    let rows = opted_out_among(connection, site_id, phones).all(connection).await?;
     Ok(rows.into_iter().map(|row| row.phone).collect())
+}
+
+/// Opt-outs of these phones of a site.
+pub(super) fn opted_out_among<'a>(
+    db: &impl ConnectionTrait,
+    site_id: SiteId,
+    phones: impl Iterator<Item = &'a str>,
+) -> Select<opt_out::Entity> {
+    opt_out::Entity::find().filter(opt_out::Column::SiteId.eq(site_id.0)).filter(bulk::among_texts(
+        db,
+        opt_out::Column::Phone,
+        phones,
+    ))
 }

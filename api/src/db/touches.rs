@@ -9,7 +9,7 @@
 
 use super::{
     Result, Txn,
-    bulk::{self, Bulk, Kind},
+    bulk::{self, Bulk, Kind, Script},
     plans,
 };
 use domain::{
@@ -151,7 +151,7 @@ pub(super) async fn lock(
     ids: impl Iterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, subscriber::Model>> {
     let mut select = subscriber::Entity::find()
-        .filter(subscriber::Column::Id.is_in(ids))
+        .filter(bulk::among(txn, subscriber::Column::Id, ids))
         .order_by_asc(subscriber::Column::Id);
     if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_exclusive();
@@ -166,7 +166,7 @@ pub(super) async fn hold(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<(
         let _ids: Vec<Uuid> = subscriber::Entity::find()
             .select_only()
             .column(subscriber::Column::Id)
-            .filter(subscriber::Column::Id.is_in(ids))
+            .filter(bulk::among(txn, subscriber::Column::Id, ids))
             .order_by_asc(subscriber::Column::Id)
             .lock_exclusive()
             .into_tuple()
@@ -185,9 +185,9 @@ const RESERVE: Bulk = Bulk {
     set: "reserved_by = v.c1, reserved_at = v.c2",
 };
 
-/// Notes that messages are being handed over to subscribers whose rows are locked.
-pub(super) async fn reserve(txn: &Txn, messages: &[Pair], now: Instant) -> Result<()> {
-    write(txn, &RESERVE, messages.iter().map(|pair| (*pair, ms(now))).collect()).await
+/// Has it noted that messages are being handed over to subscribers whose rows are locked.
+pub(super) fn reserve(script: &mut Script, messages: impl Iterator<Item = Pair>, now: Instant) {
+    write(script, &RESERVE, messages.map(|pair| (pair, ms(now))).collect());
 }
 
 /// Subscribers who were sent a message: the reservation goes if it is that message's, and an older touch
@@ -205,9 +205,9 @@ const ACCEPT: Bulk = Bulk {
               THEN v.c2 ELSE last_messaged_at END",
 };
 
-/// Writes `pairs`, each with its instant in ms and each subscriber once a statement: a subscriber with several
+/// Has `pairs` written, each with its instant in ms and each subscriber once a statement: a subscriber with several
 /// messages takes several.
-async fn write(txn: &Txn, bulk: &Bulk, pairs: Vec<(Pair, i64)>) -> Result<()> {
+fn write(script: &mut Script, bulk: &Bulk, pairs: Vec<(Pair, i64)>) {
     let rounds_max = pairs.len();
     let mut rest = pairs;
     // Each round writes at least one of them.
@@ -218,13 +218,12 @@ async fn write(txn: &Txn, bulk: &Bulk, pairs: Vec<(Pair, i64)>) -> Result<()> {
         let values = round
             .iter()
             .map(|(pair, at)| json!([bulk::id(pair.subscriber), bulk::id(pair.message), at]));
-        bulk.update(txn, values.collect()).await?;
+        script.update(bulk, values.collect());
         if later.is_empty() {
             break;
         }
         rest = later;
     }
-    Ok(())
 }
 
 /// A message and its subscriber.
@@ -255,10 +254,10 @@ pub(super) async fn release(txn: &Txn, messages: &[Pair]) -> Result<()> {
     Ok(())
 }
 
-/// Notes that messages were accepted, each when it was, in ms: what Smart Sending looks at. Subscribers must
-/// be locked.
-pub(super) async fn accepted(txn: &Txn, messages: Vec<(Pair, i64)>) -> Result<()> {
-    write(txn, &ACCEPT, messages).await
+/// Has it noted that messages were accepted, each when it was, in ms: what Smart Sending looks at. Subscribers
+/// must be locked.
+pub(super) fn accepted(script: &mut Script, messages: Vec<(Pair, i64)>) {
+    write(script, &ACCEPT, messages);
 }
 
 /// Whether a message in `state` may have been taken, so that its reservation stands.

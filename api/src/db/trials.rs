@@ -8,6 +8,7 @@ use domain::{id::SiteId, message::MessageState};
 use entity::{message, site};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    UpdateMany,
     sea_query::{Expr, ExprTrait, Func},
 };
 use uuid::Uuid;
@@ -29,15 +30,12 @@ pub(super) async fn reserve(txn: &Txn, site_id: SiteId, segments: i64) -> Result
 }
 
 /// Turns `used` of a site's reserved segments into used ones, and gives `released` back.
-pub(super) async fn settle(txn: &Txn, site_id: Uuid, used: i64, released: i64) -> Result<()> {
+pub(super) fn settle(site_id: Uuid, used: i64, released: i64) -> UpdateMany<site::Entity> {
     use site::Column;
-    let updated = site::Entity::update_many()
+    site::Entity::update_many()
         .col_expr(Column::TrialUsed, Expr::col(Column::TrialUsed).add(used))
         .col_expr(Column::TrialReserved, Expr::col(Column::TrialReserved).sub(used + released))
         .filter(Column::Id.eq(site_id))
-        .exec(txn)
-        .await?;
-    super::expect_rows("a trial", updated.rows_affected, 1)
 }
 
 /// Rows that give back in one statement.

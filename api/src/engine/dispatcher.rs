@@ -17,6 +17,7 @@ mod permits;
 
 use super::{Activity, Engine, Fault, Settings, Tally, span};
 use crate::ports::{Bells, Task};
+use chrono::TimeDelta;
 pub use courier::Carrier;
 use courier::Outbox;
 use domain::{Instant, id::ConnectionId};
@@ -25,7 +26,7 @@ use holds::Holds;
 pub(super) use lanes::Lane;
 use lanes::Lanes;
 use notes::Notes;
-use pacer::Pacer;
+use pacer::{Limited, Pace, Pacer};
 use permits::{Limits, Permit, Permits};
 use std::sync::{
     Arc,
@@ -101,6 +102,10 @@ impl Engine {
 
     /// Claims what the permits allow, a share for each campaign with something due.
     async fn fill_window(&self) -> Result<(Window, Tally), Fault> {
+        // Nothing could be claimed: the tables need not be asked what there is.
+        if self.dispatcher.permits.are_all_taken() {
+            return Ok((Window::default(), Tally::default()));
+        }
         let now = self.clock.now();
         let (mut lanes, mut tally) = self.lanes(now).await?;
         let turn = self.dispatcher.turn.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +118,7 @@ impl Engine {
         for lane in lanes {
             let id = lane.id();
             // What is claimed already must still be sent: a fault is reported after that.
-            tally.add(id, self.fill(&mut window, lane, share, now).await);
+            tally.add(id, self.fill(&mut window, lane, share).await);
         }
         if tally.activity.done > 0 {
             self.bells.ring(Task::Completer);
@@ -128,11 +133,10 @@ impl Engine {
         window: &mut Window,
         lane: Arc<Lane>,
         share: u64,
-        now: Instant,
     ) -> Result<Activity, Fault> {
-        let pace = self.dispatcher.pacer.allowance(&lane.sender, lane.segments, now);
+        let pace = self.pace(&lane);
         if pace.messages == 0 {
-            return Ok(Activity { done: 0, next_at: pace.next_at });
+            return Ok(self.after(pace.wait));
         }
         let wanted = pace.messages.min(share);
         let mut permit = self.permit(&lane, wanted);
@@ -140,16 +144,26 @@ impl Engine {
             return Ok(Activity::default());
         }
         let began = self.clock.lease_now();
-        let mut claimed = self.claim(&lane, &mut permit, wanted, now).await?;
+        let mut claimed = self.claim(&lane, &mut permit, wanted).await?;
         let took = self.clock.lease_now() - began;
         self.vitals.metrics().claimed(claimed.handovers.len(), took);
         for handover in &mut claimed.handovers {
             handover.permit = permit.split();
         }
-        let segments: u64 = claimed.handovers.iter().map(handover::Handover::segments).sum();
-        self.dispatcher.pacer.spend(&lane.sender, segments, now);
         window.add(lane, claimed.handovers);
-        Ok(Activity::done(claimed.touched))
+        Ok(Activity::done(claimed.touched).and(self.after(claimed.wait)))
+    }
+
+    /// How many messages of a lane may leave now, by what this node knows of its pace.
+    fn pace(&self, lane: &Lane) -> Pace {
+        let limits = Limited::of_lane(lane);
+        let now = self.clock.now();
+        self.dispatcher.pacer.allowance(lane.sender.id, &limits, lane.segments, now)
+    }
+
+    /// Nothing done, and when it can be, after a wait.
+    fn after(&self, wait: Option<TimeDelta>) -> Activity {
+        Activity { done: 0, next_at: wait.map(|wait| pacer::up_to_ms(self.clock.now() + wait)) }
     }
 
     /// Permits for up to `wanted` messages of a lane; one at a time while its connection is on trial.

@@ -15,6 +15,8 @@ use tokio::{sync::watch, task::JoinSet};
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 /// How long outcomes may take to be recorded when the process stops.
 const RECORD_GRACE: Duration = Duration::from_secs(5);
+/// How long the completer waits after a ring: every record rings it, and almost none completes a campaign.
+const COMPLETER_REST: Duration = Duration::from_millis(25);
 /// Activations in a row before a busy reconciler lets the others have a turn.
 const BURST_MAX: usize = 64;
 
@@ -55,6 +57,9 @@ async fn drive(engine: Arc<Engine>, task: Task, mut shutdown: watch::Receiver<bo
             () = engine.bells.heard(task) => {}
             () = tokio::time::sleep(pause) => {}
             _ = shutdown.changed() => {}
+        }
+        if task == Task::Completer && !*shutdown.borrow() {
+            tokio::time::sleep(COMPLETER_REST).await;
         }
     }
 }

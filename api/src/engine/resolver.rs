@@ -125,7 +125,7 @@ impl Engine {
             self.put_off(&questions, |_| Some(until)).await?;
             return Ok(Activity::done(asked));
         }
-        let repeated = self.repeat(campaign, &connection, &questions, now).await?;
+        let repeated = self.repeat(campaign, &connection, &questions).await?;
         let rest: Vec<Question> =
             questions.into_iter().filter(|it| !repeated.contains(&it.attempt_id)).collect();
         if connection.has_lookup {
@@ -144,8 +144,10 @@ impl Engine {
         campaign: CampaignId,
         connection: &Connection,
         questions: &[Question],
-        now: Instant,
     ) -> Result<HashSet<AttemptId>, Fault> {
+        // Whether a key holds is judged by the moment at which the lease begins: the process may have stood still
+        // since the questions were taken, and what leaves within the grace of a claim must leave with a key.
+        let (now, claimed_at) = (self.clock.now(), self.clock.lease_now());
         // What a first repeat did not settle is looked up, where that can be done: it changes nothing.
         let is_turn = |it: &Question| !connection.has_lookup || it.tries <= 1;
         let usable =
@@ -159,7 +161,6 @@ impl Engine {
         let mut permit = self.permit(&lane, u64::try_from(usable.len()).unwrap_or(u64::MAX));
         let allowed = usize::try_from(permit.count()).unwrap_or(usize::MAX);
         let usable = usable.get(..allowed.min(usable.len())).unwrap_or_default();
-        let claimed_at = self.clock.lease_now();
         let taken = self.reclaim(&lane, usable, claimed_at, now).await?;
         let taken: HashSet<AttemptId> = taken.into_iter().collect();
         let handovers = usable.iter().filter(|it| taken.contains(&it.attempt_id));
@@ -170,6 +171,7 @@ impl Engine {
             segments: lane.segments,
             request: it.request.clone().unwrap_or_default(),
             claimed_at,
+            is_last: false,
             permit: permit.split(),
             asked: Some(it.tries),
         });
@@ -220,11 +222,11 @@ impl Engine {
                     let found = self.aggregator.look_up(connection, it.attempt_id, timeout).await;
                     let outcome = found_out(found, &it, now);
                     let (attempt_id, message_id) = (it.attempt_id, it.message_id);
-                    Ended { attempt_id, message_id, asked: it.tries, outcome }
+                    Ended { attempt_id, message_id, asked: it.tries, is_last: false, outcome }
                 }
             };
             let ended = join_all(some.iter().map(look)).await;
-            self.record_surely((campaign, connection.id), &ended, now).await?;
+            self.record_surely((campaign, connection.id), &ended, None, now).await?;
         }
         Ok(())
     }

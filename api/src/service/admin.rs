@@ -78,6 +78,9 @@ pub struct ConnectionSettings {
     pub has_lookup: Option<bool>,
     /// The aggregator's status page, in the Statuspage format; empty takes it away.
     pub status_page_url: Option<String>,
+    /// Segments a second of the account, whichever sender they leave from; 0 for no limit, as of a new
+    /// connection.
+    pub segments_per_s: Option<i64>,
 }
 
 /// A sender to make or change, told apart by its number on the site. What is left out stays as it is;
@@ -300,6 +303,7 @@ fn made(id: ConnectionId, new: ConnectionSettings) -> Result<Connection, SetUpEr
         key_window_s: KEY_WINDOW_S,
         has_lookup: true,
         status_page_url: None,
+        segments_per_s: 0,
     };
     Ok(changed(connection, new))
 }
@@ -323,6 +327,7 @@ fn changed(known: Connection, new: ConnectionSettings) -> Connection {
         webhook_secret_next: next,
         key_window_s: new.key_window_s.unwrap_or(known.key_window_s),
         has_lookup: new.has_lookup.unwrap_or(known.has_lookup),
+        segments_per_s: new.segments_per_s.unwrap_or(known.segments_per_s),
         ..known
     }
 }

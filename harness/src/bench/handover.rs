@@ -384,5 +384,6 @@ fn connection(url: &str) -> Connection {
         key_window_s: 0,
         has_lookup: false,
         status_page_url: None,
+        segments_per_s: 0,
     }
 }

@@ -142,6 +142,7 @@ async fn site(app: &App) -> Result<(SiteId, Actor, SecretString), Error> {
         key_window_s: None,
         has_lookup: None,
         status_page_url: None,
+        segments_per_s: None,
     };
     let connection_id = service.admin_connection(connection).await?;
     let sender = SenderSettings {

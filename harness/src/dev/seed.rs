@@ -109,6 +109,7 @@ async fn connect(
         key_window_s: Some(KEY_WINDOW_S),
         has_lookup: Some(true),
         status_page_url: None,
+        segments_per_s: None,
     };
     let connection_id = service.admin_connection(connection).await?;
     let phone = PhoneNumber::parse(demo.sender)

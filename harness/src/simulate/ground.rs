@@ -162,6 +162,7 @@ async fn plot(
         key_window_s: Some(key_window_s.into()),
         has_lookup: Some(has_lookup),
         status_page_url: None,
+        segments_per_s: None,
     };
     let connection = service.admin_connection(connection).await?;
     let phone = PhoneNumber::parse(SENDER);

@@ -138,18 +138,26 @@ impl Store {
         }
     }
 
+    /// Runs a statement, or a script of several, each of which takes its share of the values.
     fn execute(&self, statement: &Statement) -> rusqlite::Result<u64> {
         let connection = self.connection();
-        let mut prepared = connection.prepare_cached(&statement.sql)?;
-        bind(&mut prepared, statement.values.as_ref())?;
-        let changed = prepared.raw_execute()?;
+        let mut values = values_of(statement);
+        let mut changed: usize = 0;
+        for sql in statement.sql.split("; ") {
+            let mut prepared = connection.prepare_cached(sql)?;
+            let own;
+            (own, values) = values.split_at(prepared.parameter_count().min(values.len()));
+            bind(&mut prepared, own)?;
+            changed = changed.saturating_add(prepared.raw_execute()?);
+        }
         Ok(u64::try_from(changed).unwrap_or(u64::MAX))
     }
 
     fn query(&self, statement: &Statement) -> rusqlite::Result<Vec<BTreeMap<String, Value>>> {
         let connection = self.connection();
         let mut prepared = connection.prepare_cached(&statement.sql)?;
-        bind(&mut prepared, statement.values.as_ref())?;
+        let values = values_of(statement);
+        bind(&mut prepared, values)?;
         let columns = self.columns(&statement.sql, &prepared);
         let mut rows = prepared.raw_query();
         let mut read = Vec::new();
@@ -237,8 +245,12 @@ fn value(held: ValueRef<'_>, kind: Kind, place: usize) -> rusqlite::Result<Value
     })
 }
 
-fn bind(prepared: &mut rusqlite::Statement<'_>, values: Option<&Values>) -> rusqlite::Result<()> {
-    for (before, value) in values.into_iter().flat_map(|values| &values.0).enumerate() {
+fn values_of(statement: &Statement) -> &[Value] {
+    statement.values.as_ref().map_or(&[], |values: &Values| values.0.as_slice())
+}
+
+fn bind(prepared: &mut rusqlite::Statement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    for (before, value) in values.iter().enumerate() {
         let place = before.saturating_add(1);
         match value {
             Value::Bool(held) => prepared.raw_bind_parameter(place, held)?,

@@ -120,6 +120,7 @@ impl Plan<'_> {
             key_window_s: Some(i64::from(agreement.key_hours) * 60 * 60),
             has_lookup: Some(agreement.look_up),
             status_page_url: status_page_url.map(str::to_owned),
+            segments_per_s: None,
         };
         Ok(self.app.service().admin_connection(settings).await?)
     }

@@ -295,6 +295,7 @@ macro_rules! for_tables {
             message_count,
             message_decision,
             opt_out,
+            pace,
             receipt,
             sender,
             site,

@@ -27,6 +27,8 @@ use crate::restart::Later;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The engine's period: without a word from elsewhere it would not look again.
 const PERIOD: Duration = Duration::from_hours(1);
+/// The period of nodes that nobody rings.
+const SHORT_PERIOD: Duration = Duration::from_millis(20);
 const STATUS: &str = "subscription($id: ID!) { campaignStatusChanged(campaignId: $id) { event { \
     toStatus } } }";
 
@@ -129,6 +131,37 @@ async fn an_activation_on_one_node_makes_another_send_at_once() {
     assert_eq!(world.aggregator().core().summary().accepted, 10);
     api.stop().await;
     engine.stop().await;
+    world.stop().await.unwrap();
+}
+
+/// Goal: two nodes together keep a sender's pace. Method: fifty segments a second and forty messages, which take
+/// seven tenths of a second after the first burst, and half of that where each node kept a pace of its own.
+#[tokio::test]
+async fn nodes_share_a_pace() {
+    if test_database_url().is_none() {
+        return;
+    }
+    let story = "site: { sender_segments_per_s: 50 }\nsubscribers: [{ count: 40 }]\n\
+                 defaults: { receipts: [] }\n";
+    let world = world(story).await;
+    let nodes = [
+        Node::start(&world, ServerRole::Engine, SHORT_PERIOD).await,
+        Node::start(&world, ServerRole::Engine, SHORT_PERIOD).await,
+    ];
+    let id = draft(&world).await;
+    let began = std::time::Instant::now();
+    done(world.client(), ACTIVATE, json!({ "id": id, "input": now() })).await;
+    let all = async {
+        while world.aggregator().core().summary().accepted < 40 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, all).await.unwrap();
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(690), "{took:?}");
+    for node in nodes {
+        node.stop().await;
+    }
     world.stop().await.unwrap();
 }
 

@@ -113,6 +113,7 @@ async fn watch(world: &World, url: &str) {
         key_window_s: None,
         has_lookup: None,
         status_page_url: Some(url.to_owned()),
+        segments_per_s: None,
     };
     world.app().service().admin_connection(settings).await.unwrap();
 }

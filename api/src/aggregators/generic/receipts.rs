@@ -104,6 +104,7 @@ mod tests {
             key_window_s: 0,
             has_lookup: false,
             status_page_url: None,
+            segments_per_s: 0,
         }
     }
 

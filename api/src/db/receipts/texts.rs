@@ -5,15 +5,15 @@
 //! the other.
 
 use super::{NewReceipt, PENDING, RECEIVED, Waiting, in_state, read};
-use crate::db::{Result, Txn, touches};
+use crate::db::{Result, Txn, bulk, touches};
 use domain::id::SiteId;
 use entity::{message, receipt, subscriber};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, Select,
     sea_query::{Expr, ExprTrait, LockBehavior, LockType, Query, SimpleExpr},
 };
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Up to `limit` inbound texts that wait, the first stored first.
@@ -64,22 +64,16 @@ pub async fn hold_writers(txn: &Txn, news: impl Iterator<Item = &NewReceipt>) ->
     touches::hold(txn, ids.into_iter()).await
 }
 
-/// Of these phones of a site, those whose text is not acted on yet.
-pub(in crate::db) async fn unheard<'a>(
+/// Texts from these phones of a site that are not acted on yet.
+pub(in crate::db) fn unheard<'a>(
     txn: &Txn,
     site_id: SiteId,
     phones: impl Iterator<Item = &'a str>,
-) -> Result<HashSet<String>> {
-    let found: Vec<Option<String>> = receipt::Entity::find()
-        .select_only()
-        .column(receipt::Column::Phone)
+) -> Select<receipt::Entity> {
+    receipt::Entity::find()
         .filter(waits())
         .filter(receipt::Column::SiteId.eq(site_id.0))
-        .filter(receipt::Column::Phone.is_in(phones))
-        .into_tuple()
-        .all(txn)
-        .await?;
-    Ok(found.into_iter().flatten().collect())
+        .filter(bulk::among_texts(txn, receipt::Column::Phone, phones))
 }
 
 /// That no text of a message's phone is left to act on.

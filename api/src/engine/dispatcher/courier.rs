@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     db::{
-        gate,
+        Txn, gate,
         outcomes::{self, Ended, Outcome, Unsent},
         receipts,
     },
@@ -72,6 +72,10 @@ impl Outbox {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).push((lane, end));
     }
 
+    fn is_empty(&self) -> bool {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// All that wait, by campaign.
     fn take(&self) -> Vec<(Arc<Lane>, Vec<End>)> {
         let waiting =
@@ -103,8 +107,14 @@ impl Engine {
         let end = self.submit(&lane, handover).await;
         self.dispatcher.outbox.put(lane, end);
         let _turn = self.dispatcher.outbox.turn.lock().await;
+        if self.dispatcher.outbox.is_empty() {
+            return;
+        }
+        // Whoever comes back while others write is recorded along. A database that is not there is the record's
+        // own trouble.
+        let mut txn = self.db.begin_write().await.ok();
         for (lane, ends) in self.dispatcher.outbox.take() {
-            if let Err(fault) = self.settle(&lane, ends).await {
+            if let Err(fault) = self.settle(&lane, ends, txn.take()).await {
                 let causes = crate::causes::chain(&fault);
                 tracing::error!(campaign.id = %lane.id(), error = %fault, causes, "outcomes were not recorded");
             }
@@ -116,7 +126,7 @@ impl Engine {
         let lanes = window.0.into_iter().map(async |(lane, handovers)| {
             let ends = join_all(handovers.into_iter().map(|handover| self.submit(&lane, handover)));
             let ends = ends.await;
-            self.settle(&lane, ends).await
+            self.settle(&lane, ends, None).await
         });
         for settled in join_all(lanes).await {
             settled?;
@@ -124,8 +134,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Records what a lane's hand-overs proved, and acts on what it says of the connection.
-    async fn settle(&self, lane: &Lane, ends: Vec<End>) -> Result<(), Fault> {
+    /// Records what a lane's hand-overs proved, in `txn` if one is begun, and acts on what it says of the
+    /// connection.
+    async fn settle(&self, lane: &Lane, ends: Vec<End>, txn: Option<Txn>) -> Result<(), Fault> {
         let now = self.clock.now();
         let was_held = self.held_until(lane.connection.id, now).is_some();
         self.count_ends(lane, &ends);
@@ -147,7 +158,7 @@ impl Engine {
         let (ended, _permits): (Vec<Ended>, Vec<Option<Permit>>) =
             ends.into_iter().map(|end| self.ended(lane, end, retry_at, now)).unzip();
         let at = (lane.id(), lane.connection.id);
-        let waits = self.record_surely(at, &ended, now).await?;
+        let waits = self.record_surely(at, &ended, txn, now).await?;
         self.count_waits(lane, &waits);
         self.note(&lane.connection, seen, now).await;
         if let Some(reason) = failure {
@@ -162,11 +173,12 @@ impl Engine {
         &self,
         at: (CampaignId, ConnectionId),
         ended: &[Ended],
+        mut txn: Option<Txn>,
         now: Instant,
     ) -> Result<Vec<TimeDelta>, Fault> {
         let mut pause = RECORD_PAUSE_MIN;
         for _ in 1..RECORD_TRIES_MAX {
-            match self.record(at, ended, now).await {
+            match self.record(at, ended, txn.take(), now).await {
                 Ok(waits) => return Ok(waits),
                 // The database answers, and will say the same again.
                 Err(fault) if fault.is_lasting() => {
@@ -181,7 +193,7 @@ impl Engine {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RECORD_PAUSE_MAX);
         }
-        self.record(at, ended, now).await
+        self.record(at, ended, None, now).await
     }
 
     /// Records outcomes one by one that could not be recorded together: one row that cannot be read holds up
@@ -197,7 +209,7 @@ impl Engine {
         }
         let (mut stuck, mut waits) = (None, Vec::new());
         for end in ended {
-            match self.record(at, std::slice::from_ref(end), self.clock.now()).await {
+            match self.record(at, std::slice::from_ref(end), None, self.clock.now()).await {
                 Ok(waited) => waits.extend(waited),
                 Err(fault) => {
                     let causes = crate::causes::chain(&fault);
@@ -217,9 +229,10 @@ impl Engine {
         retry_at: Instant,
         now: Instant,
     ) -> (Ended, Option<Permit>) {
-        let Handover { attempt_id, message_id, attempts_before, permit, asked, .. } = end.handover;
+        let Handover { attempt_id, message_id, attempts_before, permit, asked, is_last, .. } =
+            end.handover;
         if let Submitted::Accepted { pause: Some(pause), .. } = &end.submitted {
-            self.dispatcher.pacer.pause(&lane.sender, span(*pause), now);
+            self.dispatcher.pacer.pause(lane.sender.id, span(*pause), now);
         }
         let outcome = if let Some(tries) = asked {
             repeated(end.submitted, tries, now)
@@ -233,7 +246,7 @@ impl Engine {
             }
         };
         let asked = asked.unwrap_or_default();
-        (Ended { attempt_id, message_id, asked, outcome }, permit)
+        (Ended { attempt_id, message_id, asked, is_last, outcome }, permit)
     }
 
     /// Leaves a connection alone that did not take what it was sent, for as long as it asks.
@@ -251,13 +264,21 @@ impl Engine {
         &self,
         (campaign, connection): (CampaignId, ConnectionId),
         ended: &[Ended],
+        txn: Option<Txn>,
         now: Instant,
     ) -> Result<Vec<TimeDelta>, Fault> {
-        let txn = self.db.begin_write().await?;
+        let txn = match txn {
+            Some(txn) => txn,
+            None => self.db.begin_write().await?,
+        };
         gate::enter(&txn, campaign).await?;
         let standing = outcomes::gate(&txn, campaign).await?;
         let recorded = outcomes::record(&txn, &self.ids, ended, standing, now).await?;
-        let woken = receipts::unpark(&txn, connection, &recorded.accepted).await?;
+        let woken = if recorded.has_parked {
+            receipts::unpark(&txn, connection, &recorded.accepted).await?
+        } else {
+            0
+        };
         txn.commit().await?;
         self.vitals.metrics().receipts_settled(ReceiptFate::Woken, woken);
         if woken > 0 {

@@ -1,16 +1,24 @@
 //! Hand-overs: claimed with their attempts written ahead, and looked at a last time before they leave.
 
-use super::{Lane, permits::Permit, span};
+use super::{
+    Lane,
+    pacer::{Limited, Pace},
+    permits::Permit,
+    span,
+};
 use crate::{
     db::{
+        Txn,
         attempts::{self, Claim, Claimer},
         gate,
         outcomes::{self, Gate},
+        paces,
     },
     engine::{Engine, Fault},
     hex,
     ports::{Outbound, Submitted},
 };
+use chrono::TimeDelta;
 use domain::{
     Instant,
     id::{AttemptId, MessageId},
@@ -18,6 +26,7 @@ use domain::{
 };
 use sha2::{Digest as _, Sha256};
 use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
 
 /// A message claimed, with its request.
 pub(in crate::engine) struct Handover {
@@ -31,6 +40,8 @@ pub(in crate::engine) struct Handover {
     pub(in crate::engine) claimed_at: Instant,
     /// How often its outcome was asked for, if this is a repeat for the answer's sake.
     pub(in crate::engine) asked: Option<i64>,
+    /// Whether no step follows its own.
+    pub(in crate::engine) is_last: bool,
     /// What lets it be on its way.
     pub(in crate::engine) permit: Option<Permit>,
 }
@@ -43,11 +54,14 @@ impl Handover {
 }
 
 /// What a claim came to.
+#[derive(Default)]
 pub(super) struct Claimed {
     /// Messages claimed or put away.
     pub(super) touched: u64,
     /// Messages to hand over.
     pub(super) handovers: Vec<Handover>,
+    /// After what wait more may leave, if the pace let none leave now.
+    pub(super) wait: Option<TimeDelta>,
 }
 
 /// The hand-overs of several campaigns, in flight together.
@@ -78,17 +92,22 @@ impl Engine {
         lane: &Lane,
         permit: &mut Permit,
         wanted: u64,
-        now: Instant,
     ) -> Result<Claimed, Fault> {
         let id = lane.id();
         let txn = self.db.begin_write().await?;
-        let claimed_at = self.clock.lease_now();
+        // Quiet hours may have begun while others wrote.
+        let (now, claimed_at) = (self.clock.now(), self.clock.lease_now());
         permit.join(self.permit(lane, wanted.saturating_sub(permit.count())));
-        let limit = permit.count();
         gate::enter(&txn, id).await?;
         if outcomes::gate(&txn, id).await? != Gate::Open {
-            return Ok(Claimed { touched: 0, handovers: Vec::new() });
+            return Ok(Claimed::default());
         }
+        let limits = Limited::of_lane(lane);
+        let pace = self.shared_pace(&txn, lane, &limits, now).await?;
+        if pace.messages == 0 {
+            return Ok(Claimed { wait: pace.wait, ..Claimed::default() });
+        }
+        let limit = permit.count().min(pace.messages);
         let (due, held) = attempts::candidates(&txn, &self.ids, &lane.binding, limit, now).await?;
         let touched = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(held);
         let (mut claims, mut handovers) = (Vec::new(), Vec::new());
@@ -102,9 +121,25 @@ impl Engine {
             connection_id: lane.connection.id,
             lease_until: claimed_at + span(self.settings.lease),
         };
-        attempts::claim(&txn, &claims, claimer, now).await?;
+        let segments = handovers.iter().map(Handover::segments).sum();
+        let arrivals = self.dispatcher.pacer.spend(&limits, segments, now);
+        attempts::claim(&txn, &claims, claimer, &arrivals, now).await?;
         txn.commit().await?;
-        Ok(Claimed { touched, handovers })
+        Ok(Claimed { touched, handovers, wait: None })
+    }
+
+    /// How many messages of a lane may leave now, by its pace on all nodes, which is locked.
+    async fn shared_pace(
+        &self,
+        txn: &Txn,
+        lane: &Lane,
+        limits: &[Limited],
+        now: Instant,
+    ) -> Result<Pace, Fault> {
+        let ids: Vec<Uuid> = limits.iter().map(Limited::id).collect();
+        let pacer = &self.dispatcher.pacer;
+        pacer.learn(&paces::lock(txn, &ids).await?);
+        Ok(pacer.allowance(lane.sender.id, limits, lane.segments, now))
     }
 
     /// Makes a candidate's attempt and renders its request.
@@ -140,6 +175,7 @@ impl Engine {
             segments,
             request,
             claimed_at,
+            is_last: binding.step(candidate.step_position() + 1).is_none(),
             asked: None,
             permit: None,
         };

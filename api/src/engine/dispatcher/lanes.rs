@@ -15,6 +15,7 @@ use crate::{
     ports::{Connection, Task},
 };
 use domain::{Instant, id::CampaignId, reason::StatusReason, site, text};
+use futures_util::future;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -83,11 +84,13 @@ impl Engine {
             });
             tally.add(id, looked);
         };
-        for due in self.dues().await? {
+        let (dues, resending) =
+            future::join(self.dues(), resolution::resending(self.db.read(), RESENDING_MAX)).await;
+        for due in dues? {
             let stamp = Some(due.stamp);
             add(due.campaign_id, self.look(due.campaign_id, due.next_at, stamp, now).await);
         }
-        for id in resolution::resending(self.db.read(), RESENDING_MAX).await? {
+        for id in resending? {
             let next_at = runs::next_due(self.db.read(), id).await?;
             add(id, self.look(id, next_at, None, now).await);
         }

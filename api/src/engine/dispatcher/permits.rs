@@ -42,8 +42,8 @@ pub(super) struct Permits {
 }
 
 /// The part of all permits that must be free before the dispatcher is rung for them: claiming one message at
-/// a time costs a transaction each.
-const RING_PART: u64 = 4;
+/// a time costs a transaction each. While others write, more come back and are claimed along.
+const RING_PART: u64 = 16;
 
 impl Permits {
     /// All of them, free.
@@ -88,6 +88,14 @@ impl Permits {
         *taken.by_connection.entry(connection).or_default() += count;
         drop(taken);
         Permit { permits: Arc::clone(self), connection, count }
+    }
+
+    /// Whether every permit is taken. Whoever asks wants more, and hears the dispatcher's bell when there are.
+    pub(super) fn are_all_taken(&self) -> bool {
+        let mut taken = self.locked();
+        let are_taken = taken.all >= self.limits.all;
+        taken.is_wanted |= are_taken;
+        are_taken
     }
 
     fn give_back(&self, connection: ConnectionId, count: u64) {
@@ -206,15 +214,15 @@ mod tests {
         assert_eq!(permits.free(), 1);
     }
 
-    /// Goal: whoever found too few is rung when a quarter is free, and not for each that comes back.
+    /// Goal: whoever found too few is rung when there is a batch, and not for each that comes back.
     #[tokio::test]
     async fn whoever_wanted_more_is_rung_once_there_is_a_batch() {
         let bells = Bells::default();
-        let permits = Permits::new(Limits { all: 8, of_one: 8 }, bells.clone());
-        let mut taken = permits.take(connection(1), 9);
+        let permits = Permits::new(Limits { all: 32, of_one: 32 }, bells.clone());
+        let mut taken = permits.take(connection(1), 33);
         let heard = || futures_util::FutureExt::now_or_never(bells.heard(Task::Dispatcher));
         drop(taken.split());
-        assert!(heard().is_none(), "one of eight is no quarter");
+        assert!(heard().is_none(), "one of thirty-two is no batch");
         drop(taken.split());
         assert!(heard().is_some());
         drop(taken.split());

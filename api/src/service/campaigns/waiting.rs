@@ -2,7 +2,9 @@
 
 use crate::{
     db::{
-        Error, admin, counts,
+        Error,
+        admin::{self, Sender},
+        counts,
         counts::{Counted, Run},
         revisions, runs, sites,
         waiting::{self, Waits},
@@ -152,7 +154,10 @@ impl Service {
         let site_zone = site.map_or(Zone::UTC, |site| site.zone);
         let time_zones = time_zones(schedule, &ledger, &steps, site_zone);
         let sender = admin::ready_sender(db, campaign.site_id).await?;
-        let pace = sender.map(|sender| sender.segments_per_s);
+        let pace = match sender {
+            Some(sender) => Some(self.pace(&sender).await?),
+            None => None,
+        };
         let held = ledger.held();
         let run = ledger.run.as_ref();
         let handed_over_at = run.and_then(|run| run.handed_over_at);
@@ -166,6 +171,14 @@ impl Service {
             completed_at: handed_over_at.filter(|_| campaign.status.is_final()),
             expected_completion_at: self.expected_completion(campaign, &ledger, &steps, pace),
         }))
+    }
+
+    /// How many segments a second leave from a sender, by its own limit and its account's; 0 without a limit.
+    async fn pace(&self, sender: &Sender) -> Result<i64, Fault> {
+        let connection = admin::find_connection(self.db.read(), sender.connection_id).await?;
+        let account = connection.map(|connection| connection.segments_per_s);
+        let limits = [Some(sender.segments_per_s), account].into_iter().flatten();
+        Ok(limits.filter(|limit| *limit > 0).min().unwrap_or_default())
     }
 
     /// When the last message is expected to be handed over. None while the campaign is paused, its

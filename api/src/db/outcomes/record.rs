@@ -1,0 +1,270 @@
+//! The record: what hand-overs proved, gathered from locked rows, then written together.
+
+use super::{Ended, Gate, Outcome, Recorded, after, change, is_written_off, tries};
+use crate::{
+    db::{
+        Result, Txn,
+        bulk::{self, Bulk, Kind, Script},
+        consent::{self, Verdict},
+        counts::Deltas,
+        decisions::{self, Decision},
+        follow_ups, health,
+        plans::{self, key, standing_of},
+        receipts, rows,
+        touches::{self, Pair},
+        trials,
+    },
+    ports::Ids,
+};
+use domain::{
+    Instant,
+    message::{MessageState, Standing},
+};
+use entity::{attempt, convert::ms, message};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
+use uuid::Uuid;
+
+/// Records how attempts of one campaign on one connection ended; the gate must be entered. `gate` says
+/// what becomes of a message that was not sent. Recording the same again changes nothing.
+pub async fn record(
+    txn: &Txn,
+    ids: &Ids,
+    ended: &[Ended],
+    gate: Gate,
+    now: Instant,
+) -> Result<Recorded> {
+    let mut messages = rows::lock(txn, ended.iter().map(|end| end.message_id.0)).await?;
+    let (attempts, has_parked) = attempts(txn, ended).await?;
+    let late = late_proofs(txn, ended, &messages).await?;
+    let mut news = News::default();
+    for end in ended {
+        if let Some((known, row)) =
+            attempts.get(&end.attempt_id.0).zip(messages.get_mut(&end.message_id.0))
+        {
+            news.note(end, known, row, (gate, late.get(&end.attempt_id.0).copied()), now)?;
+        }
+    }
+    let recorded = news.write(txn, ids, &messages, gate, now).await?;
+    Ok(Recorded { has_parked, ..recorded })
+}
+
+/// What a record tells, gathered before any of it is written.
+#[derive(Default)]
+struct News<'a> {
+    /// Outcomes to write on their attempts.
+    recorded: Vec<&'a Ended>,
+    /// Messages whose rows changed.
+    changed: BTreeSet<Uuid>,
+    /// Messages now known to have been taken.
+    taken: Vec<message::Model>,
+    /// Those of them that another may follow.
+    followed: Vec<message::Model>,
+    /// Those who were texted, and when.
+    texted: Vec<(Pair, i64)>,
+    /// Those who turned out not to be.
+    given_up: Vec<Pair>,
+    /// The aggregator's ids that are new.
+    accepted: Vec<String>,
+    /// What was said of numbers themselves.
+    verdicts: Vec<Verdict>,
+    /// Messages whose answers were lost.
+    lost: Vec<(Uuid, Standing)>,
+    deltas: Deltas,
+    campaign: Option<Uuid>,
+}
+
+impl<'a> News<'a> {
+    /// Changes a locked row by what became of its attempt.
+    fn note(
+        &mut self,
+        end: &'a Ended,
+        known: &Known,
+        row: &mut message::Model,
+        (gate, late): (Gate, Option<i64>),
+        now: Instant,
+    ) -> Result<()> {
+        // An attempt that ended before was recorded by a try whose commit was not heard of.
+        if !known.is_open_to(&end.outcome) {
+            return Ok(());
+        }
+        let is_latest = known.fence == row.fence;
+        let is_current = is_latest && !is_written_off(row) && end.asked == tries(row);
+        if !is_current && end.outcome.provider_id().is_none() {
+            // Of an older attempt it is told all the same; of a question that was settled otherwise, nothing.
+            self.recorded.extend((!is_latest).then_some(end));
+            return Ok(());
+        }
+        self.recorded.push(end);
+        self.campaign = Some(row.campaign_id);
+        let before = standing_of(row)?;
+        let after = plans::ends_as(row, after(before, end, is_latest, gate));
+        if after != before {
+            self.deltas.moved(key(row, before), after);
+        }
+        if after.state == MessageState::Unknown && row.resolve_tries.is_none() {
+            self.lost.push((row.id, after));
+        }
+        self.verdicts.extend(Verdict::of_answer(row, &end.outcome, now));
+        if let Some(provider_id) = end.outcome.provider_id() {
+            self.accepted.push(provider_id.to_owned());
+            // A receipt that overtook the answer has begun what follows already.
+            if row.accepted_at.is_none() {
+                row.accepted_at = late.or(Some(ms(now)));
+                self.taken.push(row.clone());
+                if end.is_last {
+                    self.deltas.spend(row, 0);
+                } else {
+                    self.followed.push(row.clone());
+                }
+            }
+            self.texted.extend(row.accepted_at.map(|at| (Pair::from(&*row), at)));
+        } else if is_latest && !touches::keeps_reservation(after.state) {
+            if !after.state.is_pending() {
+                self.deltas.unreserve(row);
+            }
+            self.given_up.push(Pair::from(&*row));
+        }
+        change(row, end, after, now);
+        self.changed.insert(row.id);
+        Ok(())
+    }
+
+    /// Whether what is written now must be read again before all is written.
+    fn is_involved(&self, gate: Gate) -> bool {
+        let told = self.verdicts.is_empty() && self.given_up.is_empty() && self.lost.is_empty();
+        !told || matches!(gate, Gate::Closed(_))
+    }
+
+    async fn write(
+        mut self,
+        txn: &Txn,
+        ids: &Ids,
+        messages: &HashMap<Uuid, message::Model>,
+        gate: Gate,
+        now: Instant,
+    ) -> Result<Recorded> {
+        let touched = self.texted.iter().map(|(pair, _)| pair).chain(&self.given_up);
+        let touched = touched.map(|pair| pair.subscriber);
+        let spoken_of = self.verdicts.iter().map(Verdict::subscriber_id);
+        touches::hold(txn, touched.chain(spoken_of)).await?;
+        let is_involved = self.is_involved(gate);
+        let mut script = Script::new(txn);
+        script.update(&END, self.recorded.iter().map(|end| of_attempt(end, now)).collect());
+        rows::write_back(&mut script, self.changed.iter().filter_map(|id| messages.get(id)));
+        touches::accepted(&mut script, self.texted);
+        if is_involved {
+            script.flush(txn).await?;
+            note_lost(txn, ids, messages, self.lost, now).await?;
+            touches::release(txn, &self.given_up).await?;
+        }
+        follow_ups::begin(txn, ids, &self.followed, &mut self.deltas, now).await?;
+        consent::write_back(txn, ids, &self.verdicts, &mut self.deltas, now).await?;
+        if let Some(campaign) = self.campaign.filter(|_| matches!(gate, Gate::Closed(_))) {
+            trials::let_sequels_go(txn, campaign, &mut self.deltas).await?;
+        }
+        if let Some(campaign) = self.campaign.filter(|_| !self.accepted.is_empty()) {
+            self.deltas.handed_over(campaign, now);
+        }
+        self.deltas.write(&mut script);
+        script.run(txn).await?;
+        let waits = health::waited(txn, &self.taken).await?;
+        Ok(Recorded { waits, accepted: self.accepted, has_parked: true })
+    }
+}
+
+/// Writes down that the answers about messages were lost: an attempt's outcome may be found out later.
+async fn note_lost(
+    txn: &Txn,
+    ids: &Ids,
+    messages: &HashMap<Uuid, message::Model>,
+    lost: Vec<(Uuid, Standing)>,
+    now: Instant,
+) -> Result<()> {
+    let decisions = lost.into_iter().filter_map(|(id, to)| {
+        let row = messages.get(&id)?;
+        Some(Decision { row, to, rule: None, due_at: row.due_at, is_by_caller: false })
+    });
+    decisions::write(txn, ids, decisions.collect(), now).await
+}
+
+/// What is known of an attempt.
+struct Known {
+    fence: i64,
+    outcome: Option<String>,
+}
+
+impl Known {
+    /// Whether `outcome` says more than is known. An acceptance is a fact, whatever was believed before it: a
+    /// repeat under the same key may have been taken after the first request was not.
+    fn is_open_to(&self, outcome: &Outcome) -> bool {
+        match self.outcome.as_deref() {
+            None | Some(super::UNKNOWN) => true,
+            Some(super::ACCEPTED) => false,
+            Some(_) => outcome.provider_id().is_some(),
+        }
+    }
+}
+
+/// The attempts that ended, and whether receipts are parked.
+async fn attempts(txn: &Txn, ended: &[Ended]) -> Result<(HashMap<Uuid, Known>, bool)> {
+    let rows: Vec<(Uuid, i64, Option<String>, i64)> = attempt::Entity::find()
+        .select_only()
+        .columns([attempt::Column::Id, attempt::Column::Fence, attempt::Column::Outcome])
+        .expr_as(receipts::some_parked(), "some_parked")
+        .filter(bulk::among(txn, attempt::Column::Id, ended.iter().map(|end| end.attempt_id.0)))
+        .into_tuple()
+        .all(txn)
+        .await?;
+    let has_parked = rows.iter().any(|(.., parked)| *parked > 0);
+    let known = rows.into_iter().map(|(id, fence, outcome, _)| (id, Known { fence, outcome }));
+    Ok((known.collect(), has_parked))
+}
+
+/// When those attempts began, in ms, that turn out to have been taken after nobody knew: their messages were
+/// accepted then, and not when it was found out.
+async fn late_proofs(
+    txn: &Txn,
+    ended: &[Ended],
+    messages: &HashMap<Uuid, message::Model>,
+) -> Result<HashMap<Uuid, i64>> {
+    let was_unknown = |end: &&Ended| {
+        let row = messages.get(&end.message_id.0);
+        end.outcome.provider_id().is_some()
+            && row.is_some_and(|row| row.state == MessageState::Unknown.as_str())
+    };
+    let late: Vec<Uuid> = ended.iter().filter(was_unknown).map(|end| end.attempt_id.0).collect();
+    if late.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(Uuid, i64)> = attempt::Entity::find()
+        .select_only()
+        .columns([attempt::Column::Id, attempt::Column::StartedAt])
+        .filter(attempt::Column::Id.is_in(late))
+        .into_tuple()
+        .all(txn)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Attempts that ended.
+const END: Bulk = Bulk {
+    what: "attempts' outcomes",
+    table: "attempt",
+    which: bulk::BY_ID,
+    kinds: &[Kind::Text, Kind::Text, Kind::Number, Kind::Text],
+    set: "outcome = v.c1, outcome_code = v.c2, ended_at = v.c3, provider_id = v.c4, \
+          request = CASE WHEN v.c1 = 'unknown' THEN request ELSE NULL END",
+};
+
+/// What [`END`] writes of an attempt.
+fn of_attempt(end: &Ended, now: Instant) -> Value {
+    json!([
+        bulk::id(end.attempt_id.0),
+        end.outcome.as_str(),
+        end.outcome.code(),
+        ms(now),
+        end.outcome.provider_id(),
+    ])
+}
