@@ -13,6 +13,7 @@ mod error;
 mod kills;
 pub mod ledger;
 mod matrix;
+mod nodes;
 mod outcome;
 mod place;
 mod plays;
@@ -33,6 +34,9 @@ pub enum Chaos {
     Matrix(matrix::Options),
     /// Kill the service at random moments while it hands over thousands of messages.
     Kills(kills::Options),
+    /// Let several nodes on one PostgreSQL be killed, stand still, be replaced and be cut off while they hand over
+    /// thousands of messages.
+    Nodes(nodes::Options),
     /// Cancel many small campaigns, each at a random moment of its dispatch.
     Cancels(races::Options),
     /// Post signed STOP texts at random moments of dispatch.
@@ -47,6 +51,7 @@ pub async fn run(chaos: &Chaos, out: &mut (impl Write + Send)) -> Result<bool, E
     let entry = match chaos {
         Chaos::Matrix(options) => Box::pin(matrix::run(options)).await?,
         Chaos::Kills(options) => Box::pin(kills::run(options)).await?,
+        Chaos::Nodes(options) => Box::pin(nodes::run(options)).await?,
         Chaos::Cancels(options) => Box::pin(races::cancels(options)).await?,
         Chaos::Stops(options) => Box::pin(races::stops(options)).await?,
         Chaos::Service(options) => {

@@ -98,6 +98,8 @@ struct Run {
     waits_ms: Vec<f64>,
     /// The rate of the last tenth of all messages to that of the first.
     last_to_first: f64,
+    /// From the start of the process to the first request that the sink saw.
+    start_to_first: Duration,
 }
 
 /// Measures.
@@ -168,6 +170,7 @@ fn figures(options: &Options, store: &Store, runs: &[Run], rates: (f64, f64)) ->
         .with("rate_per_s", rounded(rate, 0))
         .with("raw_rate_per_s", rounded(raw_rate, 0))
         .with("last_tenth_to_first", rounded(of(&|run| run.last_to_first), 2))
+        .with("start_to_first_ms", rounded(of(&|run| run.start_to_first.as_secs_f64()) * 1e3, 0))
         .with("mean_ms", rounded(of(&mean), 1))
         .with("p50_ms", rounded(of(&|run| percentile(&run.waits_ms, 50)), 1))
         .with("p99_ms", rounded(of(&|run| percentile(&run.waits_ms, 99)), 1))
@@ -255,9 +258,11 @@ async fn hand_over(
         .exec(db.read())
         .await?;
     let before = store.bytes("run").await?;
-    sink.counted().await?;
+    let forgot = sink.counted().await?.told;
+    let forgot_at = Instant::now();
     let running =
         Running::new(instant(DUE_AT)?).database(store.url("run")).in_flight(options.in_flight);
+    let until_start = forgot_at.elapsed();
     let mut service = Service::start(&running)?;
     wait(&mut service, async || {
         let counted = counts::partition(&counts::read(db.read(), seeded.campaign, None).await?);
@@ -273,7 +278,8 @@ async fn hand_over(
     let grown_bytes = store.bytes("run").await?.saturating_sub(before);
     let last_to_first = last_to_first(&waits);
     let waits_ms = waits.into_iter().map(|(due, accepted)| millis(accepted - due)).collect();
-    Ok(Run { counted, peak_bytes, cpu, grown_bytes, waits_ms, last_to_first })
+    let start_to_first = counted.first.saturating_sub(forgot + until_start);
+    Ok(Run { counted, peak_bytes, cpu, grown_bytes, waits_ms, last_to_first, start_to_first })
 }
 
 fn millis(span_ms: i64) -> f64 {

@@ -91,7 +91,9 @@ async fn answer(
         let count = taken.count.load(Ordering::Relaxed);
         let (first, last) =
             (taken.first_us.load(Ordering::Relaxed), taken.last_us.load(Ordering::Relaxed));
-        let figures = json!({ "count": count, "span_us": last.saturating_sub(first) });
+        let now = u64::try_from(taken.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let span = last.saturating_sub(first);
+        let figures = json!({ "count": count, "span_us": span, "first_us": first, "now_us": now });
         if path == "/forget" {
             taken.forget();
         }
@@ -117,6 +119,10 @@ pub(super) struct Counted {
     pub(super) count: u64,
     /// From the first to the last.
     pub(super) span: Duration,
+    /// When the first came, by the sink's own clock.
+    pub(super) first: Duration,
+    /// When this was told, by the same clock.
+    pub(super) told: Duration,
 }
 
 impl Sink {
@@ -139,10 +145,13 @@ impl Sink {
         let figures: serde_json::Value =
             serde_json::from_str(&text).map_err(|_json| Error::Wrong(text.clone()))?;
         let number = |name| figures.get(name).and_then(serde_json::Value::as_u64);
-        let (Some(count), Some(span)) = (number("count"), number("span_us")) else {
+        let span_of = |name| number(name).map(Duration::from_micros);
+        let (Some(count), Some(span), Some(first), Some(told)) =
+            (number("count"), span_of("span_us"), span_of("first_us"), span_of("now_us"))
+        else {
             return Err(Error::Wrong(text));
         };
-        Ok(Counted { count, span: Duration::from_micros(span) })
+        Ok(Counted { count, span, first, told })
     }
 
     /// Asks it to end, and waits until it has.

@@ -47,6 +47,9 @@ pub enum Error {
     /// No port can be had.
     #[error("no port of the loopback can be had")]
     Port,
+    /// A process cannot be made to stand still, or to go on.
+    #[error("a process cannot be signalled")]
+    Signal(#[source] std::io::Error),
     /// A listener cannot be had.
     #[error("nobody can listen on the loopback")]
     Listen(#[source] io::Error),

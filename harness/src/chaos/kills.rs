@@ -25,7 +25,7 @@ use serde_json::json;
 use std::time::{Duration, Instant};
 
 /// How many times as fast as time civil time passes: what became of messages is asked for soon.
-const SPEED: u32 = 60;
+pub(super) const SPEED: u32 = 60;
 /// The shortest life of a process once it answers, in microseconds.
 const LIFE_MIN_US: u64 = 5_000;
 /// What may come to it.
@@ -39,7 +39,7 @@ const COUNT_MAX: u64 = 100_000;
 /// How often it is told how far it is.
 const TOLD_EVERY: u64 = 20;
 /// Everything becomes known in the end, and everything gets a receipt.
-const REST: Rest = Rest { has_answers: true, has_receipts: true, stops: None };
+pub(super) const REST: Rest = Rest { has_answers: true, has_receipts: true, stops: None };
 
 /// What to run, and where.
 #[derive(Clone, Debug, clap::Args)]
@@ -67,7 +67,8 @@ pub(super) async fn run(options: &Options) -> Result<Entry, Error> {
     }
     let began = Instant::now();
     let place = Place::open(&options.place).await?;
-    let template = Template::make(&place.store, "set_up", scenario(options)).await?;
+    let story = story("kills", options.seed, options.messages);
+    let template = Template::make(&place.store, "set_up", story).await?;
     let address = place::address()?;
     let setting = Setting { place: &place, template: &template, address, speed: SPEED };
     let mut stage = Stage::open(setting, "run").await?;
@@ -95,13 +96,13 @@ pub(super) async fn run(options: &Options) -> Result<Entry, Error> {
     place.close(entry)
 }
 
-fn scenario(options: &Options) -> Scenario {
-    let mut scenario =
-        Scenario { name: "kills".to_owned(), seed: options.seed, ..Scenario::default() };
+/// A site with so many recipients, and an aggregator that keeps keys and answers look-ups.
+pub(super) fn story(name: &str, seed: u64, messages: u32) -> Scenario {
+    let mut scenario = Scenario { name: name.to_owned(), seed, ..Scenario::default() };
     scenario.connection = Agreement { key_hours: 24, look_up: true };
     scenario.engine = Engine { max_in_flight: IN_FLIGHT, plan_batch: None };
     scenario.subscribers =
-        vec![Subscribers { phones: phones(0, options.messages), ..Subscribers::default() }];
+        vec![Subscribers { phones: phones(0, messages), ..Subscribers::default() }];
     scenario.defaults.latency = Latency { fixed: LATENCY };
     let status = ReceiptStatus::Delivered;
     scenario.defaults.receipts =
@@ -110,7 +111,7 @@ fn scenario(options: &Options) -> Scenario {
 }
 
 /// Makes the next campaign to everybody, and activates it.
-async fn next_campaign(
+pub(super) async fn next_campaign(
     stage: &mut Stage<'_>,
     template: &Template,
     number: usize,

@@ -22,7 +22,7 @@ const PERIOD: Duration = Duration::from_millis(400);
 /// How long one hand-over may take.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a claim is held.
-const LEASE: Duration = Duration::from_secs(3);
+pub(super) const LEASE: Duration = Duration::from_secs(3);
 /// How old a claim may be when its request leaves.
 const DISPATCH_GRACE: Duration = Duration::from_millis(500);
 /// Connections that read SQLite, and all connections to PostgreSQL.

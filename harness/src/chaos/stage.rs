@@ -1,4 +1,5 @@
-//! One run: a journal, an aggregator, and one process of the service after another on one database.
+//! One run: a journal, an aggregator, and one process of the service after another on one database, in one seat or
+//! in several at once.
 //!
 //! **Invariant:** the journal and the aggregator outlive every process of the service.
 //! **Invariant:** a start is recorded before the process begins, an end once the system says that it is over.
@@ -14,6 +15,7 @@ use super::{
     service::{self, STEPS_LINE},
     template::Template,
 };
+use api::db::Db;
 use crate::{
     aggregator::{Aggregator, front_hyper},
     check,
@@ -40,8 +42,8 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 pub(super) use asking::{call, post_stop};
 pub(super) use launch::{Caller, Launch};
 
-/// The node's name in journals.
-const NODE: &str = "node";
+/// The seat of the node that callers ask.
+pub(super) const ASKED: usize = 0;
 
 /// How a run is set up.
 #[derive(Clone, Copy)]
@@ -69,12 +71,36 @@ pub(super) struct Stage<'a> {
     front: Front,
     /// A caller with the key of the site.
     pub(super) client: Client,
-    service: Option<Child>,
+    seats: Vec<Seat>,
     listener: Listener,
     /// The steps that the last process passed that was asked to end.
     steps: Arc<AtomicU64>,
     kills: u64,
     starts: u64,
+}
+
+/// Where one process of a node follows the other.
+pub(super) struct Seat {
+    /// The node's name in journals.
+    node: String,
+    address: SocketAddr,
+    service: Option<Child>,
+}
+
+impl Seat {
+    fn new(number: usize, address: SocketAddr) -> Self {
+        Self { node: format!("node-{number}"), address, service: None }
+    }
+
+    /// Whether its process runs.
+    pub(super) fn is_running(&mut self) -> bool {
+        self.service.as_mut().is_some_and(Child::is_running)
+    }
+
+    /// The number by which the system knows its process.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.service.as_ref().map(Child::id)
+    }
 }
 
 /// The aggregator's front and its courier.
@@ -110,7 +136,7 @@ impl<'a> Stage<'a> {
             aggregator,
             front,
             client,
-            service: None,
+            seats: vec![Seat::new(ASKED, address)],
             listener,
             steps,
             kills: 0,
@@ -155,18 +181,37 @@ impl<'a> Stage<'a> {
         self.clock
     }
 
-    /// Starts a process of the service, which dies at a step of its own; 0 for none.
+    /// Adds a seat at an address of its own; answers its number.
+    pub(super) fn add_seat(&mut self, address: SocketAddr) -> usize {
+        let number = self.seats.len();
+        self.seats.push(Seat::new(number, address));
+        number
+    }
+
+    /// One of the seats.
+    pub(super) fn seat(&mut self, number: usize) -> Result<&mut Seat, Error> {
+        self.seats.get_mut(number).ok_or(Error::Mute)
+    }
+
+    /// Starts a process in the seat that callers ask, which dies at a step of its own; 0 for none.
     pub(super) async fn start(&mut self, die_at: u64) -> Result<(), Error> {
+        self.start_in(ASKED, die_at).await
+    }
+
+    /// Starts a process in a seat.
+    pub(super) async fn start_in(&mut self, number: usize, die_at: u64) -> Result<(), Error> {
+        let seat = self.seat(number)?;
+        let (address, node) = (seat.address, seat.node.clone());
         let in_flight = self.setting.template.scenario.engine.max_in_flight;
         let options = service::Options::new(
             self.setting.place.store.url(&self.name),
-            self.setting.address,
+            address,
             self.front.url.clone(),
             &self.clock,
             u16::try_from(in_flight).unwrap_or(u16::MAX),
         );
         let words = options.dying_at(die_at).words();
-        let (node, max_in_flight) = (NODE.to_owned(), in_flight.into());
+        let max_in_flight = in_flight.into();
         self.recorder.record(Fact::Started(Service { node, max_in_flight }));
         self.starts = self.starts.saturating_add(1);
         let listener = Arc::clone(&self.listener);
@@ -174,34 +219,51 @@ impl<'a> Stage<'a> {
             Child::start_heard(&["chaos", "service"], &words, listener)
         });
         match started.await? {
-            Ok(child) => self.service = Some(child),
+            Ok(child) => self.seat(number)?.service = Some(child),
             Err(error) => {
-                self.ended(HowStopped::Killed);
+                self.ended(number, HowStopped::Killed)?;
                 return Err(error.into());
             }
         }
         Ok(())
     }
 
-    /// Kills the process, wherever it is, or buries it if it is dead.
+    /// Kills the process that callers ask, wherever it is, or buries it if it is dead.
     pub(super) async fn kill(&mut self) -> Result<(), Error> {
-        let Some(mut child) = self.service.take() else { return Ok(()) };
+        self.kill_in(ASKED).await
+    }
+
+    /// Kills the process in a seat.
+    pub(super) async fn kill_in(&mut self, number: usize) -> Result<(), Error> {
+        let Some(mut child) = self.seat(number)?.service.take() else { return Ok(()) };
         tokio::task::spawn_blocking(move || child.kill()).await??;
-        self.ended(HowStopped::Killed);
+        self.ended(number, HowStopped::Killed)?;
         self.kills = self.kills.saturating_add(1);
         Ok(())
     }
 
     /// Asks the process to end; answers how many steps it passed.
     pub(super) async fn stop(&mut self) -> Result<u64, Error> {
-        let Some(child) = self.service.take() else { return Ok(0) };
+        self.stop_in(ASKED).await
+    }
+
+    /// Asks the process in a seat to end; answers how many steps it passed.
+    pub(super) async fn stop_in(&mut self, number: usize) -> Result<u64, Error> {
+        let Some(child) = self.seat(number)?.service.take() else { return Ok(0) };
         tokio::task::spawn_blocking(move || child.stop()).await??;
-        self.ended(HowStopped::Asked);
+        self.ended(number, HowStopped::Asked)?;
         Ok(self.steps.load(Ordering::Relaxed))
     }
 
-    fn ended(&self, how: HowStopped) {
-        self.recorder.record(Fact::Stopped(Stopped { node: NODE.to_owned(), how }));
+    fn ended(&mut self, number: usize, how: HowStopped) -> Result<(), Error> {
+        let node = self.seat(number)?.node.clone();
+        self.recorder.record(Fact::Stopped(Stopped { node, how }));
+        Ok(())
+    }
+
+    /// The database of the run.
+    pub(super) async fn database(&self) -> Result<Db, Error> {
+        Ok(self.setting.place.store.open(&self.name).await?)
     }
 
     /// Notes that nothing is left to do, reads every ledger, ends the run and judges it.
@@ -222,11 +284,13 @@ impl<'a> Stage<'a> {
         }
         let kills = self.kills;
         // What is left of the last process is no business of the run: nothing is under way.
-        if let Some(mut child) = self.service.take() {
-            tokio::task::spawn_blocking(move || child.kill()).await??;
-            self.ended(HowStopped::Asked);
+        for number in 0..self.seats.len() {
+            if let Some(mut child) = self.seat(number)?.service.take() {
+                tokio::task::spawn_blocking(move || child.kill()).await??;
+                self.ended(number, HowStopped::Asked)?;
+            }
         }
-        let db = self.setting.place.store.open(&self.name).await?;
+        let db = self.database().await?;
         claims::record(&db, &self.recorder).await?;
         db.close().await?;
         let taken = self.aggregator.core().ledger();

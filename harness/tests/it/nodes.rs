@@ -8,11 +8,12 @@ use std::time::Duration;
 use api::app::{App, Settings, StartError};
 use api::config::{Config, ServerRole, test_database_url};
 use api::db::Db;
-use api::ports::{Bells, Hints, Outlet, Task};
+use api::ports::{Bells, Clock, Hints, Outlet, Task};
 use api::relay::Relay;
 use api::vitals::Vitals;
 use chrono::TimeDelta;
 use harness::client::{Client, Ended};
+use harness::clock::RunningClock;
 use harness::world::{METRICS_TOKEN, World};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
@@ -42,6 +43,17 @@ pub(crate) struct Node {
 impl Node {
     /// Starts one on a world's database.
     pub(crate) async fn start(world: &World, role: ServerRole, period: Duration) -> Self {
+        let clock = Arc::new(Later { civil: world.now(), since: TimeDelta::zero() });
+        Self::start_by(clock, world, role, period).await
+    }
+
+    /// Starts one that goes by a clock of its own.
+    async fn start_by(
+        clock: Arc<dyn Clock>,
+        world: &World,
+        role: ServerRole,
+        period: Duration,
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut config = Config::default();
@@ -49,7 +61,6 @@ impl Node {
         config.server.metrics_token = Some(METRICS_TOKEN.into());
         config.engine.period = period;
         let settings = Settings::new(&config, world.url().to_owned());
-        let clock = Arc::new(Later { civil: world.now(), since: TimeDelta::zero() });
         let app = App::new(world.another_db().await.unwrap(), clock, settings).unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async {
@@ -144,10 +155,9 @@ async fn nodes_share_a_pace() {
     let story = "site: { sender_segments_per_s: 50 }\nsubscribers: [{ count: 40 }]\n\
                  defaults: { receipts: [] }\n";
     let world = world(story).await;
-    let nodes = [
-        Node::start(&world, ServerRole::Engine, SHORT_PERIOD).await,
-        Node::start(&world, ServerRole::Engine, SHORT_PERIOD).await,
-    ];
+    let clock: Arc<dyn Clock> = Arc::new(RunningClock::new(world.now()));
+    let node = || Node::start_by(Arc::clone(&clock), &world, ServerRole::Engine, SHORT_PERIOD);
+    let nodes = [node().await, node().await];
     let id = draft(&world).await;
     let began = std::time::Instant::now();
     done(world.client(), ACTIVATE, json!({ "id": id, "input": now() })).await;

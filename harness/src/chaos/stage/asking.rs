@@ -55,7 +55,7 @@ impl Stage<'_> {
     /// the dead one's.
     async fn revive(&mut self) -> Result<(), Error> {
         for _ in 0..DYING_LOOKS_MAX {
-            if !self.service.as_mut().is_some_and(super::Child::is_running) {
+            if !self.seat(super::ASKED)?.is_running() {
                 self.kill().await?;
                 return self.start(0).await;
             }
