@@ -20,8 +20,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::common::{ACTIVATE, done, draft, figures, now, page, world};
-use crate::database_trouble::terminate;
+use crate::common::{ACTIVATE, done, draft, figures, now, page, status, world};
+use crate::database_trouble::{terminate, until};
 use crate::restart::Later;
 
 /// How long anything here may take; the period of the engine is far longer.
@@ -169,6 +169,7 @@ async fn nodes_share_a_pace() {
     timeout(PATIENCE, all).await.unwrap();
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(690), "{took:?}");
+    until("the campaign is sent", async || status(&world, &id).await == "SENT").await;
     for node in nodes {
         node.stop().await;
     }
