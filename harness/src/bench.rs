@@ -12,6 +12,7 @@ mod handover;
 mod plan;
 mod process;
 mod raw;
+mod receipts;
 mod seed;
 mod sink;
 
@@ -26,6 +27,8 @@ pub enum Bench {
     Plan(plan::Options),
     /// Hand a campaign over to an aggregator that takes everything, beside the same requests without a ledger.
     Handover(handover::Options),
+    /// Post signed receipts for a campaign that was handed over.
+    Receipts(receipts::Options),
     /// The aggregator of a benchmark, in a process of its own. It ends with its standard input.
     #[command(hide = true)]
     Sink(sink::Options),
@@ -43,6 +46,10 @@ pub async fn run(bench: &Bench, out: &mut (impl Write + Send)) -> Result<(), Err
         }
         Bench::Handover(options) => {
             let figures = handover::run(options).await?;
+            writeln!(out, "{}", figures.line()).map_err(Error::Output)
+        }
+        Bench::Receipts(options) => {
+            let figures = receipts::run(options).await?;
             writeln!(out, "{}", figures.line()).map_err(Error::Output)
         }
         Bench::Sink(options) => sink::serve(options, out).await,

@@ -44,7 +44,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// When everything is due: an instant at which it is neither quiet in Honolulu nor in Puerto Rico.
-const DUE_AT: &str = "2026-11-27T20:00:00Z";
+pub(super) const DUE_AT: &str = "2026-11-27T20:00:00Z";
 /// How often the benchmark looks whether it is done.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// How often it looks at the most: an hour and a quarter.
@@ -88,8 +88,23 @@ pub struct Options {
     dir: Option<PathBuf>,
 }
 
+impl Options {
+    /// For so many messages, all at once, to an aggregator that answers at once.
+    pub(super) const fn of(messages: u32) -> Self {
+        Self {
+            messages,
+            latency_ms: 0,
+            in_flight: 64,
+            due_per_s: None,
+            database: None,
+            repetitions: 1,
+            dir: None,
+        }
+    }
+}
+
 /// One measured run of the service.
-struct Run {
+pub(super) struct Run {
     counted: Counted,
     peak_bytes: u64,
     cpu: Duration,
@@ -179,12 +194,12 @@ fn figures(options: &Options, store: &Store, runs: &[Run], rates: (f64, f64)) ->
         .with("db_bytes_per_message", rounded(of(&per_message), 0))
 }
 
-fn instant(text: &'static str) -> Result<DateTime<Utc>, Error> {
+pub(super) fn instant(text: &'static str) -> Result<DateTime<Utc>, Error> {
     text.parse().map_err(|_invalid| Error::Value(text))
 }
 
 /// Seeds a database and lets a service plan the campaign in it.
-async fn plan(options: &Options, store: &Store) -> Result<Seeded, Error> {
+pub(super) async fn plan(options: &Options, store: &Store) -> Result<Seeded, Error> {
     store.create("planned").await?;
     let db = store.open("planned").await?;
     let seeded = seed::seed_into(&db, instant(PLANS_AT)?, options.messages).await?;
@@ -226,7 +241,7 @@ async fn spread(db: &Db, from: DateTime<Utc>, per_s: Option<u32>) -> Result<(), 
 }
 
 /// Looks until something is so.
-async fn wait(
+pub(super) async fn wait(
     service: &mut Service,
     mut is_so: impl AsyncFnMut() -> Result<bool, Error>,
 ) -> Result<(), Error> {
@@ -243,7 +258,7 @@ async fn wait(
 }
 
 /// Lets a service hand over what is planned.
-async fn hand_over(
+pub(super) async fn hand_over(
     options: &Options,
     store: &Store,
     seeded: &Seeded,

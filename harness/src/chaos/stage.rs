@@ -15,7 +15,6 @@ use super::{
     service::{self, STEPS_LINE},
     template::Template,
 };
-use api::db::Db;
 use crate::{
     aggregator::{Aggregator, front_hyper},
     check,
@@ -29,6 +28,7 @@ use crate::{
     runner::facts,
     world::{self, Audit},
 };
+use api::db::Db;
 use std::{
     net::SocketAddr,
     path::PathBuf,
