@@ -15,6 +15,7 @@ mod raw;
 mod receipts;
 mod seed;
 mod sink;
+mod takeover;
 
 pub use error::Error;
 
@@ -29,6 +30,8 @@ pub enum Bench {
     Handover(handover::Options),
     /// Post signed receipts for a campaign that was handed over.
     Receipts(receipts::Options),
+    /// Kill one of two nodes on PostgreSQL, and see how soon the other has settled what it had in flight.
+    Takeover(takeover::Options),
     /// The aggregator of a benchmark, in a process of its own. It ends with its standard input.
     #[command(hide = true)]
     Sink(sink::Options),
@@ -50,6 +53,10 @@ pub async fn run(bench: &Bench, out: &mut (impl Write + Send)) -> Result<(), Err
         }
         Bench::Receipts(options) => {
             let figures = receipts::run(options).await?;
+            writeln!(out, "{}", figures.line()).map_err(Error::Output)
+        }
+        Bench::Takeover(options) => {
+            let figures = takeover::run(options).await?;
             writeln!(out, "{}", figures.line()).map_err(Error::Output)
         }
         Bench::Sink(options) => sink::serve(options, out).await,

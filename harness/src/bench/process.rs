@@ -152,6 +152,11 @@ impl Service {
         self.0.is_running()
     }
 
+    /// Kills it.
+    pub(super) fn kill(&mut self) -> Result<(), Error> {
+        Ok(self.0.kill()?)
+    }
+
     /// Asks it to end, and waits until it has.
     pub(super) fn stop(self) -> Result<(), Error> {
         Ok(self.0.stop()?)

@@ -1,0 +1,90 @@
+//! `harness bench takeover`: two nodes hand a campaign over together, one of them is killed, and the other settles
+//! what the dead one had in flight.
+//!
+//! The leases are the service's own. The kill comes when most messages are accepted, so that the other has sent the
+//! rest long before the dead one's leases run out: what is measured is the takeover alone.
+
+use super::{
+    Error,
+    figures::{Figures, rounded},
+    handover::{self, DUE_AT, instant, wait},
+    process::{Running, Service},
+    sink::Sink,
+};
+use crate::store::Store;
+use api::{config::Config, db::counts};
+use entity::aggregator_connection;
+use sea_orm::EntityTrait as _;
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// How many in ten messages are accepted when the node is killed.
+const TENTHS_BEFORE: i64 = 8;
+
+/// How to measure.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Recipients of the campaign.
+    #[arg(long, default_value_t = 20_000)]
+    messages: u32,
+    /// How long the aggregator takes to answer, in milliseconds.
+    #[arg(long, default_value_t = 20)]
+    latency_ms: u64,
+    /// The PostgreSQL server on which databases are made.
+    #[arg(long)]
+    database: String,
+}
+
+/// Measures.
+pub(super) async fn run(options: &Options) -> Result<Figures, Error> {
+    let dir = TempDir::new().map_err(Error::Directory)?;
+    let store = Store::of(Some(&options.database), dir.path().to_owned(), "bench").await?;
+    let measured = measure(options, &store).await;
+    for name in ["planned", "run"] {
+        store.drop(name).await?;
+    }
+    measured
+}
+
+async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {
+    let seeded = handover::plan(&handover::Options::of(options.messages), store).await?;
+    let sink = Sink::start(options.latency_ms)?;
+    store.copy("planned", "run").await?;
+    let db = store.open("run").await?;
+    aggregator_connection::Entity::update_many()
+        .col_expr(aggregator_connection::Column::BaseUrl, sink.url().into())
+        .exec(db.read())
+        .await?;
+    let node = || Service::start(&Running::new(instant(DUE_AT)?).database(store.url("run")));
+    let (mut dying, mut other) = (node()?, node()?);
+    let partition = async || {
+        Ok::<_, Error>(counts::partition(&counts::read(db.read(), seeded.campaign, None).await?))
+    };
+    let total = partition().await?;
+    let total = total.accepted.saturating_add(total.outstanding());
+    wait(&mut dying, async || {
+        Ok(partition().await?.accepted.saturating_mul(10) >= total.saturating_mul(TENTHS_BEFORE))
+    })
+    .await?;
+    dying.kill()?;
+    let killed = Instant::now();
+    wait(&mut other, async || {
+        let counts = partition().await?;
+        Ok(counts.outstanding() == 0 && counts.unknown == 0)
+    })
+    .await?;
+    let took = killed.elapsed();
+    let counts = partition().await?;
+    other.stop()?;
+    sink.stop()?;
+    db.close().await?;
+    if counts.accepted != total {
+        return Err(Error::Wrong(format!("{total} messages came to {counts:?}")));
+    }
+    Ok(Figures::default()
+        .with("bench", "takeover")
+        .with("build", if cfg!(debug_assertions) { "debug" } else { "release" })
+        .with("messages", total)
+        .with("lease_s", Config::default().engine.lease.as_secs())
+        .with("takeover_ms", rounded(took.as_secs_f64() * 1e3, 0)))
+}
