@@ -332,6 +332,10 @@ pub(super) async fn reclaim(
     let mut deltas = Deltas::default();
     let to = Standing::plain(MessageState::InFlight);
     plans::move_rows(txn, &rows, to, now, &mut deltas).await?;
+    // What is repeated may arrive now: whoever asks what the phone is sent is told so.
+    let mut script = Script::new(txn);
+    touches::reserve(&mut script, rows.iter().map(Pair::from), now);
+    script.run(txn).await?;
     message::Entity::update_many()
         .col_expr(message::Column::LeaseUntil, ms(claimer.lease_until).into())
         .col_expr(message::Column::ResolveAt, Option::<i64>::None.into())

@@ -250,7 +250,8 @@ fn change(row: &mut message::Model, end: &Ended, after: Standing, now: Instant) 
         }
         Outcome::NotSent { retry_at, unsent, .. } if after.state == MessageState::Deferred => {
             row.deferred_from = row.deferred_from.or(Some(row.due_at));
-            row.due_at = ms(*retry_at);
+            // A clock that is set back makes nothing due before its time.
+            row.due_at = ms(*retry_at).max(row.due_at);
             if *unsent == Unsent::Throttled {
                 row.attempt_count -= 1;
             }

@@ -191,7 +191,8 @@ pub(super) fn reserve(script: &mut Script, messages: impl Iterator<Item = Pair>,
 }
 
 /// Subscribers who were sent a message: the reservation goes if it is that message's, and an older touch
-/// never takes the place of a newer one.
+/// never takes the place of a newer one. A request that was repeated may have been taken when it was repeated last,
+/// whatever is known to have begun it.
 const ACCEPT: Bulk = Bulk {
     what: "touches",
     table: "subscriber",
@@ -199,10 +200,15 @@ const ACCEPT: Bulk = Bulk {
     kinds: &[Kind::Id, Kind::Number],
     set: "reserved_at = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_at END, \
           reserved_by = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_by END, \
-          last_message_id = CASE WHEN last_messaged_at IS NULL OR last_messaged_at < v.c2 \
-              THEN v.c1 ELSE last_message_id END, \
-          last_messaged_at = CASE WHEN last_messaged_at IS NULL OR last_messaged_at < v.c2 \
-              THEN v.c2 ELSE last_messaged_at END",
+          last_message_id = CASE \
+              WHEN last_messaged_at >= v.c2 AND (reserved_by IS NULL OR reserved_by <> v.c1 \
+                  OR last_messaged_at >= reserved_at) THEN last_message_id \
+              ELSE v.c1 END, \
+          last_messaged_at = CASE \
+              WHEN reserved_by = v.c1 AND reserved_at > v.c2 \
+                  AND (last_messaged_at IS NULL OR last_messaged_at < reserved_at) THEN reserved_at \
+              WHEN last_messaged_at IS NULL OR last_messaged_at < v.c2 THEN v.c2 \
+              ELSE last_messaged_at END",
 };
 
 /// Has `pairs` written, each with its instant in ms and each subscriber once a statement: a subscriber with several

@@ -196,6 +196,12 @@ impl Play {
             self.tell(53, u32::try_from(place).unwrap_or_default(), || {
                 format!("campaign {place} is {status}")
             });
+            if status == "sent" {
+                // Nothing is left that a pause could hold, but what somebody has sent again.
+                let number = u32::try_from(place).ok();
+                let stays = |halt: &Halt| halt.is_for_good || halt.campaign != number;
+                self.hub.world().halts.retain(stays);
+            }
             if status == "failed" {
                 let allowed = self.in_flight("m.campaign_id = ?1", id.as_bytes().as_slice());
                 let campaign = u32::try_from(place).ok();

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here calls the service: rows are read as they are, and judged by rules written anew.
 
 use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
 
 use rusqlite::types::ValueRef;
 
@@ -66,7 +67,7 @@ impl Play {
         self.nobody_lost(&rows);
         self.counted(&rows)?;
         self.canceled(&rows);
-        self.left_alone(&rows, &taken);
+        self.left_alone(&rows, &taken)?;
         self.edges()?;
         self.told(&rows, &by_place);
         Ok(())
@@ -243,8 +244,16 @@ impl Play {
         }
     }
 
-    /// I13.
-    fn left_alone(&self, rows: &[Row], taken: &[Taken]) {
+    /// I13. Of two that were claimed and stood still, the later claim may leave first: what counts is the order of
+    /// the claims.
+    fn left_alone(&self, rows: &[Row], taken: &[Taken]) -> Result<(), StoreError> {
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
+        let claims = self.hub.store.ask("SELECT id FROM attempt ORDER BY rowid", [], read)?;
+        let claims: HashMap<Uuid, usize> = claims
+            .iter()
+            .enumerate()
+            .filter_map(|(number, id)| Some((Uuid::from_slice(id).ok()?, number)))
+            .collect();
         let resent: HashMap<Place, usize> =
             rows.iter().map(|row| (row.place, row.resent)).collect();
         let window_ms = SMART_WINDOW.num_milliseconds() - SMART_SLACK_MS;
@@ -260,6 +269,7 @@ impl Play {
                 earlier.place.phone == place.phone
                     && earlier.place != place
                     && earlier.order < later.begun
+                    && claims.get(&earlier.attempt) < claims.get(&later.attempt)
                     && later.begun_ms - earlier.at_ms < window_ms
             });
             self.hold(Rule::I13, near.is_none(), || {
@@ -267,6 +277,7 @@ impl Play {
                 format!("{} left within the window of {before}", place.words())
             });
         }
+        Ok(())
     }
 
     /// I14 and I18.

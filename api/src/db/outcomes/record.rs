@@ -124,7 +124,10 @@ impl<'a> News<'a> {
             if !after.state.is_pending() {
                 self.deltas.unreserve(row);
             }
-            self.given_up.push(Pair::from(&*row));
+            // An attempt before it may have been taken: then it counts for its phone still.
+            if row.uncertain_at.is_none() {
+                self.given_up.push(Pair::from(&*row));
+            }
         }
         change(row, end, after, now);
         self.changed.insert(row.id);
