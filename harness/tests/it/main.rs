@@ -56,6 +56,10 @@ mod scenarios;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod sdl;
+#[cfg(test)]
+mod security;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod simulate;

@@ -19,6 +19,11 @@ pub const TOKENS: usize = 5_000;
 pub const DEPTH: usize = 12;
 /// Fields inside one another from `__schema` or `__type`.
 pub const INTROSPECTION_DEPTH: usize = 20;
+/// Lists of the schema (`fields`, `inputFields`, `interfaces`, `possibleTypes`) inside one another. The
+/// introspection of every tool has one; graphql-js draws the same line.
+pub const INTROSPECTION_LISTS: usize = 2;
+/// How often one field may be written in one selection.
+pub const REPEATS: usize = 100;
 /// Aliases of a document once every fragment is written out.
 pub const ALIASES: usize = 50;
 /// Directives of a document once every fragment is written out.

@@ -3,7 +3,7 @@
 //! A request opens a socket (a GET with `Upgrade: websocket`), asks for an operation (POST of JSON,
 //! or GET of a query), or belongs to the single connection mode of GraphQL over server-sent events.
 //! Whole answers are JSON; answers that go on are server-sent events or Apollo's multipart, as the
-//! request accepts.
+//! request accepts. A browser that asks for nothing is shown a page.
 //!
 //! **Invariant:** no token, document or variable is written to a log.
 //! **Invariant:** every transport asks the same authenticator, prepares and runs operations the
@@ -18,6 +18,7 @@ pub mod limits;
 mod negotiate;
 mod operations;
 mod origin;
+mod page;
 mod prepare;
 mod problem;
 mod quota;
@@ -123,6 +124,9 @@ impl<E: Executor, A: Authenticator> Endpoint for GraphqlEndpoint<E, A> {
     async fn call(&self, request: Request) -> Result<Response> {
         if upgrade::is_asked(&request) {
             return Ok(upgrade::open(&self.shared, &request));
+        }
+        if page::is_asked(&request) {
+            return Ok(page::show());
         }
         let origin = origin::listed(&request, &self.shared.options.allowed_origins);
         let mut response = match origin {
