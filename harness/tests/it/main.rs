@@ -20,6 +20,8 @@ mod contract_page;
 #[cfg(test)]
 mod database_trouble;
 #[cfg(test)]
+mod error_pages;
+#[cfg(test)]
 mod estimates;
 #[cfg(test)]
 mod idempotency;
