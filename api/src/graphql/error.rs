@@ -33,6 +33,10 @@ pub mod code {
         PARSE_FAILED = "GRAPHQL_PARSE_FAILED";
         /// The document asks for what the schema does not have.
         VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED";
+        /// The service runs known documents only, and this is none.
+        NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED";
+        /// The request names its document, and the service keeps none. Apollo's clients know it.
+        NO_DOCUMENTS = "PERSISTED_QUERY_NOT_SUPPORTED";
         /// An argument is not acceptable.
         BAD_USER_INPUT = "BAD_USER_INPUT";
         /// It is not clear which operation is to run.

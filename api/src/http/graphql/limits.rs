@@ -13,6 +13,8 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DOCUMENT_DEPTH: usize = 100;
 /// Bytes of a document.
 pub const DOCUMENT_BYTES: usize = 64 * 1024;
+/// Documents of a manifest of trusted ones.
+pub const DOCUMENTS: usize = 10_000;
 /// Names, numbers, strings and signs of a document.
 pub const TOKENS: usize = 5_000;
 /// Fields inside one another, those of introspection aside.

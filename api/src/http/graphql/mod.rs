@@ -28,6 +28,7 @@ mod shared;
 mod size;
 mod socket;
 mod stream;
+mod trusted;
 mod upgrade;
 mod voice;
 mod watches;
@@ -40,6 +41,7 @@ pub use count::Sockets;
 pub use execute::Track;
 pub use limits::Limits;
 pub use quota::Rate;
+pub use trusted::{Trusted, Untrusted};
 
 use super::auth::Authenticator;
 use async_graphql::Executor;
@@ -60,13 +62,24 @@ use watches::Watches;
 const ALLOWED: &str = "GET, POST, PUT, DELETE";
 
 /// What a deployment may set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The web origins (`https://app.example.com`) whose pages may call. When empty, only pages of
     /// this very host may. A request without `Origin` does not come from a web page.
     pub allowed_origins: Vec<String>,
     /// The bounds of the transports.
     pub limits: Limits,
+    /// The only documents that run; any, without them.
+    pub trusted: Option<Arc<Trusted>>,
+    /// Whether callers may ask for the schema.
+    pub introspection: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (allowed_origins, limits) = (Vec::new(), Limits::default());
+        Self { allowed_origins, limits, trusted: None, introspection: true }
+    }
 }
 
 /// The handler of `/graphql`.

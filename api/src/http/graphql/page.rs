@@ -1,7 +1,7 @@
 //! The page for those who open `/graphql` in a browser: how to connect a tool of their own.
 //!
 //! **Invariant:** it is the same for everybody, asks nothing of anybody and runs no script.
-use super::stream::single;
+use super::{stream::single, trusted::DOCUMENT_ID};
 use poem::{
     Request, Response,
     http::{Method, header},
@@ -13,7 +13,7 @@ const PAGE: &str = include_str!("page.html");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action \
                       'none'; frame-ancestors 'none'";
 /// Parameters of a URL that ask for an operation.
-const OPERATION: [&str; 2] = ["query", "extensions"];
+const OPERATION: [&str; 3] = ["query", "extensions", DOCUMENT_ID];
 
 /// Whether `request` comes from somebody's browser and asks for no operation: a client of the API never names
 /// `text/html`.

@@ -88,12 +88,16 @@ impl Size {
     }
 }
 
-/// Refuses a document that asks for too much.
-pub(super) fn check(document: &ExecutableDocument) -> Result<(), Problem> {
+/// Refuses a document that asks for too much, or for the schema where it may not.
+pub(super) fn check(document: &ExecutableDocument, introspection: bool) -> Result<(), Problem> {
     let mut counter = Counter { document, known: HashMap::new() };
     let mut total = Size::default();
     for (_, operation) in document.operations.iter() {
         total = total.beside(counter.size(&operation.node.selection_set.node, 0)?);
+    }
+    if !introspection && total.introspection_depth > 0 {
+        let message = "This service does not tell its schema: `schema.graphql` describes it.";
+        return Err(Problem::new(Outcome::Refused, code::VALIDATION_FAILED, message));
     }
     Bound::Depth.check(total.depth, DEPTH)?;
     Bound::IntrospectionDepth.check(total.introspection_depth, INTROSPECTION_DEPTH)?;
@@ -230,7 +234,7 @@ mod tests {
         let (_, operation) = document.operations.iter().next().unwrap();
         let is_mutation = operation.node.ty == OperationType::Mutation;
         let then = || if is_mutation { check_mutation(&document, &operation.node) } else { Ok(()) };
-        let extensions = check(&document)
+        let extensions = check(&document, true)
             .and_then(|()| then())
             .err()?
             .into_errors()
@@ -273,8 +277,19 @@ mod tests {
     }
 
     #[test]
+    fn the_schema_can_be_kept_back() {
+        let refused = |query: &str| check(&parse_query(query).unwrap(), false).is_err();
+        for query in
+            ["{__schema{types{name}}}", "{...F} fragment F on Q{x:__type(name:\"Q\"){name}}"]
+        {
+            assert!(refused(query), "{query}");
+        }
+        assert!(!refused("{__typename a{__typename}}"));
+    }
+
+    #[test]
     fn a_directive_on_a_type_name_is_known() {
-        let refused = |query: &str| check(&parse_query(query).unwrap()).is_err();
+        let refused = |query: &str| check(&parse_query(query).unwrap(), true).is_err();
         assert!(
             refused("{__typename @aa}") && refused("{a{...F}} fragment F on T{x:__typename @aa}")
         );
