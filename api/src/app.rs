@@ -8,14 +8,14 @@ pub use data::{DataLock, be_present, lock_data, open_database};
 
 use crate::{
     aggregators::{Generic, Unusable},
-    config::{ApiConfig, Config, ConfigError, ServerRole},
+    config::{ApiConfig, Config, ConfigError, Introspection, ServerRole},
     db::{self, Db},
     direct::{self, Direct},
     engine::{self, Driver, Engine},
     graphql, hex,
     http::{
         self,
-        graphql::{Costs, Limits, Options, Rate, Track, Unreadable},
+        graphql::{Costs, Limits, Options, Rate, Track, Trusted, Unreadable, Untrusted},
         patience::Patient,
     },
     ports::{Aggregator, Bells, Clock, Hints, Ids, Outlet, StatusPages},
@@ -107,6 +107,24 @@ pub enum StartError {
     /// Our own schema cannot be read, so that nothing in it has a cost.
     #[error("the costs of the API cannot be reckoned")]
     Costs(#[from] Unreadable),
+    /// The manifest of trusted documents cannot be read.
+    #[error("cannot read the trusted documents {}", path.display())]
+    DocumentsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The manifest of trusted documents is none.
+    #[error("the trusted documents {} cannot be used", path.display())]
+    Documents {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Untrusted,
+    },
     /// Serving ended with an error.
     #[error("the server stopped")]
     Serve(#[source] io::Error),
@@ -124,6 +142,10 @@ pub struct Settings {
     pub allowed_origins: Vec<String>,
     /// The bounds of the API.
     pub limits: Limits,
+    /// The manifest of the only documents that run; any, without it.
+    pub trusted_documents: Option<PathBuf>,
+    /// Whether callers may ask for the schema.
+    pub introspection: bool,
     /// How long requests in flight are given at a shutdown.
     pub shutdown_grace: Duration,
     /// What the process is for.
@@ -156,6 +178,8 @@ impl Settings {
             },
             allowed_origins: config.server.allowed_origins.clone(),
             limits: limits(&config.api),
+            trusted_documents: config.api.trusted_documents.clone(),
+            introspection: config.api.introspection == Introspection::On,
             shutdown_grace: config.server.shutdown_grace,
             role: config.server.role,
             metrics_token: config.server.metrics_token.clone(),
@@ -185,6 +209,22 @@ fn limits(config: &ApiConfig) -> Limits {
         request_timeout: config.request_timeout,
         ..Limits::default()
     }
+}
+
+/// What the API is told, the documents that it trusts read.
+fn options(settings: &Settings) -> Result<Options, StartError> {
+    let trusted = match &settings.trusted_documents {
+        None => None,
+        Some(path) => {
+            let unread = |source| StartError::DocumentsFile { path: path.clone(), source };
+            let text = std::fs::read_to_string(path).map_err(unread)?;
+            let unusable = |source| StartError::Documents { path: path.clone(), source };
+            Some(Arc::new(Trusted::parse(&text).map_err(unusable)?))
+        }
+    };
+    let Settings { allowed_origins, limits, introspection, .. } = settings;
+    let allowed_origins = allowed_origins.clone();
+    Ok(Options { allowed_origins, limits: *limits, trusted, introspection: *introspection })
 }
 
 /// The process: a service, its engine, and what answers over HTTP.
@@ -221,8 +261,7 @@ impl App {
         let outside = Outside { aggregator, status_pages, vitals: vitals.clone() };
         let Assembled { service, engine, relay } = assemble(db, clock, ids, outside, &settings);
         let shutdown = watch::Sender::new(false);
-        let options =
-            Options { allowed_origins: settings.allowed_origins.clone(), limits: settings.limits };
+        let options = options(&settings)?;
         let schema = graphql::builder(service.clone()).extension(Track).finish();
         let costs = Costs::of(&graphql::sdl())?;
         let open = http::Open {

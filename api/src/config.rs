@@ -20,7 +20,7 @@ mod sections;
 #[cfg(test)]
 mod tests;
 
-pub use api_section::{ApiConfig, ApiLayer};
+pub use api_section::{ApiConfig, ApiLayer, Introspection};
 pub use environment::{process_env, test_database_url};
 pub use error::ConfigError;
 pub use forms::{WEBHOOK_SECRET, is_token, is_url, is_webhook_secret};

@@ -2,14 +2,14 @@
 //!
 //! **Invariant:** a key can always afford one operation of the greatest cost.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
 use super::{ConfigError, duration};
 
 /// What callers of the API may ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiConfig {
     /// Points of one operation, at most.
     pub cost_max: u16,
@@ -23,6 +23,21 @@ pub struct ApiConfig {
     pub operations_per_key: u16,
     /// How long a query or a mutation may take.
     pub request_timeout: Duration,
+    /// The manifest of the only documents that run; any, without it.
+    pub trusted_documents: Option<PathBuf>,
+    /// Whether callers may ask for the schema.
+    pub introspection: Introspection,
+}
+
+/// Whether callers may ask for the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Introspection {
+    /// Whoever has a key.
+    #[default]
+    On,
+    /// Nobody.
+    Off,
 }
 
 impl Default for ApiConfig {
@@ -34,6 +49,8 @@ impl Default for ApiConfig {
             connections_per_key: 20,
             operations_per_key: 500,
             request_timeout: Duration::from_secs(30),
+            trusted_documents: None,
+            introspection: Introspection::On,
         }
     }
 }
@@ -69,6 +86,10 @@ pub struct ApiLayer {
     /// See [`ApiConfig::request_timeout`].
     #[serde(deserialize_with = "duration::deserialize")]
     pub request_timeout: Option<Duration>,
+    /// See [`ApiConfig::trusted_documents`].
+    pub trusted_documents: Option<PathBuf>,
+    /// See [`ApiConfig::introspection`].
+    pub introspection: Option<Introspection>,
 }
 
 impl ApiLayer {
@@ -82,6 +103,8 @@ impl ApiLayer {
             connections_per_key: self.connections_per_key.unwrap_or(base.connections_per_key),
             operations_per_key: self.operations_per_key.unwrap_or(base.operations_per_key),
             request_timeout: self.request_timeout.unwrap_or(base.request_timeout),
+            trusted_documents: self.trusted_documents.or(base.trusted_documents),
+            introspection: self.introspection.unwrap_or(base.introspection),
         }
     }
 }

@@ -171,6 +171,25 @@ pub(super) const KEYS: &[Key] = &[
         about: &["How long a query or a mutation may take; more than engine.submit_timeout."],
     },
     Key {
+        section: "api",
+        name: "trusted_documents",
+        kind: Kind::Text("the path of a file", is_filled),
+        plain_variable: None,
+        default: Err(r#""./persisted-documents.json""#),
+        about: &[
+            "A manifest of documents by their SHA-256, as graphql-codegen and relay-compiler write it.",
+            "With it, no other document is executed.",
+        ],
+    },
+    Key {
+        section: "api",
+        name: "introspection",
+        kind: Kind::Text("`on` or `off`", |text| matches!(text, "on" | "off")),
+        plain_variable: None,
+        default: Ok(r#""on""#),
+        about: &["Whether those who hold a key may ask for the schema."],
+    },
+    Key {
         section: "database",
         name: "url",
         kind: Kind::Secret("a `postgres://` or `sqlite://` URL", is_database_url),

@@ -14,20 +14,52 @@ pub(super) const CODE: &str = "code";
 /// The extension that carries the id to quote to support.
 const REQUEST_ID: &str = "requestId";
 
-/// The stable codes of top-level errors.
-pub(super) mod code {
-    /// No valid API key.
-    pub(crate) const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
-    /// The key's role lacks the scope.
-    pub(crate) const FORBIDDEN: &str = "FORBIDDEN";
-    /// There is no such object, or none the caller may see.
-    pub(crate) const NOT_FOUND: &str = "NOT_FOUND";
-    /// An argument is not acceptable.
-    pub(crate) const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
-    /// Too much is asked for at this moment; later it can be had.
-    pub(crate) const RATE_LIMITED: &str = "RATE_LIMITED";
-    /// A defect of ours.
-    pub(crate) const INTERNAL: &str = "INTERNAL";
+/// Declares codes, and the list of them all.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)+) => {
+        $($(#[$doc])* pub(crate) const $name: &str = $text;)+
+        /// Every code that a top-level error may carry, whichever transport tells it.
+        pub const ALL: &[&str] = &[$($name),+];
+    };
+}
+
+/// The stable codes of top-level errors: those of resolvers, and those of the transports around them. Each has
+/// its page in docs/errors.
+pub mod code {
+    codes! {
+        /// The request is not one that is served: no JSON, no method, no media type of ours.
+        BAD_REQUEST = "BAD_REQUEST";
+        /// The document is not GraphQL.
+        PARSE_FAILED = "GRAPHQL_PARSE_FAILED";
+        /// The document asks for what the schema does not have.
+        VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED";
+        /// The service runs known documents only, and this is none.
+        NOT_TRUSTED = "DOCUMENT_NOT_TRUSTED";
+        /// The request names its document, and the service keeps none. Apollo's clients know it.
+        NO_DOCUMENTS = "PERSISTED_QUERY_NOT_SUPPORTED";
+        /// An argument is not acceptable.
+        BAD_USER_INPUT = "BAD_USER_INPUT";
+        /// It is not clear which operation is to run.
+        NO_OPERATION = "OPERATION_RESOLUTION_FAILURE";
+        /// No valid API key.
+        UNAUTHENTICATED = "UNAUTHENTICATED";
+        /// The key's role lacks the scope.
+        FORBIDDEN = "FORBIDDEN";
+        /// There is no such object, or none the caller may see.
+        NOT_FOUND = "NOT_FOUND";
+        /// What was asked for is in use.
+        CONFLICT = "CONFLICT";
+        /// The operation may cost more than one may.
+        COST_EXCEEDED = "COST_EXCEEDED";
+        /// The answer was not there in time.
+        TIMEOUT = "TIMEOUT";
+        /// Too much is asked for at this moment; later it can be had.
+        RATE_LIMITED = "RATE_LIMITED";
+        /// Nothing can be had at this moment.
+        UNAVAILABLE = "UNAVAILABLE";
+        /// A defect of ours.
+        INTERNAL = "INTERNAL";
+    }
 }
 
 /// An error with its code.

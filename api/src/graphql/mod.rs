@@ -24,6 +24,7 @@ mod types;
 
 pub use self::{
     context::RequestId,
+    error::code,
     mutation::Mutation,
     query::Query,
     schema::{SendoffSchema, builder, sdl},

@@ -145,7 +145,14 @@ test('ids of nobody are answered byte for byte alike', async () => {
 });
 
 test('a field written too often is refused', async () => {
-  await exceeds(`{ ${'__typename '.repeat(2_001)} }`, 'SELECTIONS', 2000, 2001);
+  await exceeds(`{ ${'__typename '.repeat(101)} }`, 'REPEATS', 100, 101);
+  const fields = Array.from({ length: 2_001 }, (_, n) => `f${n}`).join(' ');
+  await exceeds(`{ ${fields} }`, 'SELECTIONS', 2000, 2001);
+});
+
+test('lists of the schema do not multiply', async () => {
+  const circle = `{ __schema { types { ${'fields { type { '.repeat(4)} name ${'} } '.repeat(4)} } } }`;
+  await exceeds(circle, 'INTROSPECTION_LISTS', 2, 4);
 });
 
 test('no trace of the execution is told', async () => {

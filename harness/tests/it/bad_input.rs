@@ -3,7 +3,7 @@
 mod campaigns;
 mod follow_ups;
 mod ids;
-mod keys;
+pub(crate) mod keys;
 mod lives;
 mod pauses;
 mod people;

@@ -20,6 +20,8 @@ mod contract_page;
 #[cfg(test)]
 mod database_trouble;
 #[cfg(test)]
+mod error_pages;
+#[cfg(test)]
 mod estimates;
 #[cfg(test)]
 mod idempotency;
@@ -55,6 +57,10 @@ mod restart;
 mod scenarios;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod sdl;
+#[cfg(test)]
+mod security;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

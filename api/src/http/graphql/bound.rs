@@ -18,8 +18,12 @@ pub(super) enum Bound {
     Depth,
     /// Fields of introspection inside one another.
     IntrospectionDepth,
+    /// Lists of the schema inside one another.
+    IntrospectionLists,
     /// Fields and fragments, every fragment written out.
     Selections,
+    /// One field in one selection.
+    Repeats,
     /// Aliases, every fragment written out.
     Aliases,
     /// Directives.
@@ -49,7 +53,9 @@ impl Bound {
             Self::Nesting => "NESTING",
             Self::Depth => "DEPTH",
             Self::IntrospectionDepth => "INTROSPECTION_DEPTH",
+            Self::IntrospectionLists => "INTROSPECTION_LISTS",
             Self::Selections => "SELECTIONS",
+            Self::Repeats => "REPEATS",
             Self::Aliases => "ALIASES",
             Self::Directives => "DIRECTIVES",
             Self::MutationFields => "MUTATION_FIELDS",
@@ -70,6 +76,8 @@ impl Bound {
             Self::Nesting => "brackets inside one another",
             Self::Depth => "levels of fields",
             Self::IntrospectionDepth => "levels of introspection",
+            Self::IntrospectionLists => "lists of the schema inside one another",
+            Self::Repeats => "repeats of one field in one selection",
             Self::Selections => "fields, with every fragment written out",
             Self::Aliases => "aliases, with every fragment written out",
             Self::Directives => "directives",
@@ -92,7 +100,9 @@ impl Bound {
             Self::OperationsOfOne | Self::OperationsOfKey | Self::LiveOfKey => code::RATE_LIMITED,
             Self::Depth
             | Self::IntrospectionDepth
+            | Self::IntrospectionLists
             | Self::Selections
+            | Self::Repeats
             | Self::Aliases
             | Self::Directives
             | Self::MutationFields => code::VALIDATION_FAILED,

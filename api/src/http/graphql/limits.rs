@@ -13,12 +13,19 @@ pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub const DOCUMENT_DEPTH: usize = 100;
 /// Bytes of a document.
 pub const DOCUMENT_BYTES: usize = 64 * 1024;
+/// Documents of a manifest of trusted ones.
+pub const DOCUMENTS: usize = 10_000;
 /// Names, numbers, strings and signs of a document.
 pub const TOKENS: usize = 5_000;
 /// Fields inside one another, those of introspection aside.
 pub const DEPTH: usize = 12;
 /// Fields inside one another from `__schema` or `__type`.
 pub const INTROSPECTION_DEPTH: usize = 20;
+/// Lists of the schema (`fields`, `inputFields`, `interfaces`, `possibleTypes`) inside one another. The
+/// introspection of every tool has one; graphql-js draws the same line.
+pub const INTROSPECTION_LISTS: usize = 2;
+/// How often one field may be written in one selection.
+pub const REPEATS: usize = 100;
 /// Aliases of a document once every fragment is written out.
 pub const ALIASES: usize = 50;
 /// Directives of a document once every fragment is written out.

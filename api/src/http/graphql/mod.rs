@@ -3,7 +3,7 @@
 //! A request opens a socket (a GET with `Upgrade: websocket`), asks for an operation (POST of JSON,
 //! or GET of a query), or belongs to the single connection mode of GraphQL over server-sent events.
 //! Whole answers are JSON; answers that go on are server-sent events or Apollo's multipart, as the
-//! request accepts.
+//! request accepts. A browser that asks for nothing is shown a page.
 //!
 //! **Invariant:** no token, document or variable is written to a log.
 //! **Invariant:** every transport asks the same authenticator, prepares and runs operations the
@@ -18,6 +18,7 @@ pub mod limits;
 mod negotiate;
 mod operations;
 mod origin;
+mod page;
 mod prepare;
 mod problem;
 mod quota;
@@ -27,6 +28,7 @@ mod shared;
 mod size;
 mod socket;
 mod stream;
+mod trusted;
 mod upgrade;
 mod voice;
 mod watches;
@@ -39,6 +41,7 @@ pub use count::Sockets;
 pub use execute::Track;
 pub use limits::Limits;
 pub use quota::Rate;
+pub use trusted::{Trusted, Untrusted};
 
 use super::auth::Authenticator;
 use async_graphql::Executor;
@@ -59,13 +62,24 @@ use watches::Watches;
 const ALLOWED: &str = "GET, POST, PUT, DELETE";
 
 /// What a deployment may set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The web origins (`https://app.example.com`) whose pages may call. When empty, only pages of
     /// this very host may. A request without `Origin` does not come from a web page.
     pub allowed_origins: Vec<String>,
     /// The bounds of the transports.
     pub limits: Limits,
+    /// The only documents that run; any, without them.
+    pub trusted: Option<Arc<Trusted>>,
+    /// Whether callers may ask for the schema.
+    pub introspection: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let (allowed_origins, limits) = (Vec::new(), Limits::default());
+        Self { allowed_origins, limits, trusted: None, introspection: true }
+    }
 }
 
 /// The handler of `/graphql`.
@@ -123,6 +137,9 @@ impl<E: Executor, A: Authenticator> Endpoint for GraphqlEndpoint<E, A> {
     async fn call(&self, request: Request) -> Result<Response> {
         if upgrade::is_asked(&request) {
             return Ok(upgrade::open(&self.shared, &request));
+        }
+        if page::is_asked(&request) {
+            return Ok(page::show());
         }
         let origin = origin::listed(&request, &self.shared.options.allowed_origins);
         let mut response = match origin {

@@ -25,11 +25,20 @@ pub(super) struct Prepared {
     pub(super) cost: usize,
 }
 
+/// On which terms an operation may run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// The most that it may cost.
+    pub(super) cost_max: usize,
+    /// Whether it may ask for the schema.
+    pub(super) introspection: bool,
+}
+
 /// Parses the document into `request`, and tells what would run.
 pub(super) fn prepare(
     request: &mut Request,
     costs: &Costs,
-    cost_max: usize,
+    terms: Terms,
 ) -> Result<Prepared, Problem> {
     Bound::DocumentBytes.check(request.query.len(), DOCUMENT_BYTES)?;
     let Some(found) = scan(&request.query) else {
@@ -46,7 +55,7 @@ pub(super) fn prepare(
         set_code(&mut fault, code::PARSE_FAILED);
         Problem::of(Outcome::Refused, vec![fault])
     })?;
-    size::check(document)?;
+    size::check(document, terms.introspection)?;
     let operation = pick(document, name.as_deref())?;
     let kind = operation.ty;
     if kind == OperationType::Mutation {
@@ -57,7 +66,7 @@ pub(super) fn prepare(
         require_one_root_field(operation)?;
     }
     let cost = costs.reckon(document, operation, &variables);
-    Bound::Cost.check(cost, cost_max)?;
+    Bound::Cost.check(cost, terms.cost_max)?;
     Ok(Prepared { kind, cost })
 }
 
@@ -143,7 +152,7 @@ fn require_one_root_field(operation: &OperationDefinition) -> Result<(), Problem
 
 #[cfg(test)]
 mod tests {
-    use super::{Costs, Prepared, levels};
+    use super::{Costs, Prepared, Terms, levels};
     use async_graphql::{Request, Variables, parser::types::OperationType};
     use serde_json::json;
 
@@ -152,7 +161,11 @@ mod tests {
     }
 
     fn prepare(request: &mut Request) -> Result<Prepared, super::Problem> {
-        super::prepare(request, &Costs::default(), 1_000)
+        super::prepare(request, &Costs::default(), terms(1_000))
+    }
+
+    fn terms(cost_max: usize) -> Terms {
+        Terms { cost_max, introspection: true }
     }
 
     fn outcome(mut request: Request) -> Result<OperationType, (String, String)> {
@@ -193,8 +206,12 @@ mod tests {
         }
         let circle = "{...A} fragment A on Q{...B} fragment B on Q{...A}";
         assert_eq!(kind(circle).unwrap_err().0, "GRAPHQL_VALIDATION_FAILED");
-        assert!(kind(&format!("{{{}}}", "a ".repeat(1_999))).is_ok());
-        assert!(kind(&format!("{{{}}}", "a ".repeat(2_001))).is_err());
+        let fields = |count: usize| {
+            let names: Vec<String> = (0..count).map(|n| format!("a{n}")).collect();
+            format!("{{{}}}", names.join(" "))
+        };
+        assert!(kind(&fields(1_999)).is_ok());
+        assert!(kind(&fields(2_001)).is_err());
     }
 
     #[test]
@@ -283,7 +300,7 @@ mod tests {
         let mut request = Request::new(format!("{{{}}}", "a{b} ".repeat(11)));
         let prepared = prepare(&mut request).unwrap();
         assert_eq!(prepared, Prepared { kind: OperationType::Query, cost: 11 });
-        let problem = super::prepare(&mut request, &Costs::default(), 10).unwrap_err();
+        let problem = super::prepare(&mut request, &Costs::default(), terms(10)).unwrap_err();
         let error = problem.into_errors().remove(0);
         assert_eq!(error.message, "At most 10 points of cost are allowed; there are 11.");
     }

@@ -1,30 +1,14 @@
 //! What is wrong with a request: the errors the client reads, their codes, and the status table.
 //!
 //! **Invariant:** every error that leaves carries `extensions.code`.
+pub(super) use crate::graphql::code;
+
 use super::{execute::envelope, limits::ERRORS_IN_ANSWER, negotiate::Media};
 use async_graphql::{ErrorExtensionValues, Response as Answer, ServerError};
 use poem::{
     Response,
     http::{HeaderName, HeaderValue, StatusCode, header},
 };
-
-/// The stable codes that the transports themselves give.
-pub(super) mod code {
-    pub(in super::super) const BAD_REQUEST: &str = "BAD_REQUEST";
-    pub(in super::super) const PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
-    pub(in super::super) const VALIDATION_FAILED: &str = "GRAPHQL_VALIDATION_FAILED";
-    pub(in super::super) const BAD_USER_INPUT: &str = "BAD_USER_INPUT";
-    pub(in super::super) const NO_OPERATION: &str = "OPERATION_RESOLUTION_FAILURE";
-    pub(in super::super) const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
-    pub(in super::super) const NOT_FOUND: &str = "NOT_FOUND";
-    pub(in super::super) const CONFLICT: &str = "CONFLICT";
-    pub(in super::super) const FORBIDDEN: &str = "FORBIDDEN";
-    pub(in super::super) const COST_EXCEEDED: &str = "COST_EXCEEDED";
-    pub(in super::super) const TIMEOUT: &str = "TIMEOUT";
-    pub(in super::super) const RATE_LIMITED: &str = "RATE_LIMITED";
-    pub(in super::super) const UNAVAILABLE: &str = "UNAVAILABLE";
-    pub(in super::super) const INTERNAL: &str = "INTERNAL";
-}
 
 /// What became of a request; the status follows from it and the media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

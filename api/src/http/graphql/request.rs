@@ -1,5 +1,8 @@
 //! The parameters of a request, as a POST body or a `subscribe` message holds them.
-use super::problem::Problem;
+use super::{
+    problem::Problem,
+    trusted::{self, DOCUMENT_ID},
+};
 use async_graphql::{Request, Variables};
 use serde_json::{Map, Value as Json};
 
@@ -19,7 +22,7 @@ pub(super) fn from_parameters(parameters: Vec<(String, String)>) -> Result<Reque
     for (name, value) in parameters {
         let value = match name.as_str() {
             _ if value.is_empty() => continue,
-            "query" | "operationName" => Json::String(value),
+            "query" | "operationName" | DOCUMENT_ID => Json::String(value),
             "variables" | "extensions" => serde_json::from_str(&value)
                 .map_err(|_fault| Problem::ill_formed(format!("`{name}` must be JSON.")))?,
             _ => continue,
@@ -37,12 +40,18 @@ pub(super) fn from_json(json: Json) -> Result<Request, Problem> {
         let array = "Send one request: a JSON object. Batches are not served.";
         return Err(Problem::ill_formed(array));
     };
-    let Some(query) = string(&mut members, "query")? else {
-        return Err(Problem::ill_formed("`query` is required."));
-    };
+    let (query, id) = (string(&mut members, "query")?, string(&mut members, DOCUMENT_ID)?);
     let operation_name = string(&mut members, "operationName")?.filter(|name| !name.is_empty());
     let variables = object(&mut members, "variables")?;
-    let extensions = object(&mut members, "extensions")?;
+    let mut extensions = object(&mut members, "extensions")?;
+    if let Some(id) = id {
+        extensions[DOCUMENT_ID] = Json::String(id);
+    }
+    let query = match query {
+        Some(query) => query,
+        None if trusted::is_named(&extensions) => String::new(),
+        None => return Err(Problem::ill_formed("`query` is required.")),
+    };
     let mut request = Request::new(query).variables(Variables::from_json(variables));
     request.operation_name = operation_name;
     request.extensions = serde_json::from_value(extensions).map_err(|fault| {
@@ -87,6 +96,16 @@ mod tests {
         assert_eq!(request.operation_name.as_deref(), Some("A"));
         assert_eq!(request.variables.get(&Name::new("n")), Some(&Value::from("x")));
         assert_eq!(request.extensions.get("k"), Some(&Value::from(1)));
+    }
+
+    #[test]
+    fn a_document_may_be_named() {
+        let persisted = r#"{"extensions":{"persistedQuery":{"version":1,"sha256Hash":"aa"}}}"#;
+        assert_eq!(parse(persisted.as_bytes()).unwrap().query, "");
+        let named = parse(br#"{"documentId":"sha256:aa"}"#).unwrap();
+        assert_eq!(named.extensions.get("documentId"), Some(&Value::from("sha256:aa")));
+        assert_eq!(refusal(r#"{"documentId":1}"#), "`documentId` must be a string.");
+        assert_eq!(refusal(r#"{"extensions":{"persistedQuery":{}}}"#), "`query` is required.");
     }
 
     #[test]

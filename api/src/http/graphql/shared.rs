@@ -5,10 +5,11 @@ use super::{
     cost::Costs,
     count::Guard,
     execute::Admitted,
-    prepare::prepare,
+    prepare::{Terms, prepare},
     problem::{Outcome, Problem, code, error},
     quota::{Kind, Quotas, Share},
     stream::Reservations,
+    trusted,
     watches::Watches,
 };
 use crate::http::auth::{AuthRefusal, Authenticator};
@@ -74,7 +75,9 @@ impl<E: Executor, A: Authenticator> Shared<E, A> {
     pub(super) fn admit(&self, account: Uuid, request: &mut Request) -> Result<Admitted, Problem> {
         let limits = &self.options.limits;
         self.spend(account, 1)?;
-        let prepared = prepare(request, &self.costs, limits.cost)?;
+        trusted::resolve(self.options.trusted.as_deref(), request)?;
+        let terms = Terms { cost_max: limits.cost, introspection: self.options.introspection };
+        let prepared = prepare(request, &self.costs, terms)?;
         self.spend(account, prepared.cost.saturating_sub(1))?;
         let most = limits.operations_of_key;
         let share = self.share(account, Kind::Operation, most, Bound::OperationsOfKey)?;

@@ -7,8 +7,8 @@
 use super::{
     bound::Bound,
     limits::{
-        ALIASES, DEPTH, DIRECTIVES, INTROSPECTION_DEPTH, MUTATION_FIELDS, SELECTION_DEPTH,
-        SELECTIONS,
+        ALIASES, DEPTH, DIRECTIVES, INTROSPECTION_DEPTH, INTROSPECTION_LISTS, MUTATION_FIELDS,
+        REPEATS, SELECTION_DEPTH, SELECTIONS,
     },
     problem::{Outcome, Problem, code},
 };
@@ -20,6 +20,14 @@ use std::collections::{HashMap, HashSet};
 
 /// The fields that ask for the schema itself.
 const INTROSPECTION: [&str; 2] = ["__schema", "__type"];
+/// The fields of a described type that list others: each inside another multiplies the answer by the
+/// length of the list, which no depth keeps small.
+const SCHEMA_LISTS: [&str; 4] = ["fields", "inputFields", "interfaces", "possibleTypes"];
+
+/// The field that async-graphql answers without looking at its directives.
+const TYPE_NAME: &str = "__typename";
+/// The directives that an operation may hold.
+const DIRECTIVE_NAMES: [&str; 2] = ["include", "skip"];
 
 /// What a selection asks for, every fragment written out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +40,12 @@ struct Size {
     depth: usize,
     /// Fields inside one another from the deepest field that asks for the schema.
     introspection_depth: usize,
+    /// Lists of the schema inside one another, so far.
+    lists: usize,
+    /// The same within the fields that ask for the schema.
+    introspection_lists: usize,
+    /// How often one field is written in one selection.
+    repeats: usize,
 }
 
 impl Size {
@@ -43,6 +57,9 @@ impl Size {
             directives: self.directives.saturating_add(other.directives),
             depth: self.depth.max(other.depth),
             introspection_depth: self.introspection_depth.max(other.introspection_depth),
+            lists: self.lists.max(other.lists),
+            introspection_lists: self.introspection_lists.max(other.introspection_lists),
+            repeats: self.repeats.max(other.repeats),
         }
     }
 
@@ -50,10 +67,13 @@ impl Size {
     fn within(self, field: &Field) -> Self {
         let aliases = self.aliases.saturating_add(usize::from(field.alias.is_some()));
         let deeper = self.depth.saturating_add(1);
-        let inside = Self { aliases, ..self };
-        if INTROSPECTION.contains(&field.name.node.as_str()) {
+        let name = field.name.node.as_str();
+        let lists = self.lists.saturating_add(usize::from(SCHEMA_LISTS.contains(&name)));
+        let inside = Self { aliases, lists, ..self };
+        if INTROSPECTION.contains(&name) {
             let introspection_depth = deeper.max(self.introspection_depth);
-            return Self { depth: 0, introspection_depth, ..inside };
+            let introspection_lists = lists.max(self.introspection_lists);
+            return Self { depth: 0, lists: 0, introspection_depth, introspection_lists, ..inside };
         }
         Self { depth: deeper, ..inside }
     }
@@ -68,21 +88,27 @@ impl Size {
     }
 }
 
-/// Refuses a document that asks for too much.
-pub(super) fn check(document: &ExecutableDocument) -> Result<(), Problem> {
+/// Refuses a document that asks for too much, or for the schema where it may not.
+pub(super) fn check(document: &ExecutableDocument, introspection: bool) -> Result<(), Problem> {
     let mut counter = Counter { document, known: HashMap::new() };
     let mut total = Size::default();
     for (_, operation) in document.operations.iter() {
         total = total.beside(counter.size(&operation.node.selection_set.node, 0)?);
     }
+    if !introspection && total.introspection_depth > 0 {
+        let message = "This service does not tell its schema: `schema.graphql` describes it.";
+        return Err(Problem::new(Outcome::Refused, code::VALIDATION_FAILED, message));
+    }
     Bound::Depth.check(total.depth, DEPTH)?;
     Bound::IntrospectionDepth.check(total.introspection_depth, INTROSPECTION_DEPTH)?;
+    Bound::IntrospectionLists.check(total.introspection_lists, INTROSPECTION_LISTS)?;
     Bound::Aliases.check(total.aliases, ALIASES)?;
     Bound::Directives.check(total.directives, DIRECTIVES)?;
     // Validation visits each fragment by itself too, also one that nobody spreads.
     for fragment in document.fragments.values() {
         total = total.beside(counter.size(&fragment.node.selection_set.node, 0)?);
     }
+    Bound::Repeats.check(total.repeats, REPEATS)?;
     Bound::Selections.check(total.selections, SELECTIONS)
 }
 
@@ -101,11 +127,12 @@ impl<'a> Counter<'a> {
             );
             return Err(Problem::new(Outcome::Refused, code::VALIDATION_FAILED, message));
         }
-        let mut size = Size::default();
+        let mut size = Size { repeats: repeats(set), ..Size::default() };
         for selection in &set.items {
             let (inner, directives) = match &selection.node {
                 Selection::Field(field) => {
                     let inner = self.size(&field.node.selection_set.node, level + 1)?;
+                    require_known(&field.node)?;
                     (inner.within(&field.node), &field.node.directives)
                 }
                 Selection::InlineFragment(inline) => {
@@ -134,6 +161,34 @@ impl<'a> Counter<'a> {
         self.known.insert(name, size);
         Ok(size)
     }
+}
+
+/// Refuses a directive on `__typename` that there is not: validation looks at all other fields only.
+fn require_known(field: &Field) -> Result<(), Problem> {
+    let mut names = field.directives.iter().map(|directive| directive.node.name.node.as_str());
+    match names.find(|name| !DIRECTIVE_NAMES.contains(name)) {
+        Some(name) if field.name.node == TYPE_NAME => {
+            let message = format!("Unknown directive \"{name}\"");
+            Err(Problem::new(Outcome::Refused, code::VALIDATION_FAILED, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// How often the most repeated field is written in this selection. It is answered once, and is resolved
+/// each time.
+fn repeats(set: &SelectionSet) -> usize {
+    if set.items.len() <= REPEATS {
+        return 0;
+    }
+    let mut times: HashMap<&Name, usize> = HashMap::new();
+    for selection in &set.items {
+        if let Selection::Field(field) = &selection.node {
+            let count = times.entry(&field.node.response_key().node).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    times.into_values().max().unwrap_or_default()
 }
 
 /// Refuses a mutation of too many fields, or that names one field twice: it would run twice and
@@ -179,7 +234,7 @@ mod tests {
         let (_, operation) = document.operations.iter().next().unwrap();
         let is_mutation = operation.node.ty == OperationType::Mutation;
         let then = || if is_mutation { check_mutation(&document, &operation.node) } else { Ok(()) };
-        let extensions = check(&document)
+        let extensions = check(&document, true)
             .and_then(|()| then())
             .err()?
             .into_errors()
@@ -203,6 +258,50 @@ mod tests {
         assert_eq!(excess(&format!("{{__schema{{{}}}}}", nested("a", 18))), None);
         let deep = "{name: INTROSPECTION_DEPTH, maximum: 20, found: 21}";
         assert_eq!(excess(&format!("{{__type{{{}}}}}", nested("a", 19))).as_deref(), Some(deep));
+    }
+
+    /// `fields` of the type of each of the `fields` of each type: a few hundred bytes ask for the schema to
+    /// the power of their nesting.
+    #[test]
+    fn lists_of_the_schema_do_not_multiply() {
+        let nested = |levels: usize| {
+            let open = "fields{type{".repeat(levels);
+            format!("{{__schema{{types{{{open}name{}}}}}}}", "}}".repeat(levels))
+        };
+        assert_eq!(excess(&nested(2)), None);
+        let many = "{name: INTROSPECTION_LISTS, maximum: 2, found: 3}";
+        assert_eq!(excess(&nested(3)).as_deref(), Some(many));
+        let spread = "{__type{...F}} fragment F on __Type{interfaces{possibleTypes{fields{name}}}}";
+        assert_eq!(excess(spread).as_deref(), Some(many));
+        assert_eq!(excess("{fields{fields{fields{fields{a}}}}}"), None, "no schema is asked for");
+    }
+
+    #[test]
+    fn the_schema_can_be_kept_back() {
+        let refused = |query: &str| check(&parse_query(query).unwrap(), false).is_err();
+        for query in
+            ["{__schema{types{name}}}", "{...F} fragment F on Q{x:__type(name:\"Q\"){name}}"]
+        {
+            assert!(refused(query), "{query}");
+        }
+        assert!(!refused("{__typename a{__typename}}"));
+    }
+
+    #[test]
+    fn a_directive_on_a_type_name_is_known() {
+        let refused = |query: &str| check(&parse_query(query).unwrap(), true).is_err();
+        assert!(
+            refused("{__typename @aa}") && refused("{a{...F}} fragment F on T{x:__typename @aa}")
+        );
+        assert!(!refused("{__typename @skip(if:false) @include(if:true)}"));
+    }
+
+    #[test]
+    fn a_field_is_not_written_again_and_again() {
+        assert_eq!(excess(&format!("{{{}}}", "a ".repeat(100))), None);
+        let many = "{name: REPEATS, maximum: 100, found: 101}";
+        assert_eq!(excess(&format!("{{{}}}", "a ".repeat(101))).as_deref(), Some(many));
+        assert_eq!(excess(&format!("{{b{{{}}}}}", "a ".repeat(101))).as_deref(), Some(many));
     }
 
     #[test]

@@ -73,7 +73,7 @@ async fn without_a_valid_key_nothing_is_answered() {
 }
 
 /// Every mutation, with variables that let it reach the service.
-fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)> {
+pub(crate) fn mutations(world: &World, id: &str) -> Vec<(&'static str, &'static str, Value)> {
     let with = |input: Value| json!({ "id": id, "input": input });
     let draft = draft_input(world);
     let rules = json!({ "input": { "name": "New", "rules": {} } });

@@ -1,5 +1,6 @@
 //! The transports on a real listener, with a toy schema behind them.
 mod client;
+mod documents;
 mod http;
 mod lifetime;
 mod limits;

@@ -1,0 +1,4 @@
+//! Who may do what, and what an attacker who has read about GraphQL tries first.
+
+mod attacks;
+mod roles;
