@@ -132,7 +132,9 @@ a run that went badly stays. The section on chaos in docs/journal.md tells how t
 **Killed** counts deaths by SIGKILL, **races** cancels or STOP texts at a random moment of the dispatch.
 **Lost** are messages that were to leave and did not, **doubled** those that the aggregator took twice, by its
 own account. **Unknown** are those whose outcome nobody can find out, where the aggregator answers no
-questions; what it could have told is **unresolved**. **Violated** counts invariants of docs/journal.md.
+questions; what it could have told is **unresolved**. **Violated** counts invariants of docs/journal.md. A run of `simulate` plays schedules
+in one process, where nobody is killed for real; docs/simulation.md tells what its violations were, docs/journal.md those
+of kills.
 
 ";
 
