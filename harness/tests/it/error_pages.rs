@@ -37,7 +37,9 @@ fn codes() -> BTreeMap<String, BTreeSet<String>> {
     let schema = Sdl::read();
     for end in ["ErrorCode", "StatusReasonCode"] {
         for (name, values) in schema.enums(end) {
-            values.iter().for_each(|value| add(value, name));
+            for value in &values {
+                add(value, name);
+            }
         }
     }
     codes

@@ -44,8 +44,8 @@ pub(super) fn from_json(json: Json) -> Result<Request, Problem> {
     let operation_name = string(&mut members, "operationName")?.filter(|name| !name.is_empty());
     let variables = object(&mut members, "variables")?;
     let mut extensions = object(&mut members, "extensions")?;
-    if let Some(id) = id {
-        extensions[DOCUMENT_ID] = Json::String(id);
+    if let (Some(id), Some(members)) = (id, extensions.as_object_mut()) {
+        members.insert(DOCUMENT_ID.to_owned(), Json::String(id));
     }
     let query = match query {
         Some(query) => query,

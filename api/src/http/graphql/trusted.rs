@@ -140,7 +140,8 @@ fn id(request: &Request) -> Option<String> {
 
 /// Whether the extensions name a document, so that the request need not hold it.
 pub(super) fn is_named(extensions: &Json) -> bool {
-    extensions[PERSISTED_QUERY][HASH].is_string() || extensions[DOCUMENT_ID].is_string()
+    let persisted = extensions.get(PERSISTED_QUERY).and_then(|members| members.get(HASH));
+    [persisted, extensions.get(DOCUMENT_ID)].into_iter().flatten().any(Json::is_string)
 }
 
 #[cfg(test)]

@@ -84,8 +84,8 @@ async fn every_operation_asks_for_its_role() {
     }
     judge(&rows);
     let line = |(name, cells): &(String, Vec<&str>)| {
-        let cells: String = cells.iter().map(|cell| format!("{cell:<17}")).collect();
-        format!("{name:<40}{}", cells.trim_end())
+        let cells: Vec<String> = cells.iter().map(|cell| format!("{cell:<16}")).collect();
+        format!("{name:<40}{}", cells.join(" ").trim_end())
     };
     let head = CALLERS.map(|role| role.map_or("no key", Role::as_str)).to_vec();
     let head = line(&("operation".to_owned(), head));
