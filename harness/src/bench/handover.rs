@@ -33,7 +33,7 @@ use sea_orm::{
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -119,19 +119,29 @@ pub(super) struct Run {
 
 /// Measures.
 pub(super) async fn run(options: &Options) -> Result<Figures, Error> {
-    if options.messages == 0 || options.messages > SUBSCRIBERS_MAX {
-        return Err(Error::Option("`--messages` must be from 1 to 5000000"));
-    }
+    check_messages(options.messages)?;
     if options.repetitions == 0 || options.in_flight == 0 {
         return Err(Error::Option("`--repetitions` and `--in-flight` must be at least 1"));
     }
-    let dir = match &options.dir {
-        Some(dir) => TempDir::new_in(dir),
-        None => TempDir::new(),
-    };
-    let dir = dir.map_err(Error::Directory)?;
-    let store = Store::of(options.database.as_deref(), dir.path().to_owned(), "bench").await?;
-    let measured = measure(options, &store).await;
+    let (database, dir) = (options.database.as_deref(), options.dir.as_deref());
+    on_store(database, dir, async |store| measure(options, store).await).await
+}
+
+/// Holds a benchmark to as many messages as can be seeded.
+pub(super) fn check_messages(messages: u32) -> Result<(), Error> {
+    let is_fine = (1..=SUBSCRIBERS_MAX).contains(&messages);
+    is_fine.then_some(()).ok_or(Error::Option("`--messages` must be from 1 to 5000000"))
+}
+
+/// Measures on databases of its own, which are gone afterwards.
+pub(super) async fn on_store(
+    database: Option<&str>,
+    dir: Option<&Path>,
+    measure: impl AsyncFnOnce(&Store) -> Result<Figures, Error>,
+) -> Result<Figures, Error> {
+    let dir = dir.map_or_else(TempDir::new, TempDir::new_in).map_err(Error::Directory)?;
+    let store = Store::of(database, dir.path().to_owned(), "bench").await?;
+    let measured = measure(&store).await;
     for name in ["planned", "run"] {
         store.drop(name).await?;
     }

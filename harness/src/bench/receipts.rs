@@ -9,7 +9,7 @@
 use super::{
     Error,
     figures::{Figures, float, rounded},
-    handover::{self, DUE_AT, instant, wait},
+    handover::{self, DUE_AT, instant, on_store, wait},
     process::{Running, Service},
     sink::Sink,
     tell,
@@ -33,7 +33,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tempfile::TempDir;
 use uuid::Uuid;
 
 /// How long after the messages were due their receipts come.
@@ -58,20 +57,12 @@ pub struct Options {
 
 /// Measures.
 pub(super) async fn run(options: &Options) -> Result<Figures, Error> {
+    handover::check_messages(options.messages)?;
     if options.connections == 0 {
         return Err(Error::Option("`--connections` must be at least 1"));
     }
-    let dir = match &options.dir {
-        Some(dir) => TempDir::new_in(dir),
-        None => TempDir::new(),
-    };
-    let dir = dir.map_err(Error::Directory)?;
-    let store = Store::of(options.database.as_deref(), dir.path().to_owned(), "bench").await?;
-    let measured = measure(options, &store).await;
-    for name in ["planned", "run"] {
-        store.drop(name).await?;
-    }
-    measured
+    let (database, dir) = (options.database.as_deref(), options.dir.as_deref());
+    on_store(database, dir, async |store| measure(options, store).await).await
 }
 
 async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {

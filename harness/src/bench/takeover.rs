@@ -7,7 +7,7 @@
 use super::{
     Error,
     figures::{Figures, rounded},
-    handover::{self, DUE_AT, instant, wait},
+    handover::{self, DUE_AT, instant, on_store, wait},
     process::{Running, Service},
     sink::Sink,
 };
@@ -16,7 +16,6 @@ use api::{config::Config, db::counts};
 use entity::aggregator_connection;
 use sea_orm::EntityTrait as _;
 use std::time::Instant;
-use tempfile::TempDir;
 
 /// How many in ten messages are accepted when the node is killed.
 const TENTHS_BEFORE: i64 = 8;
@@ -37,13 +36,9 @@ pub struct Options {
 
 /// Measures.
 pub(super) async fn run(options: &Options) -> Result<Figures, Error> {
-    let dir = TempDir::new().map_err(Error::Directory)?;
-    let store = Store::of(Some(&options.database), dir.path().to_owned(), "bench").await?;
-    let measured = measure(options, &store).await;
-    for name in ["planned", "run"] {
-        store.drop(name).await?;
-    }
-    measured
+    handover::check_messages(options.messages)?;
+    let database = Some(options.database.as_str());
+    on_store(database, None, async |store| measure(options, store).await).await
 }
 
 async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {
