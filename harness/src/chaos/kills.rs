@@ -73,20 +73,14 @@ pub(super) async fn run(options: &Options) -> Result<Entry, Error> {
     let setting = Setting { place: &place, template: &template, address, speed: SPEED };
     let mut stage = Stage::open(setting, "run").await?;
     stage.start(0).await?;
-    let mut campaigns = vec![next_campaign(&mut stage, &template, 0).await?];
-    for number in 0..options.count {
-        let life = dice::below(options.seed, &["life", &number.to_string()], LIFE_MORE_US);
-        tokio::time::sleep(Duration::from_micros(LIFE_MIN_US + life)).await;
-        stage.kill().await?;
-        stage.start(0).await?;
-        let told = stage.progress().await?;
-        if told.iter().all(|one| one.status == "SENT") {
-            campaigns.push(next_campaign(&mut stage, &template, campaigns.len()).await?);
-        }
-        if number.is_multiple_of(TOLD_EVERY) {
-            tell(&format!("{number} kills, {} campaigns", campaigns.len()));
-        }
-    }
+    let campaigns =
+        campaigns_through(&mut stage, &template, options.count, async |stage, number| {
+            let life = dice::below(options.seed, &["life", &number.to_string()], LIFE_MORE_US);
+            tokio::time::sleep(Duration::from_micros(LIFE_MIN_US + life)).await;
+            stage.kill().await?;
+            stage.start(0).await
+        })
+        .await?;
     let outcome = stage.judge(&campaigns, REST).await?;
     outcome.show();
     place.store.drop("set_up").await?;
@@ -94,6 +88,27 @@ pub(super) async fn run(options: &Options) -> Result<Entry, Error> {
         .of("", options.seed)
         .with_races(0, options.count);
     place.close(entry)
+}
+
+/// Sends one campaign after the other while `count` blows befall the service; answers with all of them.
+pub(super) async fn campaigns_through<'a>(
+    stage: &mut Stage<'a>,
+    template: &Template,
+    count: u64,
+    mut blow: impl AsyncFnMut(&mut Stage<'a>, u64) -> Result<(), Error>,
+) -> Result<Vec<String>, Error> {
+    let mut campaigns = vec![next_campaign(stage, template, 0).await?];
+    for number in 0..count {
+        blow(stage, number).await?;
+        let told = stage.progress().await?;
+        if told.iter().all(|one| one.status == "SENT") {
+            campaigns.push(next_campaign(stage, template, campaigns.len()).await?);
+        }
+        if number.is_multiple_of(TOLD_EVERY) {
+            tell(&format!("{number} of {count} blows, {} campaigns", campaigns.len()));
+        }
+    }
+    Ok(campaigns)
 }
 
 /// A site with so many recipients, and an aggregator that keeps keys and answers look-ups.
@@ -111,7 +126,7 @@ pub(super) fn story(name: &str, seed: u64, messages: u32) -> Scenario {
 }
 
 /// Makes the next campaign to everybody, and activates it.
-pub(super) async fn next_campaign(
+async fn next_campaign(
     stage: &mut Stage<'_>,
     template: &Template,
     number: usize,

@@ -5,12 +5,11 @@
 
 use super::{
     Error,
-    kills::{REST, SPEED, next_campaign, story},
+    kills::{REST, SPEED, campaigns_through, story},
     ledger::Entry,
     place::{self, Place},
     service::LEASE,
     stage::{Setting, Stage},
-    tell,
     template::Template,
 };
 use crate::dice;
@@ -32,8 +31,6 @@ const CUTS: u32 = 10;
 const CUT_PAUSE: Duration = Duration::from_millis(50);
 /// The most blows and recipients of one run.
 const COUNT_MAX: u64 = 100_000;
-/// How often it is told how far it is.
-const TOLD_EVERY: u64 = 10;
 
 /// What to run, and where.
 #[derive(Clone, Debug, clap::Args)]
@@ -87,20 +84,14 @@ pub(super) async fn run(options: &Options) -> Result<Entry, Error> {
         let seat = stage.add_seat(place::address()?);
         stage.start_in(seat, 0).await?;
     }
-    let mut campaigns = vec![next_campaign(&mut stage, &template, 0).await?];
-    for number in 0..options.count {
-        let name = number.to_string();
-        let pause = dice::below(options.seed, &["while", &name], WHILE_MORE_US);
-        tokio::time::sleep(Duration::from_micros(WHILE_MIN_US + pause)).await;
-        befall(&mut stage, options.seed, &name).await?;
-        let told = stage.progress().await?;
-        if told.iter().all(|one| one.status == "SENT") {
-            campaigns.push(next_campaign(&mut stage, &template, campaigns.len()).await?);
-        }
-        if number.is_multiple_of(TOLD_EVERY) {
-            tell(&format!("{number} blows, {} campaigns", campaigns.len()));
-        }
-    }
+    let campaigns =
+        campaigns_through(&mut stage, &template, options.count, async |stage, number| {
+            let name = number.to_string();
+            let pause = dice::below(options.seed, &["while", &name], WHILE_MORE_US);
+            tokio::time::sleep(Duration::from_micros(WHILE_MIN_US + pause)).await;
+            befall(stage, options.seed, &name).await
+        })
+        .await?;
     let outcome = stage.judge(&campaigns, REST).await?;
     outcome.show();
     place.store.drop("set_up").await?;
