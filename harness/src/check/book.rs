@@ -76,13 +76,15 @@ pub(super) enum Owner {
     Unclear,
 }
 
-/// A genuine receipt that the service stored.
+/// A genuine receipt that the service stored, or may have stored.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Heard {
     pub(super) stamp: Stamp,
     pub(super) id: Sym,
     /// How far it brings a message: 0 sent, 1 not delivered, 2 delivered.
     pub(super) rank: usize,
+    /// Whether the service said that it stored it. One that was killed before it could answer may have.
+    pub(super) is_certain: bool,
 }
 
 /// A message of a ledger.

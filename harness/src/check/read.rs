@@ -207,15 +207,16 @@ impl Reader {
     }
 
     fn receipt(&mut self, stamp: Stamp, fact: &Receipt) {
-        let is_stored = fact.answered.is_some_and(|status| (200..300).contains(&status));
-        let Some(id) = fact.id.as_deref().filter(|_| is_stored && !fact.is_forged) else { return };
+        let is_refused = fact.answered.is_some_and(|status| !(200..300).contains(&status));
+        let is_heard = !is_refused && !fact.is_forged;
+        let Some(id) = fact.id.as_deref().filter(|_| is_heard) else { return };
         let rank = match fact.status.as_str() {
             "delivered" => 2,
             "undelivered" | "failed" | "expired" => 1,
             _ => 0,
         };
         let id = self.book.symbols.keep(id);
-        self.book.heard.push(Heard { stamp, id, rank });
+        self.book.heard.push(Heard { stamp, id, rank, is_certain: fact.answered.is_some() });
     }
 
     fn row(&mut self, stamp: Stamp, fact: &Row) {

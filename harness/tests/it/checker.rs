@@ -151,6 +151,24 @@ async fn every_mutation_is_caught_by_its_invariant() {
     assert!(missing.is_empty(), "no mutation breaks {missing:?}");
 }
 
+/// Goal: a receipt that a process died over counts if that process had stored it, and need not. Method: take the
+/// answers of one message's receipts away; it may be DELIVERED, or ACCEPTED, but nothing that no receipt says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receipt_that_nobody_answered_may_count() {
+    let journal = journals().await.remove("follow-ups").unwrap();
+    let breaks = |state: &str| {
+        let mut journal = Journal::read(&journal);
+        let row = journal.row("+12125550100", 0);
+        let id = journal.lines[row]["fact"]["row"]["id"].clone();
+        for at in journal.with("receipt", "id", &id) {
+            journal.set(at, "answered", &serde_json::Value::Null);
+        }
+        journal.set(row, "state", &serde_json::json!(state));
+        broken(&journal.text()).0.contains(&Rule::I15)
+    };
+    assert_eq!(["DELIVERED", "ACCEPTED", "UNDELIVERED"].map(breaks), [false, false, true]);
+}
+
 /// Goal: a journal that is not whole is no proof. Method: take a line out, break one, reverse two.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_with_a_hole_is_refused() {

@@ -97,13 +97,19 @@ pub(super) fn known(book: &Book, found: &mut Findings) {
 /// The states that the greatest of a message's receipts leaves it in, by its rank.
 const STANDINGS: [&[&str]; 3] = [&["ACCEPTED", "UNCONFIRMED"], &["UNDELIVERED"], &["DELIVERED"]];
 
-/// I15, once nothing is left to do: until then a receipt may still wait to be applied.
+/// I15, once nothing is left to do: until then a receipt may still wait to be applied. A receipt that nobody
+/// answered counts or not, as the service has it: it may have been stored by a process that died over it.
 pub(super) fn receipts(book: &Book, found: &mut Findings) {
     if book.idle.is_none() {
         return;
     }
     let mut greatest: HashMap<Sym, (usize, _)> = HashMap::new();
+    let mut possible: HashMap<Sym, Vec<usize>> = HashMap::new();
     for heard in &book.heard {
+        if !heard.is_certain {
+            possible.entry(heard.id).or_default().push(heard.rank);
+            continue;
+        }
         let known = greatest.entry(heard.id).or_insert((heard.rank, heard.stamp));
         if heard.rank > known.0 {
             *known = (heard.rank, heard.stamp);
@@ -114,7 +120,13 @@ pub(super) fn receipts(book: &Book, found: &mut Findings) {
         let (rank, stamp) = evidence.copied().unwrap_or((0, request.settled()));
         let is_unheard = evidence.is_none() && row.id.is_none() && book.is_in(row, &["UNKNOWN"]);
         let expected = STANDINGS.get(rank).copied().unwrap_or_default();
-        let is_right = is_unheard || book.is_in(row, expected);
+        let is_possible = |also: &usize| {
+            *also > rank && STANDINGS.get(*also).is_some_and(|states| book.is_in(row, states))
+        };
+        let also = request.id.and_then(|id| possible.get(&id));
+        let is_right = is_unheard
+            || book.is_in(row, expected)
+            || also.is_some_and(|ranks| ranks.iter().any(is_possible));
         found.hold(Rule::I15, is_right, [stamp, row.stamp], || {
             format!(
                 "a message is {}, and it must be {}",
