@@ -321,8 +321,13 @@ impl<'a> Judge<'a> {
             other => (other, None),
         };
         let is_listed = |other: &Touch| facts.recent.iter().any(|it| it.message == other.message);
-        let uncertain = uncertain.filter(|other| !is_listed(other));
-        let touches = || facts.recent.iter().copied().chain(uncertain);
+        // One that was repeated may have been taken by its repeat, of which the reservation alone tells.
+        let latest = |touch: &Touch| match uncertain {
+            Some(other) if other.message == touch.message && other.at > touch.at => other,
+            _ => *touch,
+        };
+        let unlisted = uncertain.filter(|other| !is_listed(other));
+        let touches = || facts.recent.iter().map(latest).chain(unlisted);
         let counts = |touch: &Touch, window: TimeDelta| touch.at > at - window;
         if let Some(window) = smart {
             let last = facts.last.into_iter().chain(touches()).max_by_key(|touch| touch.at);

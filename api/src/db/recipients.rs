@@ -33,8 +33,7 @@ use uuid::Uuid;
 /// What is known of the recipients of due messages, their rows locked.
 pub(super) struct Found {
     subscribers: HashMap<Uuid, subscriber::Model>,
-    opted_out: HashSet<String>,
-    unheard: HashSet<String>,
+    words: Words,
     touches: Touches,
     previous: HashMap<Uuid, (MessageState, Option<i64>)>,
 }
@@ -49,27 +48,28 @@ impl Found {
     ) -> Result<Self> {
         let subscribers = touches::lock(txn, rows.iter().map(|row| row.subscriber_id)).await?;
         let phones = rows.iter().map(|row| row.phone.as_str());
-        let (opted_out, unheard) = words(txn, binding.campaign.site_id, phones).await?;
+        let words = Words::of(txn, binding.campaign.site_id, phones).await?;
         let packs = binding.rules.packs;
         let in_regions = || {
             let known = |row: &message::Model| subscribers.get(&row.subscriber_id);
             rows.iter().filter_map(move |row| Some((known(row)?, row.region.as_deref())))
         };
         let mut touches = touches::recent(txn, packs, in_regions(), now).await?;
-        touches.add_uncertain(txn, packs, in_regions(), rows, now).await?;
+        let is_resent = |row: &subscriber::Model| words.resent.contains(&row.phone);
+        touches.add_uncertain(txn, (packs, is_resent), in_regions(), rows, now).await?;
         let previous = previous(txn, rows).await?;
-        Ok(Self { subscribers, opted_out, unheard, touches, previous })
+        Ok(Self { subscribers, words, touches, previous })
     }
 
     /// Whether the recipient of `row` texted something that is not acted on yet: it may be a STOP.
     pub(super) fn is_unheard(&self, row: &message::Model) -> bool {
-        self.unheard.contains(&row.phone)
+        self.words.unheard.contains(&row.phone)
     }
 
     /// What the gate needs to know of the recipient of `row`.
     pub(super) fn facts(&self, binding: &Binding, row: &message::Model) -> Result<Facts<'_>> {
         let subscriber = self.subscribers.get(&row.subscriber_id);
-        let has_opted_out = self.opted_out.contains(&row.phone);
+        let has_opted_out = self.words.opted_out.contains(&row.phone);
         let consent = match subscriber {
             Some(subscriber) => prospects::consent(subscriber, has_opted_out)?,
             None => Consent::of(None, has_opted_out, false),
@@ -108,36 +108,56 @@ impl Found {
     }
 }
 
-/// Phones of a site that opted out, and those whose text is not acted on yet.
-async fn words<'a>(
-    txn: &Txn,
-    site_id: SiteId,
-    phones: impl Iterator<Item = &'a str> + Clone,
-) -> Result<(HashSet<String>, HashSet<String>)> {
-    let named = |what: i64| Expr::val(what).cast_as("BIGINT");
-    let opted_out = subscribers::opted_out_among(txn, site_id, phones.clone())
-        .select_only()
-        .column(opt_out::Column::Phone)
-        .expr_as(named(OPTED_OUT), "word");
-    let unheard = receipts::unheard(txn, site_id, phones)
-        .select_only()
-        .column(receipt::Column::Phone)
-        .expr_as(named(UNHEARD), "word");
-    let mut both = opted_out.into_query();
-    both.union(UnionType::All, unheard.into_query());
-    let (mut opted_out, mut unheard) = (HashSet::new(), HashSet::new());
-    for row in txn.query_all(&both).await? {
-        let phone: Option<String> = row.try_get("", "phone")?;
-        let of =
-            if row.try_get::<i64>("", "word")? == UNHEARD { &mut unheard } else { &mut opted_out };
-        of.extend(phone);
+/// Phones of a site that opted out, those whose text is not acted on yet, and those that somebody chose to send a
+/// message again which may have been taken.
+#[derive(Default)]
+struct Words {
+    opted_out: HashSet<String>,
+    unheard: HashSet<String>,
+    resent: HashSet<String>,
+}
+
+impl Words {
+    /// Those among `phones`, by one statement.
+    async fn of<'a>(
+        txn: &Txn,
+        site_id: SiteId,
+        phones: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Self> {
+        let named = |what: i64| Expr::val(what).cast_as("BIGINT");
+        let opted_out = subscribers::opted_out_among(txn, site_id, phones.clone())
+            .select_only()
+            .column(opt_out::Column::Phone)
+            .expr_as(named(OPTED_OUT), "word");
+        let unheard = receipts::unheard(txn, site_id, phones.clone())
+            .select_only()
+            .column(receipt::Column::Phone)
+            .expr_as(named(UNHEARD), "word");
+        let resent = touches::resent(txn, site_id, phones)
+            .select_only()
+            .column(message::Column::Phone)
+            .expr_as(named(RESENT), "word");
+        let mut all = opted_out.into_query();
+        all.union(UnionType::All, unheard.into_query());
+        all.union(UnionType::All, resent.into_query());
+        let mut words = Self::default();
+        for row in txn.query_all(&all).await? {
+            let phone: Option<String> = row.try_get("", "phone")?;
+            let of = match row.try_get::<i64>("", "word")? {
+                OPTED_OUT => &mut words.opted_out,
+                UNHEARD => &mut words.unheard,
+                _ => &mut words.resent,
+            };
+            of.extend(phone);
+        }
+        Ok(words)
     }
-    Ok((opted_out, unheard))
 }
 
 /// What a phone's word is called while it is read.
 const OPTED_OUT: i64 = 0;
 const UNHEARD: i64 = 1;
+const RESENT: i64 = 2;
 
 /// Where a subscriber is taken to be by now; none where that is still the place that `row` was planned for.
 fn moved_to(

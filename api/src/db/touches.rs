@@ -16,7 +16,7 @@ use domain::{
     Instant,
     frequency_cap::is_capped,
     gate::{CAP_WINDOW_MAX, RESERVATION_MAX, Touch},
-    id::MessageId,
+    id::{MessageId, SiteId},
     message::MessageState,
     rule_pack::RulePacks,
 };
@@ -26,7 +26,8 @@ use entity::{
     message, subscriber,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     sea_query::{Expr, ExprTrait},
 };
 use serde_json::json;
@@ -106,25 +107,29 @@ impl Touches {
         }
     }
 
-    /// Adds messages other than `judged` that may have been taken, since nobody has known for long what
-    /// became of them. A subscriber's row names only the last of these, so whoever has one, or may be
-    /// capped, is looked up.
+    /// Adds messages other than `judged` that may have been taken: nobody has known for long what became of them,
+    /// or they are sent again all the same. A subscriber's row names only the last of these, and only until another
+    /// is taken, so whoever has one, is sent one again, or may be capped, is looked up.
     pub(super) async fn add_uncertain<'a>(
         &mut self,
         connection: &impl ConnectionTrait,
-        packs: RulePacks,
+        (packs, is_resent): (RulePacks, impl Fn(&subscriber::Model) -> bool),
         rows: impl Iterator<Item = InRegion<'a>>,
         judged: &[message::Model],
         now: Instant,
     ) -> Result<()> {
-        let rows =
-            rows.filter(|known| known.0.reserved_by.is_some() || may_be_capped(packs, *known));
+        let rows = rows.filter(|known| {
+            known.0.reserved_by.is_some() || is_resent(known.0) || may_be_capped(packs, *known)
+        });
         let ids: BTreeSet<Uuid> = rows.map(|(row, _)| row.id).collect();
         if ids.is_empty() {
             return Ok(());
         }
         let latest = Expr::col((message::Entity, message::Column::Fence))
             .equals((attempt::Entity, attempt::Column::Fence));
+        let has_long_been_unknown = Condition::all()
+            .add(plans::in_states(&[MessageState::InFlight, MessageState::Unknown]))
+            .add(attempt::Column::StartedAt.lte(ms(now - RESERVATION_MAX)));
         let mut uncertain: Vec<(Uuid, Uuid, i64)> = attempt::Entity::find()
             .select_only()
             .column(message::Column::SubscriberId)
@@ -132,9 +137,8 @@ impl Touches {
             .column(attempt::Column::StartedAt)
             .inner_join(message::Entity)
             .filter(message::Column::SubscriberId.is_in(ids))
-            .filter(plans::in_states(&[MessageState::InFlight, MessageState::Unknown]))
             .filter(latest)
-            .filter(attempt::Column::StartedAt.lte(ms(now - RESERVATION_MAX)))
+            .filter(Condition::any().add(is_resent_message()).add(has_long_been_unknown))
             .order_by_asc(attempt::Column::StartedAt)
             .into_tuple()
             .all(connection)
@@ -143,6 +147,25 @@ impl Touches {
         self.extend(uncertain);
         Ok(())
     }
+}
+
+/// Of a message that is or was sent again, whether its earlier attempt may still be all that was taken of it.
+fn is_resent_message() -> Condition {
+    Condition::all()
+        .add(message::Column::UncertainAt.is_not_null())
+        .add(message::Column::AcceptedAt.is_null())
+}
+
+/// Messages to these phones of a site that are or were sent again although an earlier attempt may have been taken.
+pub(super) fn resent<'a>(
+    db: &impl ConnectionTrait,
+    site_id: SiteId,
+    phones: impl Iterator<Item = &'a str>,
+) -> Select<message::Entity> {
+    message::Entity::find()
+        .filter(message::Column::SiteId.eq(site_id.0))
+        .filter(bulk::among_texts(db, message::Column::Phone, phones))
+        .filter(is_resent_message())
 }
 
 /// Reads subscribers by id, and locks them, in order, to the end of the transaction.

@@ -267,6 +267,16 @@ fn both_places_of_whoever_moved_bind() {
     }
 }
 
+/// A message that was listed long ago and repeated since may have been taken by its repeat.
+#[test]
+fn a_repeat_counts_from_its_own_time() {
+    let listed = [touch("2026-06-10T04:00:00Z")];
+    let facts = |reservation| Facts { recent: &listed, reservation, ..fine() };
+    assert_eq!(judge(&facts(None), NOON), Verdict::Send, "twelve hours ago");
+    let repeated = facts(Some(touch("2026-06-10T15:00:00Z")));
+    assert_eq!(reason(judge(&repeated, NOON)), Some(MessageReason::SmartSending));
+}
+
 /// A message that is listed and holds the reservation too is one message.
 #[test]
 fn what_is_not_known_counts_once() {
