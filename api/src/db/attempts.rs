@@ -55,6 +55,11 @@ impl Candidate {
         self.row.id.into()
     }
 
+    /// Its row, as it was before its claim.
+    pub(super) fn into_row(self) -> message::Model {
+        self.row
+    }
+
     /// The number to text, in E.164.
     pub fn phone(&self) -> &str {
         &self.row.phone

@@ -151,6 +151,9 @@ async fn open_sqlite(url: &str, connections: u32, cache_kib: u32) -> Result<Data
             .pragma("synchronous", "FULL")
             // SQLite takes a negative number for KiB, a positive one for pages.
             .pragma("cache_size", format!("-{cache_kib}"))
+            // What a statement must be able to take back is kept in memory: with batches of some dozen rows it
+            // would be written to a file of its own for each.
+            .pragma("temp_store", "MEMORY")
             .pragma("wal_autocheckpoint", WAL_PAGES.to_string())
     });
     Ok(Database::connect(options).await?)

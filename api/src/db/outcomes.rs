@@ -3,11 +3,13 @@
 //! **Invariant:** an outcome is recorded whatever happened to the message meanwhile: an acceptance is a
 //! fact, and a proof that nothing was taken is one too.
 
+mod claimed;
 mod record;
 
-pub use record::record;
+pub use claimed::AsClaimed;
+pub use record::{Basis, record};
 
-use super::{Result, Txn, touches};
+use super::{Result, Txn, receipts, touches};
 use chrono::TimeDelta;
 use domain::{
     Instant,
@@ -21,7 +23,7 @@ use entity::{
     convert::{code, ms},
     message,
 };
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 
 /// The outcome of an attempt nobody knows.
 pub(super) const UNKNOWN: &str = "unknown";
@@ -41,11 +43,46 @@ pub enum Gate {
 
 /// How the gate of a campaign stands.
 pub async fn gate(txn: &Txn, campaign_id: CampaignId) -> Result<Gate> {
+    Ok(look(txn, campaign_id).await?.gate)
+}
+
+/// What stands before a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Before {
+    /// How the gate of the campaign stands.
+    pub gate: Gate,
+    /// Whether receipts are parked, of any campaign.
+    pub has_parked: bool,
+}
+
+/// How the gate of a campaign stands, and whether receipts are parked.
+pub async fn look(txn: &Txn, campaign_id: CampaignId) -> Result<Before> {
+    let found: Option<(String, Option<i64>, i64)> = campaign::Entity::find()
+        .select_only()
+        .columns([campaign::Column::Status, campaign::Column::PausedAt])
+        .expr_as(receipts::some_parked(), "some_parked")
+        .filter(campaign::Column::Id.eq(campaign_id.0))
+        .into_tuple()
+        .one(txn)
+        .await?;
+    let Some((status, paused_at, parked)) = found else {
+        let gone = Standing::because(MessageState::Canceled, MessageReason::CampaignCanceled);
+        return Ok(Before { gate: Gate::Closed(gone), has_parked: false });
+    };
+    let status = code("campaign", &status)?;
+    let gate = standing(txn, campaign_id, status, paused_at.is_some()).await?;
+    Ok(Before { gate, has_parked: parked > 0 })
+}
+
+async fn standing(
+    txn: &Txn,
+    campaign_id: CampaignId,
+    status: CampaignStatus,
+    is_paused: bool,
+) -> Result<Gate> {
     let canceled = |reason| Gate::Closed(Standing::because(MessageState::Canceled, reason));
-    let row = campaign::Entity::find_by_id(campaign_id.0).one(txn).await?;
-    let Some(row) = row else { return Ok(canceled(MessageReason::CampaignCanceled)) };
-    Ok(match code::<CampaignStatus>("campaign", &row.status)? {
-        status if status.is_running() && row.paused_at.is_some() => Gate::Paused,
+    Ok(match status {
+        status if status.is_running() && is_paused => Gate::Paused,
         status if status.is_running() => Gate::Open,
         CampaignStatus::Failed => canceled(MessageReason::CampaignFailed),
         // Somebody chose to send unknown messages again.
@@ -174,6 +211,8 @@ pub struct Ended {
     /// Whether the message is known to be its recipient's last in the campaign, so that nothing need be looked up
     /// to follow it.
     pub is_last: bool,
+    /// The message as the attempt's claim left it, where this node claimed it.
+    pub claimed: Option<AsClaimed>,
     /// What it proved.
     pub outcome: Outcome,
 }
@@ -186,8 +225,6 @@ pub struct Recorded {
     /// How long each message that was taken had waited: since it was due, or since its first try where there
     /// were several.
     pub waits: Vec<TimeDelta>,
-    /// Whether receipts are parked at all.
-    pub has_parked: bool,
 }
 
 /// How often the outcome of a message was asked for.
@@ -271,7 +308,14 @@ mod tests {
 
     fn end(outcome: Outcome) -> Ended {
         let id = Uuid::nil();
-        Ended { attempt_id: id.into(), message_id: id.into(), asked: 0, is_last: false, outcome }
+        Ended {
+            attempt_id: id.into(),
+            message_id: id.into(),
+            asked: 0,
+            is_last: false,
+            claimed: None,
+            outcome,
+        }
     }
 
     /// Goal: a message is made ready again only by the latest attempt's own proof that nothing was taken.

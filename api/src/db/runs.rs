@@ -216,6 +216,19 @@ pub async fn dues(
     after: Option<CampaignId>,
     limit: u64,
 ) -> Result<Vec<Due>> {
+    read_dues(connection, page_of_running(after, limit)).await
+}
+
+/// One of them.
+pub async fn due(connection: &impl ConnectionTrait, id: CampaignId) -> Result<Option<Due>> {
+    let one = page_of_running(None, 1).filter(campaign::Column::Id.eq(id.0));
+    Ok(read_dues(connection, one).await?.pop())
+}
+
+async fn read_dues(
+    connection: &impl ConnectionTrait,
+    running: Select<campaign::Entity>,
+) -> Result<Vec<Due>> {
     use {
         aggregator_connection::Column as OfConnection, sender::Column as OfSender,
         site::Column as OfSite,
@@ -232,7 +245,7 @@ pub async fn dues(
         .limit(1)
         .to_owned();
     let connections = (OfConnection::UpdatedAt, OfConnection::SiteId);
-    let rows: Vec<DueRow> = page_of_running(after, limit)
+    let rows: Vec<DueRow> = running
         .filter(campaign::Column::PausedAt.is_null())
         .column(campaign::Column::Revision)
         .expr_as(SimpleExpr::SubQuery(None, Box::new(next.into())), "next_due")

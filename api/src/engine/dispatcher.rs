@@ -14,6 +14,7 @@ mod lanes;
 mod notes;
 mod pacer;
 mod permits;
+mod refill;
 
 use super::{Activity, Engine, Fault, Settings, Tally, span};
 use crate::ports::{Bells, Task};
@@ -28,6 +29,7 @@ use lanes::Lanes;
 use notes::Notes;
 use pacer::{Limited, Pace, Pacer};
 use permits::{Limits, Permit, Permits};
+use refill::Alone;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -44,6 +46,7 @@ pub(super) struct Dispatcher {
     notes: Notes,
     permits: Arc<Permits>,
     outbox: Outbox,
+    alone: Alone,
 }
 
 impl Dispatcher {
@@ -59,6 +62,7 @@ impl Dispatcher {
             notes: Notes::default(),
             permits: Permits::new(limits, bells),
             outbox: Outbox::default(),
+            alone: Alone::default(),
         }
     }
 }
@@ -66,7 +70,7 @@ impl Dispatcher {
 impl Engine {
     /// Hands a window of messages over and waits for what becomes of each.
     pub(super) async fn activate_dispatcher(&self) -> Result<Activity, Fault> {
-        let (window, tally) = self.fill_window().await?;
+        let (window, tally) = self.fill_window(false).await?;
         self.hand_over(window).await?;
         tally.finish()
     }
@@ -74,7 +78,7 @@ impl Engine {
     /// Sets messages on their way, as many as there are permits, and waits for none of them: their outcomes
     /// are recorded as they come in.
     pub(super) async fn stream_dispatcher(self: &Arc<Self>) -> Result<Activity, Fault> {
-        let (carriers, activity) = self.launch().await;
+        let (carriers, activity) = self.set_off(true).await;
         for carrier in carriers {
             tokio::spawn(carrier);
         }
@@ -84,7 +88,16 @@ impl Engine {
     /// Claims messages, as many as there are permits, and answers with what hands each of them over: whoever
     /// called runs these. What is claimed must be sent, also when something else failed.
     pub async fn launch(self: &Arc<Self>) -> (Vec<Carrier>, Result<Activity, Fault>) {
-        match self.fill_window().await {
+        self.set_off(false).await
+    }
+
+    /// As [`Engine::launch`]; `streams` says whether what is recorded may be refilled, which sets more on its way
+    /// than whoever called knows of.
+    async fn set_off(
+        self: &Arc<Self>,
+        streams: bool,
+    ) -> (Vec<Carrier>, Result<Activity, Fault>) {
+        match self.fill_window(streams).await {
             Ok((window, tally)) => (self.carriers(window), tally.finish()),
             Err(fault) => (Vec::new(), Err(fault)),
         }
@@ -101,13 +114,16 @@ impl Engine {
     }
 
     /// Claims what the permits allow, a share for each campaign with something due.
-    async fn fill_window(&self) -> Result<(Window, Tally), Fault> {
+    async fn fill_window(&self, streams: bool) -> Result<(Window, Tally), Fault> {
         // Nothing could be claimed: the tables need not be asked what there is.
         if self.dispatcher.permits.are_all_taken() {
             return Ok((Window::default(), Tally::default()));
         }
         let now = self.clock.now();
         let (mut lanes, mut tally) = self.lanes(now).await?;
+        if streams {
+            self.dispatcher.alone.note(&lanes, self.clock.lease_now());
+        }
         let turn = self.dispatcher.turn.fetch_add(1, Ordering::Relaxed);
         // Where there are more campaigns than permits, each comes first in its turn.
         let first = turn.checked_rem(lanes.len()).unwrap_or_default();
@@ -144,12 +160,9 @@ impl Engine {
             return Ok(Activity::default());
         }
         let began = self.clock.lease_now();
-        let mut claimed = self.claim(&lane, &mut permit, wanted).await?;
+        let claimed = self.claim(&lane, &mut permit, wanted).await?;
         let took = self.clock.lease_now() - began;
         self.vitals.metrics().claimed(claimed.handovers.len(), took);
-        for handover in &mut claimed.handovers {
-            handover.permit = permit.split();
-        }
         window.add(lane, claimed.handovers);
         Ok(Activity::done(claimed.touched).and(self.after(claimed.wait)))
     }

@@ -172,6 +172,7 @@ impl Engine {
             request: it.request.clone().unwrap_or_default(),
             claimed_at,
             is_last: false,
+            claimed: None,
             permit: permit.split(),
             asked: Some(it.tries),
         });
@@ -222,11 +223,18 @@ impl Engine {
                     let found = self.aggregator.look_up(connection, it.attempt_id, timeout).await;
                     let outcome = found_out(found, &it, now);
                     let (attempt_id, message_id) = (it.attempt_id, it.message_id);
-                    Ended { attempt_id, message_id, asked: it.tries, is_last: false, outcome }
+                    Ended {
+                        attempt_id,
+                        message_id,
+                        asked: it.tries,
+                        is_last: false,
+                        claimed: None,
+                        outcome,
+                    }
                 }
             };
             let ended = join_all(some.iter().map(look)).await;
-            self.record_surely((campaign, connection.id), &ended, None, now).await?;
+            self.record_surely((campaign, connection.id), &ended, (None, None), now).await?;
         }
         Ok(())
     }

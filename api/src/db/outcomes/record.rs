@@ -1,6 +1,6 @@
 //! The record: what hand-overs proved, gathered from locked rows, then written together.
 
-use super::{Ended, Gate, Outcome, Recorded, after, change, is_written_off, tries};
+use super::{Ended, Gate, Outcome, Recorded, after, change, claimed, is_written_off, tries};
 use crate::{
     db::{
         Result, Txn,
@@ -10,7 +10,7 @@ use crate::{
         decisions::{self, Decision},
         follow_ups, health,
         plans::{self, key, standing_of},
-        receipts, rows,
+        rows,
         touches::{self, Pair},
         trials,
     },
@@ -23,8 +23,18 @@ use domain::{
 use entity::{attempt, convert::ms, message};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
+
+/// What a record goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// What is remembered of claims, where that is enough: nearly always nothing else happened since. Where
+    /// something did, the record fails.
+    Claims,
+    /// What rows say.
+    Rows,
+}
 
 /// Records how attempts of one campaign on one connection ended; the gate must be entered. `gate` says
 /// what becomes of a message that was not sent. Recording the same again changes nothing.
@@ -32,22 +42,38 @@ pub async fn record(
     txn: &Txn,
     ids: &Ids,
     ended: &[Ended],
-    gate: Gate,
+    (gate, basis): (Gate, Basis),
     now: Instant,
 ) -> Result<Recorded> {
-    let mut messages = rows::lock(txn, ended.iter().map(|end| end.message_id.0)).await?;
-    let (attempts, has_parked) = attempts(txn, ended).await?;
-    let late = late_proofs(txn, ended, &messages).await?;
-    let mut news = News::default();
+    let (mut news, mut messages, mut unknown) = (News::default(), HashMap::new(), Vec::new());
+    // Of two words on one message, the second is judged by what the first made of it.
+    let each: HashSet<Uuid> = ended.iter().map(|end| end.message_id.0).collect();
+    let may_remember = basis == Basis::Claims && each.len() == ended.len();
     for end in ended {
-        if let Some((known, row)) =
-            attempts.get(&end.attempt_id.0).zip(messages.get_mut(&end.message_id.0))
-        {
-            news.note(end, known, row, (gate, late.get(&end.attempt_id.0).copied()), now)?;
+        match claimed::row(end, gate).filter(|_| may_remember) {
+            Some(row) => {
+                let row = messages.entry(row.id).or_insert_with(|| row.clone());
+                let known = Known { fence: row.fence, outcome: None };
+                news.note(end, &known, row, (gate, None), now)?;
+                news.remembered.insert(row.id);
+            }
+            None => unknown.push(end),
         }
     }
-    let recorded = news.write(txn, ids, &messages, gate, now).await?;
-    Ok(Recorded { has_parked, ..recorded })
+    if !unknown.is_empty() {
+        let read = rows::lock(txn, unknown.iter().map(|end| end.message_id.0)).await?;
+        messages.extend(read);
+        let attempts = attempts(txn, &unknown).await?;
+        let late = late_proofs(txn, &unknown, &messages).await?;
+        for end in unknown {
+            if let Some((known, row)) =
+                attempts.get(&end.attempt_id.0).zip(messages.get_mut(&end.message_id.0))
+            {
+                news.note(end, known, row, (gate, late.get(&end.attempt_id.0).copied()), now)?;
+            }
+        }
+    }
+    news.write(txn, ids, &messages, gate, now).await
 }
 
 /// What a record tells, gathered before any of it is written.
@@ -57,6 +83,8 @@ struct News<'a> {
     recorded: Vec<&'a Ended>,
     /// Messages whose rows changed.
     changed: BTreeSet<Uuid>,
+    /// Those of them whose rows were not read.
+    remembered: BTreeSet<Uuid>,
     /// Messages now known to have been taken.
     taken: Vec<message::Model>,
     /// Those of them that another may follow.
@@ -154,8 +182,7 @@ impl<'a> News<'a> {
         touches::hold(txn, touched.chain(spoken_of)).await?;
         let is_involved = self.is_involved(gate);
         let mut script = Script::new(txn);
-        script.update(&END, self.recorded.iter().map(|end| of_attempt(end, now)).collect());
-        rows::write_back(&mut script, self.changed.iter().filter_map(|id| messages.get(id)));
+        self.write_rows(&mut script, messages, now);
         touches::accepted(&mut script, self.texted);
         if is_involved {
             script.flush(txn).await?;
@@ -173,7 +200,24 @@ impl<'a> News<'a> {
         self.deltas.write(&mut script);
         script.run(txn).await?;
         let waits = health::waited(txn, &self.taken).await?;
-        Ok(Recorded { waits, accepted: self.accepted, has_parked: true })
+        Ok(Recorded { waits, accepted: self.accepted })
+    }
+
+    /// Has messages and their attempts written.
+    fn write_rows(
+        &self,
+        script: &mut Script,
+        messages: &HashMap<Uuid, message::Model>,
+        now: Instant,
+    ) {
+        let (remembered, read): (Vec<&Ended>, Vec<&Ended>) =
+            self.recorded.iter().partition(|end| self.remembered.contains(&end.message_id.0));
+        let rows =
+            remembered.into_iter().filter_map(|end| Some((messages.get(&end.message_id.0)?, end)));
+        claimed::write(script, rows, now);
+        script.update(&END, read.into_iter().map(|end| of_attempt(end, now)).collect());
+        let changed = self.changed.difference(&self.remembered);
+        rows::write_back(script, changed.filter_map(|id| messages.get(id)));
     }
 }
 
@@ -210,29 +254,27 @@ impl Known {
     }
 }
 
-/// The attempts that ended, and whether receipts are parked.
-async fn attempts(txn: &Txn, ended: &[Ended]) -> Result<(HashMap<Uuid, Known>, bool)> {
-    let rows: Vec<(Uuid, i64, Option<String>, i64)> = attempt::Entity::find()
+/// The attempts that ended.
+async fn attempts(txn: &Txn, ended: &[&Ended]) -> Result<HashMap<Uuid, Known>> {
+    let rows: Vec<(Uuid, i64, Option<String>)> = attempt::Entity::find()
         .select_only()
         .columns([attempt::Column::Id, attempt::Column::Fence, attempt::Column::Outcome])
-        .expr_as(receipts::some_parked(), "some_parked")
         .filter(bulk::among(txn, attempt::Column::Id, ended.iter().map(|end| end.attempt_id.0)))
         .into_tuple()
         .all(txn)
         .await?;
-    let has_parked = rows.iter().any(|(.., parked)| *parked > 0);
-    let known = rows.into_iter().map(|(id, fence, outcome, _)| (id, Known { fence, outcome }));
-    Ok((known.collect(), has_parked))
+    let known = rows.into_iter().map(|(id, fence, outcome)| (id, Known { fence, outcome }));
+    Ok(known.collect())
 }
 
 /// When those attempts began, in ms, that turn out to have been taken after nobody knew: their messages were
 /// accepted then, and not when it was found out.
 async fn late_proofs(
     txn: &Txn,
-    ended: &[Ended],
+    ended: &[&Ended],
     messages: &HashMap<Uuid, message::Model>,
 ) -> Result<HashMap<Uuid, i64>> {
-    let was_unknown = |end: &&Ended| {
+    let was_unknown = |end: &&&Ended| {
         let row = messages.get(&end.message_id.0);
         end.outcome.provider_id().is_some()
             && row.is_some_and(|row| row.state == MessageState::Unknown.as_str())

@@ -12,12 +12,13 @@ use super::{
     handover::{End, Handover, Window},
     notes::Seen,
     permits::Permit,
+    refill::Refill,
     span,
 };
 use crate::{
     db::{
         Txn, gate,
-        outcomes::{self, Ended, Outcome, Unsent},
+        outcomes::{self, Basis, Before, Ended, Gate, Outcome, Unsent},
         receipts,
     },
     engine::{Engine, Fault, resolver::ask_again_at},
@@ -96,14 +97,20 @@ impl Engine {
         let mut carriers: Vec<Carrier> = Vec::new();
         for (lane, handovers) in window.0 {
             for handover in handovers {
-                carriers.push(Box::pin(Arc::clone(self).carry(Arc::clone(&lane), handover)));
+                carriers.push(Arc::clone(self).carry(Arc::clone(&lane), handover));
             }
         }
         carriers
     }
 
-    /// One request, and its record, with all others that came back meanwhile.
-    async fn carry(self: Arc<Self>, lane: Arc<Lane>, handover: Handover) {
+    /// As [`Engine::carry_one`]: by its type, since it may set others on their way.
+    fn carry(self: Arc<Self>, lane: Arc<Lane>, handover: Handover) -> Carrier {
+        Box::pin(self.carry_one(lane, handover))
+    }
+
+    /// One request, and its record, with all others that came back meanwhile; what the record claims next is on its
+    /// way by itself.
+    async fn carry_one(self: Arc<Self>, lane: Arc<Lane>, handover: Handover) {
         let end = self.submit(&lane, handover).await;
         self.dispatcher.outbox.put(lane, end);
         let _turn = self.dispatcher.outbox.turn.lock().await;
@@ -114,9 +121,16 @@ impl Engine {
         // own trouble.
         let mut txn = self.db.begin_write().await.ok();
         for (lane, ends) in self.dispatcher.outbox.take() {
-            if let Err(fault) = self.settle(&lane, ends, txn.take()).await {
-                let causes = crate::causes::chain(&fault);
-                tracing::error!(campaign.id = %lane.id(), error = %fault, causes, "outcomes were not recorded");
+            match self.settle(&lane, ends, txn.take(), true).await {
+                Ok(window) => {
+                    for carrier in self.carriers(window) {
+                        tokio::spawn(carrier);
+                    }
+                }
+                Err(fault) => {
+                    let causes = crate::causes::chain(&fault);
+                    tracing::error!(campaign.id = %lane.id(), error = %fault, causes, "outcomes were not recorded");
+                }
             }
         }
     }
@@ -126,7 +140,7 @@ impl Engine {
         let lanes = window.0.into_iter().map(async |(lane, handovers)| {
             let ends = join_all(handovers.into_iter().map(|handover| self.submit(&lane, handover)));
             let ends = ends.await;
-            self.settle(&lane, ends, None).await
+            self.settle(&lane, ends, None, false).await
         });
         for settled in join_all(lanes).await {
             settled?;
@@ -135,8 +149,14 @@ impl Engine {
     }
 
     /// Records what a lane's hand-overs proved, in `txn` if one is begun, and acts on what it says of the
-    /// connection.
-    async fn settle(&self, lane: &Lane, ends: Vec<End>, txn: Option<Txn>) -> Result<(), Fault> {
+    /// connection. Answers with what was claimed along, where that may be.
+    async fn settle(
+        &self,
+        lane: &Lane,
+        ends: Vec<End>,
+        txn: Option<Txn>,
+        may_refill: bool,
+    ) -> Result<Window, Fault> {
         let now = self.clock.now();
         let was_held = self.held_until(lane.connection.id, now).is_some();
         self.count_ends(lane, &ends);
@@ -155,16 +175,18 @@ impl Engine {
         let retry_at = self.dispatcher.holds.until(lane.connection.id, now).unwrap_or(now);
         let seen = Seen::of(&ends);
         // The permits come back when the outcomes are recorded, not before.
-        let (ended, _permits): (Vec<Ended>, Vec<Option<Permit>>) =
+        let (ended, permits): (Vec<Ended>, Vec<Option<Permit>>) =
             ends.into_iter().map(|end| self.ended(lane, end, retry_at, now)).unzip();
         let at = (lane.id(), lane.connection.id);
-        let waits = self.record_surely(at, &ended, txn, now).await?;
+        let mut refill = Refill::of(permits);
+        let along = refill.as_mut().filter(|_| may_refill && seen.is_taking_all());
+        let waits = self.record_surely(at, &ended, (txn, along), now).await?;
         self.count_waits(lane, &waits);
         self.note(&lane.connection, seen, now).await;
         if let Some(reason) = failure {
             self.fail(lane.binding.campaign.site_id, lane.id(), reason, Task::Dispatcher).await?;
         }
-        Ok(())
+        Ok(refill.map(Refill::into_window).unwrap_or_default())
     }
 
     /// Records, and tries again for as long as the database refuses: what the aggregator answered is known
@@ -173,12 +195,12 @@ impl Engine {
         &self,
         at: (CampaignId, ConnectionId),
         ended: &[Ended],
-        mut txn: Option<Txn>,
+        (mut txn, mut refill): (Option<Txn>, Option<&mut Refill>),
         now: Instant,
     ) -> Result<Vec<TimeDelta>, Fault> {
         let mut pause = RECORD_PAUSE_MIN;
         for _ in 1..RECORD_TRIES_MAX {
-            match self.record(at, ended, txn.take(), now).await {
+            match self.record(at, ended, (txn.take(), refill.take()), now).await {
                 Ok(waits) => return Ok(waits),
                 // The database answers, and will say the same again.
                 Err(fault) if fault.is_lasting() => {
@@ -193,7 +215,7 @@ impl Engine {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RECORD_PAUSE_MAX);
         }
-        self.record(at, ended, None, now).await
+        self.record(at, ended, (None, None), now).await
     }
 
     /// Records outcomes one by one that could not be recorded together: one row that cannot be read holds up
@@ -209,7 +231,7 @@ impl Engine {
         }
         let (mut stuck, mut waits) = (None, Vec::new());
         for end in ended {
-            match self.record(at, std::slice::from_ref(end), None, self.clock.now()).await {
+            match self.record(at, std::slice::from_ref(end), (None, None), self.clock.now()).await {
                 Ok(waited) => waits.extend(waited),
                 Err(fault) => {
                     let causes = crate::causes::chain(&fault);
@@ -229,8 +251,16 @@ impl Engine {
         retry_at: Instant,
         now: Instant,
     ) -> (Ended, Option<Permit>) {
-        let Handover { attempt_id, message_id, attempts_before, permit, asked, is_last, .. } =
-            end.handover;
+        let Handover {
+            attempt_id,
+            message_id,
+            attempts_before,
+            permit,
+            asked,
+            is_last,
+            claimed,
+            ..
+        } = end.handover;
         if let Submitted::Accepted { pause: Some(pause), .. } = &end.submitted {
             self.dispatcher.pacer.pause(lane.sender.id, span(*pause), now);
         }
@@ -246,7 +276,7 @@ impl Engine {
             }
         };
         let asked = asked.unwrap_or_default();
-        (Ended { attempt_id, message_id, asked, is_last, outcome }, permit)
+        (Ended { attempt_id, message_id, asked, is_last, claimed, outcome }, permit)
     }
 
     /// Leaves a connection alone that did not take what it was sent, for as long as it asks.
@@ -260,11 +290,33 @@ impl Engine {
         }
     }
 
+    /// Records by what is remembered of the claims; where that fails, since something else happened to a message
+    /// or the next could not be claimed along, by what the rows say.
     async fn record(
         &self,
+        at: (CampaignId, ConnectionId),
+        ended: &[Ended],
+        (txn, mut refill): (Option<Txn>, Option<&mut Refill>),
+        now: Instant,
+    ) -> Result<Vec<TimeDelta>, Fault> {
+        let along = refill.as_deref_mut();
+        match self.record_by(Basis::Claims, at, ended, (txn, along), now).await {
+            Ok(waits) => Ok(waits),
+            Err(_) => {
+                if let Some(refill) = refill {
+                    refill.forget();
+                }
+                self.record_by(Basis::Rows, at, ended, (None, None), now).await
+            }
+        }
+    }
+
+    async fn record_by(
+        &self,
+        basis: Basis,
         (campaign, connection): (CampaignId, ConnectionId),
         ended: &[Ended],
-        txn: Option<Txn>,
+        (txn, refill): (Option<Txn>, Option<&mut Refill>),
         now: Instant,
     ) -> Result<Vec<TimeDelta>, Fault> {
         let txn = match txn {
@@ -272,13 +324,16 @@ impl Engine {
             None => self.db.begin_write().await?,
         };
         gate::enter(&txn, campaign).await?;
-        let standing = outcomes::gate(&txn, campaign).await?;
-        let recorded = outcomes::record(&txn, &self.ids, ended, standing, now).await?;
-        let woken = if recorded.has_parked {
+        let Before { gate, has_parked } = outcomes::look(&txn, campaign).await?;
+        let recorded = outcomes::record(&txn, &self.ids, ended, (gate, basis), now).await?;
+        let woken = if has_parked {
             receipts::unpark(&txn, connection, &recorded.accepted).await?
         } else {
             0
         };
+        if let Some(refill) = refill.filter(|_| gate == Gate::Open) {
+            self.refill(&txn, campaign, refill).await?;
+        }
         txn.commit().await?;
         self.vitals.metrics().receipts_settled(ReceiptFate::Woken, woken);
         if woken > 0 {

@@ -11,7 +11,7 @@ use crate::{
         Txn,
         attempts::{self, Claim, Claimer},
         gate,
-        outcomes::{self, Gate},
+        outcomes::{self, AsClaimed, Gate},
         paces,
     },
     engine::{Engine, Fault},
@@ -42,6 +42,8 @@ pub(in crate::engine) struct Handover {
     pub(in crate::engine) asked: Option<i64>,
     /// Whether no step follows its own.
     pub(in crate::engine) is_last: bool,
+    /// The message as its claim left it; none of a repeat.
+    pub(in crate::engine) claimed: Option<AsClaimed>,
     /// What lets it be on its way.
     pub(in crate::engine) permit: Option<Permit>,
 }
@@ -102,13 +104,26 @@ impl Engine {
         if outcomes::gate(&txn, id).await? != Gate::Open {
             return Ok(Claimed::default());
         }
+        let claimed = self.claim_in(&txn, lane, permit, (now, claimed_at)).await?;
+        txn.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Claims in `txn`, whose gate is entered and open.
+    pub(super) async fn claim_in(
+        &self,
+        txn: &Txn,
+        lane: &Lane,
+        permit: &mut Permit,
+        (now, claimed_at): (Instant, Instant),
+    ) -> Result<Claimed, Fault> {
         let limits = Limited::of_lane(lane);
-        let pace = self.shared_pace(&txn, lane, &limits, now).await?;
+        let pace = self.shared_pace(txn, lane, &limits, now).await?;
         if pace.messages == 0 {
             return Ok(Claimed { wait: pace.wait, ..Claimed::default() });
         }
         let limit = permit.count().min(pace.messages);
-        let (due, held) = attempts::candidates(&txn, &self.ids, &lane.binding, limit, now).await?;
+        let (due, held) = attempts::candidates(txn, &self.ids, &lane.binding, limit, now).await?;
         let touched = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(held);
         let (mut claims, mut handovers) = (Vec::new(), Vec::new());
         for candidate in due {
@@ -123,8 +138,11 @@ impl Engine {
         };
         let segments = handovers.iter().map(Handover::segments).sum();
         let arrivals = self.dispatcher.pacer.spend(&limits, segments, now);
-        attempts::claim(&txn, &claims, claimer, &arrivals, now).await?;
-        txn.commit().await?;
+        attempts::claim(txn, &claims, claimer, &arrivals, now).await?;
+        for (handover, claim) in handovers.iter_mut().zip(claims) {
+            handover.claimed = Some(AsClaimed::of(claim, claimer, now));
+            handover.permit = permit.split();
+        }
         Ok(Claimed { touched, handovers, wait: None })
     }
 
@@ -177,6 +195,7 @@ impl Engine {
             claimed_at,
             is_last: binding.step(candidate.step_position() + 1).is_none(),
             asked: None,
+            claimed: None,
             permit: None,
         };
         let claim = Claim {

@@ -55,7 +55,7 @@ const STANDS_STILL: Duration = Duration::from_secs(2);
 pub(super) struct Lanes(Mutex<HashMap<CampaignId, (Stamp, Arc<Lane>)>>);
 
 impl Lanes {
-    fn get(&self, id: CampaignId, stamp: Stamp) -> Option<Arc<Lane>> {
+    pub(super) fn get(&self, id: CampaignId, stamp: Stamp) -> Option<Arc<Lane>> {
         let lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         lanes.get(&id).filter(|(known, _)| *known == stamp).map(|(_, lane)| Arc::clone(lane))
     }

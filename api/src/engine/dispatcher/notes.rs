@@ -36,6 +36,11 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Whether it took messages, and nothing else is to be told of it.
+    pub(super) fn is_taking_all(&self) -> bool {
+        self.is_taking && self.pushback.is_none() && !self.is_unanswered
+    }
+
     /// What these ends of hand-overs tell.
     pub(super) fn of(ends: &[End]) -> Self {
         let mut seen = Self::default();
