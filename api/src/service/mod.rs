@@ -37,13 +37,13 @@ pub use crate::db::{
     resolution::Settlement,
 };
 pub use actor::Actor;
-pub use aggregators::{AggregatorView, CampaignDelay};
+pub use aggregators::{AggregatorView, CampaignDelay, Carrier};
 pub use audiences::NewAudience;
 pub use campaigns::{
-    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
-    Estimate, Estimated, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused,
-    Rescheduling, Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution,
-    UnknownResolved, Whom,
+    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Circumstances,
+    Delays, Duplication, Estimate, Estimated, Explanation, Ledger, NewCampaign, NewStep, Paused,
+    Preview, Progress, Refused, Rescheduling, Resumed, SendingDetails, StepText, Suspension, Tally,
+    TestSending, TestSent, UnknownResolution, UnknownResolved, Whom,
 };
 pub use check::NewQuietHours;
 pub use operations::Unready;

@@ -68,7 +68,8 @@ impl Log for Caller {
     }
 
     async fn history(&self, id: CampaignId, page: &PageRequest) -> Result<Page<CampaignEvent>> {
-        self.service.campaign_events(&self.actor, id, page).await.or_internal(self)
+        let pages = self.service.campaign_events(&self.actor, &[id], page).await;
+        Ok(pages.or_internal(self)?.remove(&id).unwrap_or_else(Page::empty))
     }
 
     async fn campaign(&self, id: CampaignId) -> Result<Option<Campaign>> {
