@@ -142,7 +142,8 @@ impl Service {
         ids: &[CampaignId],
     ) -> Result<HashMap<CampaignId, Tally>, Fault> {
         let snapshot = self.db.begin_read().await?;
-        let tallies = tallies(&snapshot, actor, ids).await?;
+        let counted = counts::sums(&snapshot, actor.sites(), ids).await?;
+        let tallies = tallies(&snapshot, actor, ids, counted).await?;
         snapshot.rollback().await.map_err(crate::db::Error::from)?;
         Ok(tallies)
     }
@@ -163,14 +164,14 @@ impl Service {
     }
 }
 
-/// How far the engine is with campaigns of the caller's, and their counts.
+/// How far the engine is with campaigns of the caller's, beside their counts.
 pub(super) async fn tallies(
     snapshot: &Txn,
     actor: &Actor,
     ids: &[CampaignId],
+    mut counted: HashMap<CampaignId, Vec<counts::Counted>>,
 ) -> Result<HashMap<CampaignId, Tally>, Fault> {
     let mut runs = counts::runs(snapshot, actor.sites(), ids).await?;
-    let mut counted = counts::read_many(snapshot, actor.sites(), ids).await?;
     let tally = |id: &CampaignId| {
         let (run, counted) = (runs.remove(id), counted.remove(id).unwrap_or_default());
         (*id, Tally { run, counted })

@@ -4,7 +4,7 @@ use super::read::{Tally, tallies};
 use crate::{
     db::{
         Error, Txn,
-        counts::Counted,
+        counts::{self, Counted},
         health, runs,
         waiting::{self, Waits},
     },
@@ -236,7 +236,8 @@ impl Service {
         ids: &[CampaignId],
     ) -> Result<HashMap<CampaignId, Arc<Ledger>>, Fault> {
         let snapshot = self.db.begin_read().await?;
-        let tallies = tallies(&snapshot, actor, ids).await?;
+        let counted = counts::read_many(&snapshot, actor.sites(), ids).await?;
+        let tallies = tallies(&snapshot, actor, ids, counted).await?;
         let ledger = |(id, tally)| (id, Ledger { tally, ..Ledger::default() });
         let mut ledgers: HashMap<CampaignId, Ledger> = tallies.into_iter().map(ledger).collect();
         look_ahead(&snapshot, &mut ledgers).await?;
