@@ -53,17 +53,6 @@ impl Service {
         Ok(sites.iter().map(|site| (*site, last.remove(site).unwrap_or_default())).collect())
     }
 
-    /// At most `limit` events of the site after `position`, in order; of one campaign when it is named.
-    pub async fn events_after(
-        &self,
-        site_id: SiteId,
-        campaign_id: Option<CampaignId>,
-        position: i64,
-        limit: u64,
-    ) -> Result<Vec<CampaignEvent>, Fault> {
-        Ok(events::after(self.db.read(), site_id, campaign_id, position, limit).await?)
-    }
-
     /// `changed()` completes when something was committed here. A hint: poll beside it.
     pub fn hints(&self) -> watch::Receiver<u64> {
         self.hints.watch()

@@ -98,6 +98,10 @@ impl Options {
         if !(1..=SOCKETS_MAX).contains(&self.sockets) || self.hot > self.sockets {
             return Err(Error::Option("`--sockets` must be from 1 to 15000, and `--hot` no more"));
         }
+        // Every campaign ends as it began.
+        if !self.changes.is_multiple_of(2 * OTHER_EVERY) {
+            return Err(Error::Option("`--changes` must be a multiple of 10"));
+        }
         let counts = [self.keys, self.changes, self.clients, self.hot];
         if counts.contains(&0) || self.keys > self.sockets || self.stalled > self.keys {
             return Err(Error::Option(

@@ -57,7 +57,7 @@ pub struct Options {
     #[arg(long, default_value_t = 100)]
     campaigns: u16,
     /// Clients that ask at once.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 32)]
     clients: u16,
     /// Seconds for which one side is asked, each time.
     #[arg(long, default_value_t = 3)]

@@ -19,6 +19,9 @@ use crate::{
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use domain::reason::StatusReason;
 
+/// The field of a page of campaigns for which the log is looked at.
+const LIVE_CURSOR: &str = "liveCursor";
+
 /// A store.
 #[derive(Clone)]
 pub(crate) struct Site(domain::site::Site);
@@ -165,7 +168,8 @@ impl Site {
         let filter = CampaignFilter::from(filter.unwrap_or_default());
         let site_id = self.0.id;
         // Read before the rows: a change made in between is told twice rather than never.
-        let position = loaders::log_position(ctx, site_id).await?;
+        let is_followed = ctx.look_ahead().field(LIVE_CURSOR).exists();
+        let position = if is_followed { loaders::log_position(ctx, site_id).await? } else { 0 };
         let list = CampaignsOf(site_id, (filter.clone(), order, page));
         let page = loaders::page(ctx, list).await?;
         let live_cursor = EventCursor { site_id, position };
