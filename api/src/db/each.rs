@@ -30,8 +30,7 @@ pub(super) async fn rows(
     let mut lists: Vec<Vec<QueryResult>> = Vec::new();
     lists.resize_with(parts.len(), Vec::new);
     let mut rest = parts.into_iter().enumerate();
-    loop {
-        let Some(mut all) = union(rest.by_ref().take(PARTS_MAX)) else { break };
+    while let Some(mut all) = union(rest.by_ref().take(PARTS_MAX)) {
         all.order_by(PART, Order::Asc);
         for (column, order) in order {
             all.order_by(*column, order.clone());

@@ -8,6 +8,7 @@ use crate::{
 use async_graphql::{Context, Result};
 use domain::{
     campaign::{Campaign, Step},
+    health::Observed,
     id::{CampaignId, RevisionId},
 };
 use futures_util::try_join;
@@ -121,7 +122,7 @@ pub(in crate::graphql) async fn circumstances(
         try_join!(find(ctx, LedgerOf(campaign.id)), carrier(ctx, campaign.site_id))?;
     let observed = match &carrier.aggregator {
         Some(aggregator) => observed(ctx, aggregator.connection_id).await?,
-        None => Default::default(),
+        None => Observed::default(),
     };
     Ok(Circumstances { ledger: ledger.unwrap_or_default(), carrier, observed })
 }

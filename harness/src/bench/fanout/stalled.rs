@@ -84,7 +84,9 @@ async fn stall(url: &str, key: &str, campaign: &str) -> io::Result<TcpStream> {
     stream.write_all(&frame(&init.to_string())).await?;
     // Read once, so that the connection is acknowledged before it is used; and never again.
     let mut buffer = vec![0; LOOK_BYTES];
-    let _ = stream.read(&mut buffer).await?;
+    if stream.read(&mut buffer).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
     stream.write_all(&frame(&start.to_string())).await?;
     Ok(stream)
 }
