@@ -170,8 +170,8 @@ impl Site {
         // Read before the rows: a change made in between is told twice rather than never.
         let is_followed = ctx.look_ahead().field(LIVE_CURSOR).exists();
         let position = if is_followed { loaders::log_position(ctx, site_id).await? } else { 0 };
-        let list = CampaignsOf(site_id, (filter.clone(), order, page));
-        let page = loaders::page(ctx, list).await?;
+        let wanted = CampaignsOf(site_id, (filter.clone(), order, page));
+        let page = loaders::page(ctx, wanted).await?;
         let live_cursor = EventCursor { site_id, position };
         let total = Total::Campaigns(site_id, filter);
         Ok(CampaignConnection::new(page, sort, total, live_cursor))

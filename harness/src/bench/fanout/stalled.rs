@@ -16,6 +16,12 @@ const TIMES: usize = 40;
 const LOOK_BYTES: usize = 65_536;
 /// Looks at most.
 const LOOKS_MAX: usize = 1_024;
+/// The first byte of a whole frame of text.
+const TEXT: u8 = 0x81;
+/// The bit that says that a frame is masked.
+const MASKED: u8 = 0x80;
+/// The length that says that two bytes of length follow.
+const LONG: u8 = 0x7e;
 /// The mask of a frame: any will do.
 const MASK: [u8; 4] = [1, 2, 3, 4];
 
@@ -93,12 +99,12 @@ async fn stall(url: &str, key: &str, campaign: &str) -> io::Result<TcpStream> {
 
 /// A text frame as a client sends it.
 fn frame(text: &str) -> Vec<u8> {
-    let mut bytes = vec![0x81];
+    let mut bytes = vec![TEXT];
     let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
     match u8::try_from(length) {
-        Ok(short) if short < 126 => bytes.push(0x80 | short),
+        Ok(short) if short < LONG => bytes.push(MASKED | short),
         _ => {
-            bytes.push(0x80 | 126);
+            bytes.push(MASKED | LONG);
             bytes.extend(length.to_be_bytes());
         }
     }
