@@ -7,10 +7,12 @@
 //! **Invariant:** both sides of a ratio are measured in one run, in turn, on copies of one file.
 
 mod error;
+mod fanout;
 pub mod figures;
 mod handover;
 mod plan;
 mod process;
+mod query;
 mod raw;
 mod receipts;
 mod seed;
@@ -32,6 +34,13 @@ pub enum Bench {
     Receipts(receipts::Options),
     /// Kill one of two nodes on PostgreSQL, and see how soon the other has settled what it had in flight.
     Takeover(takeover::Options),
+    /// List campaigns with their counts, beside a bare resolver that answers the same.
+    Query(query::Options),
+    /// Tell thousands of sockets of changes, and see how soon they know.
+    Fanout(fanout::Options),
+    /// The clients of a benchmark, in a process of their own. They end with its standard input.
+    #[command(hide = true)]
+    Watchers(fanout::watchers::Options),
     /// The aggregator of a benchmark, in a process of its own. It ends with its standard input.
     #[command(hide = true)]
     Sink(sink::Options),
@@ -59,6 +68,15 @@ pub async fn run(bench: &Bench, out: &mut (impl Write + Send)) -> Result<(), Err
             let figures = takeover::run(options).await?;
             writeln!(out, "{}", figures.line()).map_err(Error::Output)
         }
+        Bench::Query(options) => {
+            let figures = query::run(options).await?;
+            writeln!(out, "{}", figures.line()).map_err(Error::Output)
+        }
+        Bench::Fanout(options) => {
+            let figures = fanout::run(options).await?;
+            writeln!(out, "{}", figures.line()).map_err(Error::Output)
+        }
+        Bench::Watchers(options) => fanout::watchers::serve(options, out).await,
         Bench::Sink(options) => sink::serve(options, out).await,
         Bench::Service(options) => process::serve(options, out).await,
     }

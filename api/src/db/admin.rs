@@ -1,6 +1,6 @@
 //! Aggregator connections and senders: what `sendoff admin` sets up.
 
-use super::{Result, Txn};
+use super::{Result, Txn, bulk};
 use crate::ports::Connection;
 use domain::{
     Instant,
@@ -14,10 +14,12 @@ use entity::{
     sender,
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    sea_query::{ExprTrait as _, OnConflict},
 };
 use secrecy::{ExposeSecret, SecretString};
+use std::collections::HashMap;
 
 /// A number that messages are sent from.
 #[derive(Clone, Debug)]
@@ -91,21 +93,51 @@ pub async fn find_connection_by_name(
     Ok(row.map(connection))
 }
 
-/// The connection that carries a site's messages: that of the sender they leave from, or else the one made
-/// first.
-pub async fn site_connection(
+/// What a site's messages leave by.
+#[derive(Clone, Debug, Default)]
+pub struct Carriers {
+    /// The sender they leave from: the ready one made first.
+    pub sender: Option<Sender>,
+    /// The connection that carries them: the sender's, or, without one, that made first.
+    pub connection: Option<Connection>,
+}
+
+/// What the messages of several sites leave by.
+pub async fn carriers(
     db: &impl ConnectionTrait,
-    site_id: SiteId,
-) -> Result<Option<Connection>> {
-    if let Some(sender) = ready_sender(db, site_id).await? {
-        return find_connection(db, sender.connection_id).await;
-    }
-    let row = aggregator_connection::Entity::find()
-        .filter(aggregator_connection::Column::SiteId.eq(site_id.0))
-        .order_by_asc(aggregator_connection::Column::Id)
-        .one(db)
+    sites: &[SiteId],
+) -> Result<HashMap<SiteId, Carriers>> {
+    use aggregator_connection::Column;
+    let among = bulk::among(db, sender::Column::SiteId, sites.iter().map(|site| site.0));
+    let senders = sender::Entity::find()
+        .filter(among)
+        .filter(sender::Column::IsReady.eq(true))
+        .order_by_asc(sender::Column::Id)
+        .all(db)
         .await?;
-    Ok(row.map(connection))
+    let mut carriers: HashMap<SiteId, Carriers> = HashMap::new();
+    for row in &senders {
+        let sender = sender(row)?;
+        carriers.entry(sender.site_id).or_default().sender.get_or_insert(sender);
+    }
+    let chosen = carriers.values().filter_map(|of| Some(of.sender.as_ref()?.connection_id.0));
+    let of_sender = bulk::among(db, Column::Id, chosen);
+    let of_site = bulk::among(db, Column::SiteId, sites.iter().map(|site| site.0));
+    let rows = aggregator_connection::Entity::find()
+        .filter(of_sender.or(of_site))
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await?;
+    let connections: Vec<Connection> = rows.into_iter().map(connection).collect();
+    for site in sites {
+        let of = carriers.entry(*site).or_default();
+        let found = connections.iter().find(|connection| match &of.sender {
+            Some(sender) => connection.id == sender.connection_id,
+            None => connection.site_id == *site,
+        });
+        of.connection = found.cloned();
+    }
+    Ok(carriers)
 }
 
 /// How many connections there are in all.

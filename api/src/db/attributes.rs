@@ -4,7 +4,7 @@
 //! **Invariant:** what is noted of an attribute only grows: it is never shorter than a value that a
 //! subscriber has. Values that went away may be in it still.
 
-use super::{Result, Txn};
+use super::{Result, Txn, bulk};
 use domain::{id::SiteId, phone::PhoneNumber, template::Extent};
 use entity::{convert, site_attribute, subscriber};
 use sea_orm::{
@@ -13,7 +13,7 @@ use sea_orm::{
     prelude::Json,
     sea_query::{Expr, OnConflict},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Names asked for in one statement.
 const NAMES_MAX: usize = 500;
@@ -39,13 +39,38 @@ pub async fn extents(
             .filter(site_attribute::Column::Name.is_in(names.iter().copied()))
             .all(connection)
             .await?;
-        let number = |units: i64| u32::try_from(units).unwrap_or(u32::MAX);
-        found.extend(rows.into_iter().map(|row| {
-            let septets = row.septets_max.map(number);
-            (row.name, Extent { septets, units: number(row.units_max) })
-        }));
+        found.extend(rows.into_iter().map(extent));
     }
     Ok(found)
+}
+
+/// The same of several sites, of the names that any of them is asked for.
+pub async fn extents_of(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    names: &BTreeSet<&str>,
+) -> Result<HashMap<SiteId, BTreeMap<String, Extent>>> {
+    use site_attribute::Column;
+    let mut found: HashMap<SiteId, BTreeMap<String, Extent>> = HashMap::new();
+    if names.is_empty() {
+        return Ok(found);
+    }
+    let rows = site_attribute::Entity::find()
+        .filter(bulk::among(connection, Column::SiteId, sites.iter().map(|site| site.0)))
+        .filter(bulk::among_texts(connection, Column::Name, names.iter().copied()))
+        .all(connection)
+        .await?;
+    for row in rows {
+        let (site, (name, extent)) = (row.site_id.into(), extent(row));
+        found.entry(site).or_default().insert(name, extent);
+    }
+    Ok(found)
+}
+
+fn extent(row: site_attribute::Model) -> (String, Extent) {
+    let number = |units: i64| u32::try_from(units).unwrap_or(u32::MAX);
+    let septets = row.septets_max.map(number);
+    (row.name, Extent { septets, units: number(row.units_max) })
 }
 
 /// Notes the attributes that subscribers of a site are given. What is known already is not written.

@@ -1,7 +1,7 @@
 //! Audiences, and the condition that finds their members.
 
 use super::{
-    Result, Txn,
+    Result, Txn, bulk, each,
     page::{self, Cursor, Page, PageRequest, Sort},
     revisions, subscribers,
 };
@@ -20,7 +20,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Select,
     sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement, SimpleExpr},
 };
 use std::collections::HashMap;
@@ -49,31 +49,36 @@ pub async fn find_many(
     ids: &[AudienceId],
 ) -> Result<Vec<Audience>> {
     let rows = audience::Entity::find()
-        .filter(audience::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .filter(bulk::among(connection, audience::Column::Id, ids.iter().map(|id| id.0)))
         .filter(audience::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
         .all(connection)
         .await?;
     Ok(rows.into_iter().map(convert::audience).collect::<std::result::Result<_, _>>()?)
 }
 
-/// A page of a site's audiences, by id.
-pub async fn page(
+fn of_site(site: SiteId) -> Select<audience::Entity> {
+    audience::Entity::find().filter(audience::Column::SiteId.eq(site.0))
+}
+
+/// A page of each site's audiences, by id, in the order of `sites`.
+pub async fn pages(
     connection: &impl ConnectionTrait,
-    site_id: SiteId,
+    sites: &[SiteId],
     request: &PageRequest,
-) -> Result<Page<Audience>> {
-    let select = audience::Entity::find().filter(audience::Column::SiteId.eq(site_id.0));
+) -> Result<Vec<Page<Audience>>> {
+    let lists = sites.iter().map(|site| of_site(*site)).collect();
     let sort = Sort::by_id(Expr::col(audience::Column::Id), |row: &audience::Model| Cursor {
         value: String::new(),
         id: row.id,
     });
-    Ok(page::fetch(connection, select, &sort, request).await?.try_map(convert::audience)?)
+    let pages = page::fetch_each(connection, lists, &sort, request).await?;
+    let read = |page: Page<audience::Model>| Ok(page.try_map(convert::audience)?);
+    pages.into_iter().map(read).collect()
 }
 
-/// How many audiences a site has.
-pub async fn count(connection: &impl ConnectionTrait, site_id: SiteId) -> Result<i64> {
-    let select = audience::Entity::find().filter(audience::Column::SiteId.eq(site_id.0));
-    Ok(i64::try_from(select.count(connection).await?).unwrap_or(i64::MAX))
+/// How many audiences each site has.
+pub async fn counts(connection: &impl ConnectionTrait, sites: &[SiteId]) -> Result<Vec<i64>> {
+    each::counts(connection, sites.iter().map(|site| of_site(*site)).collect()).await
 }
 
 /// The zones in which a campaign that is not frozen yet finds its recipients, each the likeliest of theirs

@@ -3,8 +3,9 @@
 //! **Invariant:** a status changes only through [`move_on`], together with its event.
 
 use super::{
-    Result, Txn,
+    Result, Txn, bulk,
     counts::Deltas,
+    each,
     events::{self, Cause, NewEvent},
     page::{self, Cursor, Page, PageRequest, Sort},
     trials,
@@ -25,14 +26,14 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, PaginatorTrait, QueryFilter,
-    QuerySelect, Select, UpdateMany,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, QuerySelect, Select,
+    UpdateMany,
     sea_query::{Expr, ExprTrait, Func, LockType, SimpleExpr},
 };
 use std::collections::HashMap;
 
 /// Which campaigns to keep.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// In one of these statuses.
     pub statuses: Option<Vec<CampaignStatus>>,
@@ -49,7 +50,7 @@ pub struct Filter {
 }
 
 /// What campaigns can be sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OrderField {
     /// When they were made.
     CreatedAt,
@@ -62,7 +63,7 @@ pub enum OrderField {
 }
 
 /// Which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Smallest or oldest first.
     Asc,
@@ -71,7 +72,7 @@ pub enum Direction {
 }
 
 /// How to sort campaigns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sorting {
     /// What to sort by; ties are broken by id.
     pub field: OrderField,
@@ -113,6 +114,20 @@ pub async fn find(
     one(connection, select).await
 }
 
+/// The campaigns with these ids on the sites given, in no order.
+pub async fn find_many(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[CampaignId],
+) -> Result<Vec<Campaign>> {
+    let rows = campaign::Entity::find()
+        .filter(bulk::among(connection, campaign::Column::Id, ids.iter().map(|id| id.0)))
+        .filter(campaign::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .all(connection)
+        .await?;
+    with_revisions(connection, rows).await
+}
+
 /// One campaign of the sites given, locked against other writers until the transaction ends.
 pub async fn lock(txn: &Txn, sites: &[SiteId], id: CampaignId) -> Result<Option<Campaign>> {
     let mut select = campaign::Entity::find_by_id(id.0)
@@ -145,8 +160,9 @@ async fn with_revisions(
     connection: &impl ConnectionTrait,
     rows: Vec<campaign::Model>,
 ) -> Result<Vec<Campaign>> {
+    let ids = rows.iter().map(|row| row.revision_id);
     let revisions = campaign_revision::Entity::find()
-        .filter(campaign_revision::Column::Id.is_in(rows.iter().map(|row| row.revision_id)))
+        .filter(bulk::among(connection, campaign_revision::Column::Id, ids))
         .all(connection)
         .await?;
     let revisions: HashMap<_, _> = revisions.into_iter().map(|row| (row.id, row)).collect();
@@ -239,31 +255,26 @@ fn sort(sorting: Sorting) -> Sort<campaign::Model> {
     Sort { value: Some(value), id: column(campaign::Column::Id), order, parse, cursor }
 }
 
-/// A page of a site's campaigns.
-pub async fn page(
+/// A page of each site's campaigns, in the order of `sites`.
+pub async fn pages(
     connection: &impl ConnectionTrait,
-    site_id: SiteId,
+    sites: &[SiteId],
     filter: &Filter,
     sorting: Sorting,
     request: &PageRequest,
-) -> Result<Page<Campaign>> {
-    let page = page::fetch(connection, select(site_id, filter), &sort(sorting), request).await?;
-    let (cursors, rows): (Vec<Cursor>, Vec<campaign::Model>) = page.items.into_iter().unzip();
-    let campaigns = with_revisions(connection, rows).await?;
-    Ok(Page {
-        items: cursors.into_iter().zip(campaigns).collect(),
-        has_next: page.has_next,
-        has_previous: page.has_previous,
-    })
+) -> Result<Vec<Page<Campaign>>> {
+    let lists = sites.iter().map(|site| select(*site, filter)).collect();
+    let pages = page::fetch_each(connection, lists, &sort(sorting), request).await?;
+    page::map_all(pages, async |rows| with_revisions(connection, rows).await).await
 }
 
-/// How many campaigns of a site match.
-pub async fn count(
+/// How many campaigns match, of each site.
+pub async fn counts(
     connection: &impl ConnectionTrait,
-    site_id: SiteId,
-    filter: &Filter,
-) -> Result<i64> {
-    Ok(i64::try_from(select(site_id, filter).count(connection).await?).unwrap_or(i64::MAX))
+    asked: &[(SiteId, Filter)],
+) -> Result<Vec<i64>> {
+    let lists = asked.iter().map(|(site, filter)| select(*site, filter)).collect();
+    each::counts(connection, lists).await
 }
 
 /// A move of a campaign to another status.

@@ -3,7 +3,7 @@
 //! **Invariant:** SQLite runs in WAL with `synchronous=FULL` and foreign keys, asserted before use: an
 //! attempt that was written ahead must survive a power cut.
 
-use super::{Db, Error, Result, subscribers};
+use super::{Db, Error, Result, Statements, subscribers};
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
@@ -55,14 +55,19 @@ impl Db {
     /// Opens a database; its schema is left as it is.
     pub async fn open(options: &Options) -> Result<Self> {
         if options.url.starts_with("sqlite:") {
-            let writer = open_sqlite(&options.url, 1, WRITER_CACHE_KIB).await?;
+            let mut writer = open_sqlite(&options.url, 1, WRITER_CACHE_KIB).await?;
             let readers = options.reader_connections.max(1);
-            let reader = open_sqlite(&options.url, readers, READER_CACHE_KIB).await?;
+            let mut reader = open_sqlite(&options.url, readers, READER_CACHE_KIB).await?;
             assert_sqlite_settings(&writer).await?;
-            Ok(Self { writer, reader, turns: None })
+            let statements = Statements::default();
+            statements.count(&mut writer);
+            statements.count(&mut reader);
+            Ok(Self { writer, reader, turns: None, statements })
         } else {
-            let pool = open_postgres(&options.url, options.max_connections).await?;
-            Ok(Self { writer: pool.clone(), reader: pool, turns: None })
+            let mut pool = open_postgres(&options.url, options.max_connections).await?;
+            let statements = Statements::default();
+            statements.count(&mut pool);
+            Ok(Self { writer: pool.clone(), reader: pool, turns: None, statements })
         }
     }
 

@@ -6,7 +6,7 @@
 
 mod log;
 
-pub use log::{histories, log_of, was_helped};
+pub use log::{histories, pages, was_helped};
 
 use super::{Result, Txn, counts::Deltas, outcomes::Outcome, plans};
 use crate::ports::Ids;

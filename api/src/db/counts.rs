@@ -20,11 +20,11 @@ use entity::{
     message, message_count,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, UpdateMany,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
     sea_query::{Expr, ExprTrait, Func},
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// What messages are counted by.
@@ -214,21 +214,17 @@ pub struct Filter {
     pub zones: Option<Vec<&'static str>>,
 }
 
-/// How many messages of a campaign match.
-pub async fn count(
-    connection: &impl ConnectionTrait,
-    campaign: CampaignId,
-    filter: &Filter,
-) -> Result<i64> {
-    let counted = read(connection, campaign, filter.step).await?;
+/// How many of the messages counted match.
+pub fn count(counted: &[Counted], filter: &Filter) -> i64 {
     let keeps = |entry: &&Counted| {
-        filter.states.as_ref().is_none_or(|states| states.contains(&entry.standing.state))
+        filter.step.is_none_or(|step| step == entry.step_id)
+            && filter.states.as_ref().is_none_or(|states| states.contains(&entry.standing.state))
             && filter.reasons.as_ref().is_none_or(|reasons| {
                 entry.standing.reason.is_some_and(|reason| reasons.contains(&reason))
             })
             && filter.zones.as_ref().is_none_or(|zones| zones.contains(&entry.time_zone.as_str()))
     };
-    Ok(counted.iter().filter(keeps).map(|entry| entry.count).sum())
+    counted.iter().filter(keeps).map(|entry| entry.count).sum()
 }
 
 /// One count.
@@ -256,17 +252,71 @@ pub async fn read(
     if let Some(step) = step {
         select = select.filter(message_count::Column::StepId.eq(step.0));
     }
-    let rows = select.all(connection).await?;
-    let read = |row: message_count::Model| {
-        let reason = Some(row.reason.as_str()).filter(|text| !text.is_empty());
-        let standing = Standing {
-            state: code("message_count", &row.state)?,
-            reason: reason.map(|text| code("message_count", text)).transpose()?,
-        };
-        let step_id = row.step_id.into();
-        Ok(Counted { step_id, time_zone: row.time_zone, standing, count: row.count })
-    };
-    rows.into_iter().map(read).collect()
+    select.all(connection).await?.into_iter().map(counted).collect()
+}
+
+/// The counts of several campaigns of the sites given, all time zones of a campaign taken together: theirs are
+/// left out. A hundred campaigns in ten zones have thousands of counts, and a list of campaigns shows a dozen each.
+pub async fn sums(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    campaigns: &[CampaignId],
+) -> Result<HashMap<CampaignId, Vec<Counted>>> {
+    use message_count::Column;
+    // A sum of PostgreSQL's is a numeric unless it is said not to be.
+    let sum = Expr::expr(Expr::col(Column::Count).sum()).cast_as("bigint");
+    let rows: Vec<(Uuid, Uuid, String, String, i64)> = message_count::Entity::find()
+        .select_only()
+        .columns([Column::CampaignId, Column::StepId, Column::State, Column::Reason])
+        .expr_as(sum, "count")
+        .filter(bulk::among(connection, Column::CampaignId, campaigns.iter().map(|id| id.0)))
+        .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .filter(Column::Count.gt(0))
+        .group_by(Column::CampaignId)
+        .group_by(Column::StepId)
+        .group_by(Column::State)
+        .group_by(Column::Reason)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let mut counts: HashMap<CampaignId, Vec<Counted>> = HashMap::new();
+    for (campaign, step, state, reason, count) in rows {
+        let (step_id, standing) = (step.into(), standing(&state, &reason)?);
+        let counted = Counted { step_id, time_zone: String::new(), standing, count };
+        counts.entry(campaign.into()).or_default().push(counted);
+    }
+    Ok(counts)
+}
+
+/// The counts of several campaigns of the sites given, zone by zone.
+pub async fn read_many(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    campaigns: &[CampaignId],
+) -> Result<HashMap<CampaignId, Vec<Counted>>> {
+    use message_count::Column;
+    let rows = message_count::Entity::find()
+        .filter(bulk::among(connection, Column::CampaignId, campaigns.iter().map(|id| id.0)))
+        .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .filter(Column::Count.gt(0))
+        .all(connection)
+        .await?;
+    let mut counts: HashMap<CampaignId, Vec<Counted>> = HashMap::new();
+    for row in rows {
+        counts.entry(row.campaign_id.into()).or_default().push(counted(row)?);
+    }
+    Ok(counts)
+}
+
+fn counted(row: message_count::Model) -> Result<Counted> {
+    let (step_id, standing) = (row.step_id.into(), standing(&row.state, &row.reason)?);
+    Ok(Counted { step_id, time_zone: row.time_zone, standing, count: row.count })
+}
+
+fn standing(state: &str, reason: &str) -> Result<Standing> {
+    let reason = Some(reason).filter(|text| !text.is_empty());
+    let reason = reason.map(|text| code("message_count", text)).transpose()?;
+    Ok(Standing { state: code("message_count", state)?, reason })
 }
 
 /// Counts as a partition.
@@ -303,16 +353,36 @@ pub struct Run {
 
 /// How far the engine is with a campaign; none before it is processed.
 pub async fn run(connection: &impl ConnectionTrait, campaign: CampaignId) -> Result<Option<Run>> {
-    let row = campaign_progress::Entity::find_by_id(campaign.0).one(connection).await?;
-    Ok(row.map(|row| Run {
-        campaign_id: row.campaign_id.into(),
-        site_id: row.site_id.into(),
-        version: row.version,
-        recipient_count: row.recipient_count,
-        processing_at: instant(row.processing_at),
-        plan_cursor: row.plan_cursor,
-        planned_at: row.planned_at.map(instant),
-        started_at: row.started_at.map(instant),
-        handed_over_at: row.handed_over_at.map(instant),
-    }))
+    Ok(campaign_progress::Entity::find_by_id(campaign.0).one(connection).await?.map(Run::from))
+}
+
+/// How far the engine is with several campaigns of the sites given; those not processed yet are left out.
+pub async fn runs(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    campaigns: &[CampaignId],
+) -> Result<HashMap<CampaignId, Run>> {
+    use campaign_progress::Column;
+    let rows = campaign_progress::Entity::find()
+        .filter(bulk::among(connection, Column::CampaignId, campaigns.iter().map(|id| id.0)))
+        .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.campaign_id.into(), row.into())).collect())
+}
+
+impl From<campaign_progress::Model> for Run {
+    fn from(row: campaign_progress::Model) -> Self {
+        Self {
+            campaign_id: row.campaign_id.into(),
+            site_id: row.site_id.into(),
+            version: row.version,
+            recipient_count: row.recipient_count,
+            processing_at: instant(row.processing_at),
+            plan_cursor: row.plan_cursor,
+            planned_at: row.planned_at.map(instant),
+            started_at: row.started_at.map(instant),
+            handed_over_at: row.handed_over_at.map(instant),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** a decision is written in the transaction that carries it out.
 
-use super::{Result, Txn};
+use super::{Result, Txn, each};
 use crate::ports::Ids;
 use domain::{
     Instant,
@@ -17,7 +17,7 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, sea_query::Order,
 };
 use uuid::Uuid;
 
@@ -104,19 +104,21 @@ pub struct Decided {
     pub is_by_caller: bool,
 }
 
-/// Decisions about one message, oldest first.
-pub async fn of_message(
+/// Decisions about each message, oldest first, of each at most `limit`, in the order of `ids`.
+pub async fn of_messages(
     connection: &impl ConnectionTrait,
-    id: MessageId,
+    ids: &[MessageId],
     limit: u64,
-) -> Result<Vec<Decided>> {
+) -> Result<Vec<Vec<Decided>>> {
     const TABLE: &str = "message_decision";
-    let rows = message_decision::Entity::find()
-        .filter(message_decision::Column::MessageId.eq(id.0))
-        .order_by_asc(message_decision::Column::Id)
-        .limit(limit)
-        .all(connection)
-        .await?;
+    let of = |id: &MessageId| {
+        message_decision::Entity::find()
+            .filter(message_decision::Column::MessageId.eq(id.0))
+            .order_by_asc(message_decision::Column::Id)
+            .limit(limit)
+    };
+    let order = [("id", Order::Asc)];
+    let lists = each::models(connection, ids.iter().map(of).collect(), &order).await?;
     let read = |row: message_decision::Model| {
         let reason = code_opt(TABLE, row.reason.as_deref())?;
         Ok(Decided {
@@ -128,8 +130,6 @@ pub async fn of_message(
             is_by_caller: row.is_by_caller,
         })
     };
-    rows.into_iter()
-        .map(read)
-        .collect::<std::result::Result<_, convert::Corrupt>>()
-        .map_err(Into::into)
+    let all = lists.into_iter().map(|rows| rows.into_iter().map(read).collect());
+    all.collect::<std::result::Result<_, convert::Corrupt>>().map_err(Into::into)
 }

@@ -4,7 +4,7 @@
 //! whoever has read position n will never see a smaller one appear.
 
 use super::{
-    Result, Txn,
+    Result, Txn, bulk, each,
     page::{self, Cursor, Page, PageRequest, Sort},
 };
 use crate::ports::Ids;
@@ -20,8 +20,10 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait as _,
     sea_query::{Expr, ExprTrait},
 };
+use std::collections::HashMap;
 
 /// Who caused an event.
 #[derive(Clone, Debug)]
@@ -85,10 +87,40 @@ pub async fn open_log(txn: &Txn, site_id: SiteId) -> Result<()> {
     Ok(())
 }
 
-/// The last position of the site's log; 0 for an empty one.
-pub async fn last_position(connection: &impl ConnectionTrait, site_id: SiteId) -> Result<i64> {
-    let log = site_log::Entity::find_by_id(site_id.0).one(connection).await?;
-    Ok(log.map_or(0, |log| log.position))
+/// The last position of each site's log that is not empty.
+pub async fn last_positions(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+) -> Result<HashMap<SiteId, i64>> {
+    let among = bulk::among(connection, site_log::Column::SiteId, sites.iter().map(|site| site.0));
+    let logs = site_log::Entity::find().filter(among).all(connection).await?;
+    Ok(logs.into_iter().map(|log| (log.site_id.into(), log.position)).collect())
+}
+
+/// Positions of events of the sites given, each told by its campaign and its number; what is not there is left
+/// out.
+pub async fn positions(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    asked: &[(CampaignId, i64)],
+) -> Result<HashMap<(CampaignId, i64), i64>> {
+    use event::Column;
+    let parts = asked.iter().map(|(campaign, sequence)| {
+        event::Entity::find()
+            .select_only()
+            .columns([Column::CampaignId, Column::Sequence, Column::Position])
+            .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+            .filter(Column::CampaignId.eq(campaign.0))
+            .filter(Column::Sequence.eq(*sequence))
+            .into_query()
+    });
+    let mut found = HashMap::new();
+    for row in each::rows(connection, parts.collect(), &[]).await?.into_iter().flatten() {
+        let campaign: uuid::Uuid = row.try_get("", "campaign_id")?;
+        let sequence: i64 = row.try_get("", "sequence")?;
+        found.insert((campaign.into(), sequence), row.try_get("", "position")?);
+    }
+    Ok(found)
 }
 
 /// At most `limit` events of a site after `position`, in order; of one campaign when it is named.
@@ -110,16 +142,19 @@ pub async fn after(
     Ok(rows.into_iter().map(convert::event).collect::<std::result::Result<_, _>>()?)
 }
 
-/// Events of one campaign of the sites given, oldest first.
-pub async fn of_campaign(
+/// A page of events of each campaign of the sites given, oldest first, in the order of `campaigns`.
+pub async fn pages(
     connection: &impl ConnectionTrait,
     sites: &[SiteId],
-    campaign_id: CampaignId,
+    campaigns: &[CampaignId],
     request: &PageRequest,
-) -> Result<Page<CampaignEvent>> {
-    let select = event::Entity::find()
-        .filter(event::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
-        .filter(event::Column::CampaignId.eq(campaign_id.0));
+) -> Result<Vec<Page<CampaignEvent>>> {
+    let list = |campaign: &CampaignId| {
+        event::Entity::find()
+            .filter(event::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+            .filter(event::Column::CampaignId.eq(campaign.0))
+    };
+    let lists = campaigns.iter().map(list).collect();
     let sort = Sort {
         value: Some(Expr::col(event::Column::Sequence)),
         id: Expr::col(event::Column::Id),
@@ -127,8 +162,9 @@ pub async fn of_campaign(
         parse: |text| text.parse::<i64>().ok().map(Into::into),
         cursor: |row: &event::Model| Cursor { value: row.sequence.to_string(), id: row.id },
     };
-    let page = page::fetch(connection, select, &sort, request).await?;
-    Ok(page.try_map(convert::event)?)
+    let pages = page::fetch_each(connection, lists, &sort, request).await?;
+    let read = |page: Page<event::Model>| Ok(page.try_map(convert::event)?);
+    pages.into_iter().map(read).collect()
 }
 
 /// One event of the sites given.

@@ -4,7 +4,7 @@
 //! other. Of two nodes that note the same, the last one is believed.
 //! **Invariant:** every read here goes through an index and has a bound.
 
-use super::{Result, Txn, plans};
+use super::{Result, Txn, bulk, each, plans};
 use chrono::TimeDelta;
 use domain::{
     Instant,
@@ -19,7 +19,8 @@ use entity::{
 };
 use sea_orm::{
     ActiveValue::{NotSet, Set},
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait as _,
     sea_query::OnConflict,
 };
 use std::collections::HashMap;
@@ -31,6 +32,21 @@ const TABLE: &str = "connection_health";
 pub async fn read(db: &impl ConnectionTrait, id: ConnectionId) -> Result<Observed> {
     let row = connection_health::Entity::find_by_id(id.0).one(db).await?;
     row.map_or_else(|| Ok(Observed::default()), observed)
+}
+
+/// The same of several connections of the sites given; those of which nothing was noted are left out.
+pub async fn read_many(
+    db: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[ConnectionId],
+) -> Result<HashMap<ConnectionId, Observed>> {
+    use connection_health::Column;
+    let rows = connection_health::Entity::find()
+        .filter(bulk::among(db, Column::ConnectionId, ids.iter().map(|id| id.0)))
+        .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .all(db)
+        .await?;
+    rows.into_iter().map(|row| Ok((row.connection_id.into(), observed(row)?))).collect()
 }
 
 fn observed(row: connection_health::Model) -> Result<Observed> {
@@ -139,50 +155,70 @@ pub async fn unanswered(txn: &Txn, id: ConnectionId, site: SiteId, now: Instant)
     Ok(())
 }
 
-/// When the message of a campaign was accepted that has waited longest for a carrier's word.
+/// When the message of each campaign was accepted that has waited longest for a carrier's word, in the order
+/// of `campaigns`.
 pub async fn oldest_awaiting(
     db: &impl ConnectionTrait,
-    campaign: CampaignId,
-) -> Result<Option<Instant>> {
-    let oldest: Option<Option<i64>> = message::Entity::find()
-        .select_only()
-        .column(message::Column::AcceptedAt)
-        .filter(message::Column::CampaignId.eq(campaign.0))
-        .filter(plans::in_states(&[MessageState::Accepted]))
-        .order_by_asc(message::Column::AcceptedAt)
-        .limit(1)
-        .into_tuple()
-        .one(db)
-        .await?;
-    Ok(oldest.flatten().map(instant))
+    campaigns: &[CampaignId],
+) -> Result<Vec<Option<Instant>>> {
+    let oldest = |campaign: &CampaignId| {
+        message::Entity::find()
+            .select_only()
+            .column(message::Column::AcceptedAt)
+            .filter(message::Column::CampaignId.eq(campaign.0))
+            .filter(plans::in_states(&[MessageState::Accepted]))
+            .order_by_asc(message::Column::AcceptedAt)
+            .limit(1)
+            .into_query()
+    };
+    let lists = each::rows(db, campaigns.iter().map(oldest).collect(), &[]).await?;
+    let accepted_at = |rows: Vec<QueryResult>| {
+        let at: Option<Option<i64>> =
+            rows.first().map(|row| row.try_get("", "accepted_at")).transpose()?;
+        Ok(at.flatten().map(instant))
+    };
+    lists.into_iter().map(accepted_at).collect()
 }
 
-/// How long the messages that a connection took last waited between being due and being taken: at most
+/// How long the messages that each connection took last waited between being due and being taken: at most
 /// `limit` of them, none taken before `since`. One that was tried again counts from its first try, because
 /// its due time moved with each further one.
 pub async fn waits(
     db: &impl ConnectionTrait,
-    id: ConnectionId,
+    sites: &[SiteId],
+    connections: &[ConnectionId],
     since: Instant,
     limit: u64,
-) -> Result<Vec<TimeDelta>> {
+) -> Result<Vec<Vec<TimeDelta>>> {
     use message::Column;
-    let rows: Vec<(Uuid, i64, i64, Option<i64>)> = message::Entity::find()
-        .select_only()
-        .columns([Column::Id, Column::DueAt, Column::Fence, Column::AcceptedAt])
-        .filter(Column::ConnectionId.eq(id.0))
-        .filter(Column::AcceptedAt.gt(ms(since)))
-        .order_by_desc(Column::AcceptedAt)
-        .limit(limit)
-        .into_tuple()
-        .all(db)
-        .await?;
-    let again = rows.iter().filter(|(_, _, fence, _)| *fence > FIRST_FENCE).map(|(id, ..)| *id);
-    let first = first_tries(db, again).await?;
-    let waits = rows.iter().map(|(id, due_at, _, accepted_at)| {
+    let taken = |id: &ConnectionId| {
+        message::Entity::find()
+            .select_only()
+            .columns([Column::Id, Column::DueAt, Column::Fence, Column::AcceptedAt])
+            .filter(Column::ConnectionId.eq(id.0))
+            .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+            .filter(Column::AcceptedAt.gt(ms(since)))
+            .order_by_desc(Column::AcceptedAt)
+            .limit(limit)
+            .into_query()
+    };
+    let read = |row: &QueryResult| {
+        Ok::<(Uuid, i64, i64, Option<i64>), DbErr>((
+            row.try_get("", "id")?,
+            row.try_get("", "due_at")?,
+            row.try_get("", "fence")?,
+            row.try_get("", "accepted_at")?,
+        ))
+    };
+    let lists = each::rows(db, connections.iter().map(taken).collect(), &[]).await?;
+    let lists = lists.iter().map(|rows| rows.iter().map(read).collect());
+    let lists: Vec<Vec<_>> = lists.collect::<std::result::Result<_, DbErr>>()?;
+    let again = lists.iter().flatten().filter(|(_, _, fence, _)| *fence > FIRST_FENCE);
+    let first = first_tries(db, again.map(|(id, ..)| *id)).await?;
+    let waited = |(id, due_at, _, accepted_at): &(Uuid, i64, i64, Option<i64>)| {
         accepted_at.map(|at| wait(first.get(id).copied(), *due_at, at))
-    });
-    Ok(waits.flatten().collect())
+    };
+    Ok(lists.iter().map(|rows| rows.iter().filter_map(waited).collect()).collect())
 }
 
 /// As [`waits`], of messages that were taken just now.
@@ -216,7 +252,7 @@ async fn first_tries(
     let tried: Vec<(Uuid, i64)> = attempt::Entity::find()
         .select_only()
         .columns([attempt::Column::MessageId, attempt::Column::StartedAt])
-        .filter(attempt::Column::MessageId.is_in(messages))
+        .filter(bulk::among(db, attempt::Column::MessageId, messages.into_iter()))
         .filter(attempt::Column::Fence.eq(FIRST_FENCE))
         .into_tuple()
         .all(db)

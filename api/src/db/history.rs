@@ -1,9 +1,9 @@
 //! What was written down of one message, for its history.
 
-use super::{Result, decisions, receipts};
+use super::{Result, bulk, decisions, each, receipts};
 use domain::{
     history::{Attempt, AttemptOutcome, Decision, Receipt, Records, Subject},
-    id::MessageId,
+    id::{MessageId, SiteId},
     message::Standing,
 };
 use entity::{
@@ -11,29 +11,44 @@ use entity::{
     convert::{code, code_opt, instant},
     message, receipt,
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Order,
+};
+use std::collections::HashMap;
 
 /// Decisions, attempts and receipts that are told of one message, of each the first: more than any message
 /// comes to that is not attempted for hours.
 pub const RECORDS_MAX: u64 = 200;
 
-/// Reads what was written down of a message; none when there is no such message.
-pub async fn read(connection: &impl ConnectionTrait, id: MessageId) -> Result<Option<Records>> {
-    let Some(row) = message::Entity::find_by_id(id.0).one(connection).await? else {
-        return Ok(None);
-    };
-    let decisions = decisions::of_message(connection, id, RECORDS_MAX).await?;
+/// Reads what was written down of several messages of the sites given; those that are not there are left out.
+pub async fn read_many(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[MessageId],
+) -> Result<HashMap<MessageId, Records>> {
+    let rows = message::Entity::find()
+        .filter(bulk::among(connection, message::Column::Id, ids.iter().map(|id| id.0)))
+        .filter(message::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .all(connection)
+        .await?;
+    let ids: Vec<MessageId> = rows.iter().map(|row| row.id.into()).collect();
+    let decisions = decisions::of_messages(connection, &ids, RECORDS_MAX).await?;
+    let attempts = attempts(connection, &ids).await?;
+    let receipts = receipts(connection, &ids).await?;
     let decision = |decided: decisions::Decided| Decision {
         at: decided.at,
         standing: decided.standing,
         rule: decided.rule.and_then(|rule| rule.parse().ok()),
     };
-    Ok(Some(Records {
-        subject: subject(row)?,
-        decisions: decisions.into_iter().map(decision).collect(),
-        attempts: attempts(connection, id).await?,
-        receipts: of_message(connection, id).await?,
-    }))
+    let mut found = HashMap::new();
+    let records = decisions.into_iter().zip(attempts).zip(receipts);
+    for (row, ((decisions, attempts), receipts)) in rows.into_iter().zip(records) {
+        let id = row.id.into();
+        let decisions = decisions.into_iter().map(decision).collect();
+        found.insert(id, Records { subject: subject(row)?, decisions, attempts, receipts });
+    }
+    Ok(found)
 }
 
 fn subject(row: message::Model) -> Result<Subject> {
@@ -53,13 +68,19 @@ fn subject(row: message::Model) -> Result<Subject> {
     })
 }
 
-async fn attempts(connection: &impl ConnectionTrait, id: MessageId) -> Result<Vec<Attempt>> {
-    let rows = attempt::Entity::find()
-        .filter(attempt::Column::MessageId.eq(id.0))
-        .order_by_asc(attempt::Column::Fence)
-        .limit(RECORDS_MAX)
-        .all(connection)
-        .await?;
+/// The attempts at each message, oldest first, in the order of `ids`.
+async fn attempts(
+    connection: &impl ConnectionTrait,
+    ids: &[MessageId],
+) -> Result<Vec<Vec<Attempt>>> {
+    let of = |id: &MessageId| {
+        attempt::Entity::find()
+            .filter(attempt::Column::MessageId.eq(id.0))
+            .order_by_asc(attempt::Column::Fence)
+            .limit(RECORDS_MAX)
+    };
+    let order = [("fence", Order::Asc)];
+    let lists = each::models(connection, ids.iter().map(of).collect(), &order).await?;
     let read = |row: attempt::Model| {
         let outcome = code_opt::<AttemptOutcome>("attempt", row.outcome.as_deref())?;
         Ok(Attempt {
@@ -68,18 +89,24 @@ async fn attempts(connection: &impl ConnectionTrait, id: MessageId) -> Result<Ve
             code: row.outcome_code,
         })
     };
-    rows.into_iter().map(read).collect()
+    lists.into_iter().map(|rows| rows.into_iter().map(read).collect()).collect()
 }
 
-/// Receipts that were applied to a message. One of a kind that this version does not know proves nothing.
-async fn of_message(connection: &impl ConnectionTrait, id: MessageId) -> Result<Vec<Receipt>> {
-    let rows = receipt::Entity::find()
-        .filter(receipt::Column::MessageId.eq(id.0))
-        .filter(receipt::Column::State.eq(receipts::APPLIED))
-        .order_by_asc(receipt::Column::Id)
-        .limit(RECORDS_MAX)
-        .all(connection)
-        .await?;
+/// Receipts that were applied to each message, in the order of `ids`. One of a kind that this version does not
+/// know proves nothing.
+async fn receipts(
+    connection: &impl ConnectionTrait,
+    ids: &[MessageId],
+) -> Result<Vec<Vec<Receipt>>> {
+    let of = |id: &MessageId| {
+        receipt::Entity::find()
+            .filter(receipt::Column::MessageId.eq(id.0))
+            .filter(receipt::Column::State.eq(receipts::APPLIED))
+            .order_by_asc(receipt::Column::Id)
+            .limit(RECORDS_MAX)
+    };
+    let order = [("id", Order::Asc)];
+    let lists = each::models(connection, ids.iter().map(of).collect(), &order).await?;
     let read = |row: receipt::Model| {
         Some(Receipt {
             kind: row.kind.parse().ok()?,
@@ -88,5 +115,5 @@ async fn of_message(connection: &impl ConnectionTrait, id: MessageId) -> Result<
             received_at: instant(row.received_at),
         })
     };
-    Ok(rows.into_iter().filter_map(read).collect())
+    Ok(lists.into_iter().map(|rows| rows.into_iter().filter_map(read).collect()).collect())
 }

@@ -1,7 +1,7 @@
 //! The message ledger, read.
 
 use super::{
-    Result,
+    Result, bulk, each,
     page::{self, Cursor, Page, PageRequest, Sort},
 };
 use domain::{
@@ -18,8 +18,7 @@ use entity::{
     message,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, Order, PaginatorTrait, QueryFilter, Select,
-    sea_query::Expr,
+    ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, Select, sea_query::Expr,
 };
 
 /// A row of the ledger.
@@ -70,7 +69,7 @@ pub struct Message {
 }
 
 /// Which messages to keep.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// In one of these states.
     pub statuses: Option<Vec<MessageState>>,
@@ -156,44 +155,63 @@ pub async fn page(
     page::fetch(connection, select, &sort(Order::Asc), request).await?.try_map(read)
 }
 
-/// How many messages of a campaign go to one subscriber and match: at most one a step, so they are counted.
-pub async fn count_to_subscriber(
+/// A page of each campaign's messages, by id, in the order of `campaigns`.
+pub async fn pages(
     connection: &impl ConnectionTrait,
     sites: &[SiteId],
-    campaign: CampaignId,
+    campaigns: &[CampaignId],
     filter: &Filter,
-) -> Result<i64> {
-    let found = of_campaign(sites, campaign, filter).count(connection).await?;
-    Ok(i64::try_from(found).unwrap_or(i64::MAX))
-}
-
-/// One message of the sites given.
-pub async fn find(
-    connection: &impl ConnectionTrait,
-    sites: &[SiteId],
-    id: MessageId,
-) -> Result<Option<Message>> {
-    let row = within(sites).filter(message::Column::Id.eq(id.0)).one(connection).await?;
-    row.map(read).transpose()
-}
-
-/// A page of messages to one subscriber, newest first.
-pub async fn page_to_subscriber(
-    connection: &impl ConnectionTrait,
-    sites: &[SiteId],
-    subscriber: SubscriberId,
     request: &PageRequest,
-) -> Result<Page<Message>> {
-    let select = within(sites).filter(message::Column::SubscriberId.eq(subscriber.0));
-    page::fetch(connection, select, &sort(Order::Desc), request).await?.try_map(read)
+) -> Result<Vec<Page<Message>>> {
+    let lists = campaigns.iter().map(|campaign| of_campaign(sites, *campaign, filter)).collect();
+    let pages = page::fetch_each(connection, lists, &sort(Order::Asc), request).await?;
+    pages.into_iter().map(|page| page.try_map(read)).collect()
 }
 
-/// How many messages there are to one subscriber.
-pub async fn count_by_subscriber(
+/// How many messages of campaigns go to one subscriber each and match: at most one a step, so they are
+/// counted.
+pub async fn counts_to_subscriber(
     connection: &impl ConnectionTrait,
     sites: &[SiteId],
-    subscriber: SubscriberId,
-) -> Result<i64> {
-    let select = within(sites).filter(message::Column::SubscriberId.eq(subscriber.0));
-    Ok(i64::try_from(select.count(connection).await?).unwrap_or(i64::MAX))
+    asked: &[(CampaignId, Filter)],
+) -> Result<Vec<i64>> {
+    let lists = asked.iter().map(|(campaign, filter)| of_campaign(sites, *campaign, filter));
+    each::counts(connection, lists.collect()).await
+}
+
+/// The messages with these ids on the sites given, in no order.
+pub async fn find_many(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[MessageId],
+) -> Result<Vec<Message>> {
+    let among = bulk::among(connection, message::Column::Id, ids.iter().map(|id| id.0));
+    let rows = within(sites).filter(among).all(connection).await?;
+    rows.into_iter().map(read).collect()
+}
+
+fn to_subscriber(sites: &[SiteId], subscriber: SubscriberId) -> Select<message::Entity> {
+    within(sites).filter(message::Column::SubscriberId.eq(subscriber.0))
+}
+
+/// A page of messages to each subscriber, newest first, in the order of `subscribers`.
+pub async fn pages_to_subscribers(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    subscribers: &[SubscriberId],
+    request: &PageRequest,
+) -> Result<Vec<Page<Message>>> {
+    let lists = subscribers.iter().map(|id| to_subscriber(sites, *id)).collect();
+    let pages = page::fetch_each(connection, lists, &sort(Order::Desc), request).await?;
+    pages.into_iter().map(|page| page.try_map(read)).collect()
+}
+
+/// How many messages there are to each subscriber.
+pub async fn counts_by_subscriber(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    subscribers: &[SubscriberId],
+) -> Result<Vec<i64>> {
+    let lists = subscribers.iter().map(|id| to_subscriber(sites, *id)).collect();
+    each::counts(connection, lists).await
 }

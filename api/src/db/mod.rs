@@ -20,6 +20,7 @@ pub mod consent;
 pub mod counts;
 pub mod decisions;
 pub mod direct_texts;
+mod each;
 pub mod events;
 mod figures;
 mod follow_ups;
@@ -60,7 +61,13 @@ use sea_orm::{
     AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel,
     SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 /// A transaction; it rolls back unless it is committed.
 pub type Txn = DatabaseTransaction;
@@ -106,17 +113,32 @@ pub struct Db {
     writer: DatabaseConnection,
     reader: DatabaseConnection,
     turns: Option<Arc<dyn Turns>>,
+    statements: Statements,
+}
+
+/// How many statements connections have run.
+#[derive(Clone, Debug, Default)]
+struct Statements(Arc<AtomicU64>);
+
+impl Statements {
+    /// Counts those of a connection, transactions included.
+    fn count(&self, connection: &mut DatabaseConnection) {
+        let run = Arc::clone(&self.0);
+        connection.set_metric_callback(move |_statement| {
+            run.fetch_add(1, Ordering::Relaxed);
+        });
+    }
 }
 
 impl Db {
     /// A database over connections that somebody else opened, whose transactions wait for `turns`: for those who
     /// prove what becomes of messages when a process stops before any of them.
-    pub const fn over(
+    pub fn over(
         writer: DatabaseConnection,
         reader: DatabaseConnection,
         turns: Arc<dyn Turns>,
     ) -> Self {
-        Self { writer, reader, turns: Some(turns) }
+        Self { writer, reader, turns: Some(turns), statements: Statements::default() }
     }
 
     /// Begins a transaction that will write. On SQLite it holds the one writer from here on.
@@ -145,6 +167,12 @@ impl Db {
     /// A connection to read from; it sees what was committed before.
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
+    }
+
+    /// How many statements were run since the database was opened, beginnings and ends of transactions
+    /// left out: what a test tells by whether a query costs more of them the more it finds.
+    pub fn statements_run(&self) -> u64 {
+        self.statements.0.load(Ordering::Relaxed)
     }
 
     /// Whether this is SQLite: one process, one writer.

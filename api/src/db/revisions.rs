@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a frozen revision never changes; a draft's revision is the only one edited in place.
 
-use super::{Result, Txn};
+use super::{Result, Txn, bulk};
 use crate::ports::Ids;
 use domain::{
     Instant,
@@ -22,6 +22,7 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
     QueryOrder,
 };
+use std::collections::HashMap;
 
 /// The content of a revision, without its steps' ids.
 #[derive(Clone, Debug)]
@@ -237,6 +238,70 @@ pub async fn steps(connection: &impl ConnectionTrait, id: RevisionId) -> Result<
     Ok(rows.into_iter().map(convert::step).collect::<std::result::Result<_, _>>()?)
 }
 
+/// The steps of several revisions of the sites given, in order.
+pub async fn steps_of(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[RevisionId],
+) -> Result<HashMap<RevisionId, Vec<Step>>> {
+    use campaign_step::Column;
+    let rows = campaign_step::Entity::find()
+        .filter(bulk::among(connection, Column::RevisionId, ids.iter().map(|id| id.0)))
+        .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .order_by_asc(Column::Position)
+        .all(connection)
+        .await?;
+    let mut steps: HashMap<RevisionId, Vec<Step>> = HashMap::new();
+    for row in rows {
+        steps.entry(row.revision_id.into()).or_default().push(convert::step(row)?);
+    }
+    Ok(steps)
+}
+
+/// What several frozen revisions of the sites given put around their texts; those not frozen are left out.
+pub async fn frozen_frames(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[RevisionId],
+) -> Result<HashMap<RevisionId, Frame>> {
+    use campaign_revision::Column;
+    let rows = campaign_revision::Entity::find()
+        .filter(bulk::among(connection, Column::Id, ids.iter().map(|id| id.0)))
+        .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .filter(Column::FrozenAt.is_not_null())
+        .all(connection)
+        .await?;
+    let frame = |row: campaign_revision::Model| {
+        (row.id.into(), Frame { prefix: row.text_prefix, footer: row.text_footer })
+    };
+    Ok(rows.into_iter().map(frame).collect())
+}
+
+/// The audiences of several revisions of the sites given, in the order set.
+pub async fn targetings(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[RevisionId],
+) -> Result<HashMap<RevisionId, Targeting>> {
+    use campaign_audience::Column;
+    let rows = campaign_audience::Entity::find()
+        .filter(bulk::among(connection, Column::RevisionId, ids.iter().map(|id| id.0)))
+        .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .order_by_asc(Column::Position)
+        .all(connection)
+        .await?;
+    let mut targetings: HashMap<RevisionId, Targeting> = HashMap::new();
+    for row in rows {
+        target(targetings.entry(row.revision_id.into()).or_default(), &row);
+    }
+    Ok(targetings)
+}
+
+fn target(targeting: &mut Targeting, row: &campaign_audience::Model) {
+    let list = if row.is_excluded { &mut targeting.excluded } else { &mut targeting.included };
+    list.push(row.audience_id.into());
+}
+
 /// A revision's audiences, in the order set.
 pub async fn targeting(connection: &impl ConnectionTrait, id: RevisionId) -> Result<Targeting> {
     let rows = campaign_audience::Entity::find()
@@ -245,9 +310,8 @@ pub async fn targeting(connection: &impl ConnectionTrait, id: RevisionId) -> Res
         .all(connection)
         .await?;
     let mut targeting = Targeting::default();
-    for row in rows {
-        let list = if row.is_excluded { &mut targeting.excluded } else { &mut targeting.included };
-        list.push(row.audience_id.into());
+    for row in &rows {
+        target(&mut targeting, row);
     }
     Ok(targeting)
 }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the engine asks the tables what there is to do; nothing is remembered between activations.
 
-use super::{Result, Txn, counts::Run, plans};
+use super::{Result, Txn, counts::Run, each, plans};
 use domain::{
     Instant,
     campaign::CampaignStatus,
@@ -17,8 +17,8 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait as _, Select,
     sea_query::{Expr, ExprTrait, Order, Query, SimpleExpr},
 };
 use uuid::Uuid;
@@ -296,6 +296,29 @@ pub async fn next_due(
         .one(connection)
         .await?;
     Ok(next.map(instant))
+}
+
+/// When the next message of each of several campaigns is due, in their order.
+pub async fn next_due_of(
+    connection: &impl ConnectionTrait,
+    campaigns: &[CampaignId],
+) -> Result<Vec<Option<Instant>>> {
+    let next = |campaign: &CampaignId| {
+        message::Entity::find()
+            .select_only()
+            .column(message::Column::DueAt)
+            .filter(message::Column::CampaignId.eq(campaign.0))
+            .filter(plans::in_states(&MessageState::PENDING))
+            .order_by_asc(message::Column::DueAt)
+            .order_by_asc(message::Column::Id)
+            .limit(1)
+            .into_query()
+    };
+    let lists = each::rows(connection, campaigns.iter().map(next).collect(), &[]).await?;
+    let due = |rows: Vec<QueryResult>| {
+        Ok(rows.first().map(|row| row.try_get("", "due_at")).transpose()?.map(instant))
+    };
+    lists.into_iter().map(due).collect()
 }
 
 /// Notes how far the plan is: the last subscriber planned, how many were, and whether it is complete.

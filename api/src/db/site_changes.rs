@@ -44,13 +44,15 @@ pub async fn append(
     Ok(())
 }
 
-/// What was changed of a site, newest first.
-pub async fn page(
+/// A page of what was changed of each site, newest first, in the order of `sites`.
+pub async fn pages(
     connection: &impl ConnectionTrait,
-    site_id: SiteId,
+    sites: &[SiteId],
     request: &PageRequest,
-) -> Result<Page<LoggedChange>> {
-    let select = site_change::Entity::find().filter(site_change::Column::SiteId.eq(site_id.0));
+) -> Result<Vec<Page<LoggedChange>>> {
+    let list =
+        |site: &SiteId| site_change::Entity::find().filter(site_change::Column::SiteId.eq(site.0));
+    let lists = sites.iter().map(list).collect();
     let sort = Sort {
         order: Order::Desc,
         ..Sort::by_id(
@@ -58,7 +60,9 @@ pub async fn page(
             |row: &site_change::Model| Cursor { value: String::new(), id: row.id },
         )
     };
-    Ok(page::fetch(connection, select, &sort, request).await?.try_map(read)?)
+    let pages = page::fetch_each(connection, lists, &sort, request).await?;
+    let read_all = |page: Page<site_change::Model>| Ok(page.try_map(read)?);
+    pages.into_iter().map(read_all).collect()
 }
 
 fn read(row: site_change::Model) -> std::result::Result<LoggedChange, convert::Corrupt> {

@@ -3,7 +3,7 @@
 //! **Invariant:** a setting changes only through [`change`], together with its entry in the log of changes.
 
 use super::{
-    Result, Txn,
+    Result, Txn, bulk,
     events::{self, Cause},
     page::{self, Cursor, Page, PageRequest, Sort},
     site_changes,
@@ -34,6 +34,7 @@ use sea_orm::{
     QueryFilter, QuerySelect, SqlErr,
     sea_query::{Expr, LockType},
 };
+use uuid::Uuid;
 
 /// Settings of a site; what is none stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -72,6 +73,13 @@ pub struct Settings {
 pub async fn find(connection: &impl ConnectionTrait, id: SiteId) -> Result<Option<Site>> {
     let row = site::Entity::find_by_id(id.0).one(connection).await?;
     Ok(row.map(convert::site).transpose()?)
+}
+
+/// The sites with these ids, in no order.
+pub async fn find_many(connection: &impl ConnectionTrait, ids: &[SiteId]) -> Result<Vec<Site>> {
+    let among = bulk::among(connection, site::Column::Id, ids.iter().map(|id| id.0));
+    let rows = site::Entity::find().filter(among).all(connection).await?;
+    Ok(rows.into_iter().map(convert::site).collect::<std::result::Result<_, _>>()?)
 }
 
 /// The site with this name: names are told apart by `admin`, not by the schema.
@@ -252,24 +260,29 @@ pub async fn has_ready_sender(connection: &impl ConnectionTrait, id: SiteId) -> 
 
 #[derive(FromQueryResult)]
 struct StatusCount {
+    site_id: Uuid,
     status: String,
     count: i64,
 }
 
-/// How many of the site's campaigns are in each status; statuses without one are left out.
+/// How many campaigns of each site are in each status; statuses without one are left out.
 pub async fn campaign_counts(
     connection: &impl ConnectionTrait,
-    id: SiteId,
-) -> Result<Vec<(CampaignStatus, i64)>> {
+    ids: &[SiteId],
+) -> Result<Vec<(SiteId, CampaignStatus, i64)>> {
     let rows = campaign::Entity::find()
         .select_only()
+        .column(campaign::Column::SiteId)
         .column(campaign::Column::Status)
         .column_as(campaign::Column::Id.count(), "count")
-        .filter(campaign::Column::SiteId.eq(id.0))
+        .filter(bulk::among(connection, campaign::Column::SiteId, ids.iter().map(|id| id.0)))
+        .group_by(campaign::Column::SiteId)
         .group_by(campaign::Column::Status)
         .into_model::<StatusCount>()
         .all(connection)
         .await?;
-    let read = |row: StatusCount| Ok((convert::code("campaign", &row.status)?, row.count));
+    let read = |row: StatusCount| {
+        Ok((row.site_id.into(), convert::code("campaign", &row.status)?, row.count))
+    };
     rows.into_iter().map(read).collect()
 }

@@ -9,7 +9,7 @@ pub use tags::{forget_tags, set_tags, tags};
 use super::{
     Result, Txn,
     audiences::{self, AsOf},
-    bulk,
+    bulk, each,
     page::{self, Cursor, Page, PageRequest, Sort},
 };
 use domain::{
@@ -26,8 +26,8 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
     prelude::Json,
     sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement},
 };
@@ -76,28 +76,43 @@ fn select(site_id: SiteId, filter: &Filter) -> Select<subscriber::Entity> {
     select
 }
 
-/// A page of a site's subscribers, by id.
-pub async fn page(
+/// A page of each list of subscribers of a site, by id, in the order asked.
+pub async fn pages(
     connection: &impl ConnectionTrait,
-    site_id: SiteId,
-    filter: &Filter,
+    asked: &[(SiteId, Filter)],
     request: &PageRequest,
-) -> Result<Page<Subscriber>> {
+) -> Result<Vec<Page<Subscriber>>> {
     let sort = Sort::by_id(
         Expr::col((subscriber::Entity, subscriber::Column::Id)),
         |row: &subscriber::Model| Cursor { value: String::new(), id: row.id },
     );
-    let page = page::fetch(connection, select(site_id, filter), &sort, request).await?;
-    Ok(page.try_map(convert::subscriber)?)
+    let lists = asked.iter().map(|(site, filter)| select(*site, filter)).collect();
+    let pages = page::fetch_each(connection, lists, &sort, request).await?;
+    let read = |page: Page<subscriber::Model>| Ok(page.try_map(convert::subscriber)?);
+    pages.into_iter().map(read).collect()
 }
 
-/// How many subscribers of a site match.
-pub async fn count(
+/// How many subscribers of a site match, of each that is asked for.
+pub async fn counts(
     connection: &impl ConnectionTrait,
-    site_id: SiteId,
-    filter: &Filter,
-) -> Result<i64> {
-    Ok(i64::try_from(select(site_id, filter).count(connection).await?).unwrap_or(i64::MAX))
+    asked: &[(SiteId, Filter)],
+) -> Result<Vec<i64>> {
+    let lists = asked.iter().map(|(site, filter)| select(*site, filter)).collect();
+    each::counts(connection, lists).await
+}
+
+/// The subscribers with these ids on the sites given, in no order.
+pub async fn find_many(
+    connection: &impl ConnectionTrait,
+    sites: &[SiteId],
+    ids: &[SubscriberId],
+) -> Result<Vec<Subscriber>> {
+    let rows = subscriber::Entity::find()
+        .filter(bulk::among(connection, subscriber::Column::Id, ids.iter().map(|id| id.0)))
+        .filter(subscriber::Column::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .all(connection)
+        .await?;
+    Ok(rows.into_iter().map(convert::subscriber).collect::<std::result::Result<_, _>>()?)
 }
 
 /// One subscriber of the sites given.

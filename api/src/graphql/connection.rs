@@ -3,10 +3,7 @@
 //! **Invariant:** a cursor is good only for a list in the order it was given for.
 //! **Invariant:** a number is counted only if it is asked for.
 
-use super::{
-    context::{Answered as _, Caller},
-    error,
-};
+use super::{error, loaders};
 use crate::service::{
     CampaignFilter, Cursor, MessageFilter, Page, PageRequest, Slice, SubscriberFilter,
 };
@@ -152,7 +149,7 @@ impl<T> Edges<T> {
 }
 
 /// What a connection's `totalCount` counts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Total {
     /// Audiences of a site.
     Audiences(SiteId),
@@ -169,20 +166,7 @@ pub(super) enum Total {
 impl Total {
     /// Counts them.
     pub(super) async fn count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let caller = Caller::of(ctx)?;
-        let (service, actor) = (&caller.service, &caller.actor);
-        let count = match self {
-            Self::Audiences(site) => service.audience_count(actor, *site).await,
-            Self::Subscribers(site, filter) => service.subscriber_count(actor, *site, filter).await,
-            Self::Campaigns(site, filter) => service.campaign_count(actor, *site, filter).await,
-            Self::Messages(campaign, filter) => {
-                service.message_count(actor, *campaign, filter).await
-            }
-            Self::SubscriberMessages(subscriber) => {
-                service.subscriber_message_count(actor, *subscriber).await
-            }
-        };
-        count.or_internal(&caller).map(int)
+        loaders::total(ctx, self.clone()).await
     }
 }
 

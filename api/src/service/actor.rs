@@ -29,6 +29,17 @@ impl Actor {
         &self.sites
     }
 
+    /// Those of these sites that the caller reaches, each once.
+    pub(super) fn reached(&self, sites: &[SiteId]) -> Vec<SiteId> {
+        let is_asked = |site: &&SiteId| sites.contains(site);
+        self.sites.iter().filter(is_asked).copied().collect()
+    }
+
+    /// The number of what there is on a site: 0 where the caller does not reach it.
+    pub(super) fn only(&self, site: SiteId, count: i64) -> i64 {
+        if self.sites.contains(&site) { count } else { 0 }
+    }
+
     /// Whether the caller's role grants `scope`.
     pub fn may(&self, scope: Scope) -> bool {
         self.role.grants(scope)

@@ -1,16 +1,14 @@
 //! Aggregators, read: which carries a site's messages, how it is, and what campaigns wait for because of it.
 
-use super::{Fault, Service};
-use crate::db::{admin, counts, health};
+use super::{Actor, Circumstances, Fault, Service};
+use crate::db::{admin, health};
 use chrono::TimeDelta;
 use domain::{
-    campaign::Campaign,
-    health::{self as rules, AggregatorDelay, Assessment, Waiting},
+    health::{self as rules, AggregatorDelay, Assessment, Observed, Waiting},
     id::{ConnectionId, SiteId},
     latency::{self, LatencySummary},
-    message::MessageState,
-    reason::MessageReason,
 };
+use std::collections::HashMap;
 
 /// Messages of which the latest hand-overs' latency is worked out: enough for a 99th percentile, few enough
 /// for a page view.
@@ -29,6 +27,41 @@ pub struct AggregatorView {
     pub status_page_url: Option<String>,
 }
 
+/// What carries a site's messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Carrier {
+    /// The aggregator; none before one is set up.
+    pub aggregator: Option<AggregatorView>,
+    /// Whether there is a number to send from.
+    pub has_ready_sender: bool,
+    /// Whether that is a toll-free one.
+    pub is_toll_free: bool,
+    /// Segments a second that leave from it, by its own limit and its account's; 0 without a limit, and none
+    /// without a number.
+    pub segments_per_s: Option<i64>,
+}
+
+impl From<admin::Carriers> for Carrier {
+    fn from(carriers: admin::Carriers) -> Self {
+        let admin::Carriers { sender, connection } = carriers;
+        let account = connection.as_ref().map(|connection| connection.segments_per_s);
+        let pace = |sender: &admin::Sender| {
+            let limits = [Some(sender.segments_per_s), account].into_iter().flatten();
+            limits.filter(|limit| *limit > 0).min().unwrap_or_default()
+        };
+        Self {
+            has_ready_sender: sender.is_some(),
+            is_toll_free: sender.as_ref().is_some_and(|sender| sender.phone.is_toll_free()),
+            segments_per_s: sender.as_ref().map(pace),
+            aggregator: connection.map(|connection| AggregatorView {
+                connection_id: connection.id,
+                name: connection.name,
+                status_page_url: connection.status_page_url,
+            }),
+        }
+    }
+}
+
 /// A delay of a campaign, and how many of its messages wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CampaignDelay {
@@ -41,77 +74,60 @@ pub struct CampaignDelay {
 }
 
 impl Service {
-    /// The aggregator that carries the messages of a site that was chosen through the actor; none before one
-    /// is set up.
-    pub async fn aggregator(&self, site_id: SiteId) -> Result<Option<AggregatorView>, Fault> {
-        let connection = admin::site_connection(self.db.read(), site_id).await?;
-        Ok(connection.map(|connection| AggregatorView {
-            connection_id: connection.id,
-            name: connection.name,
-            status_page_url: connection.status_page_url,
-        }))
+    /// What carries the messages of each site that the caller reaches.
+    pub async fn carriers(
+        &self,
+        actor: &Actor,
+        sites: &[SiteId],
+    ) -> Result<HashMap<SiteId, Carrier>, Fault> {
+        let found = admin::carriers(self.db.read(), &actor.reached(sites)).await?;
+        Ok(found.into_iter().map(|(site, carriers)| (site, carriers.into())).collect())
     }
 
-    /// How the aggregator behind a connection is.
-    pub async fn aggregator_health(&self, id: ConnectionId) -> Result<Assessment, Fault> {
-        let observed = health::read(self.db.read(), id).await?;
-        Ok(rules::assess(&observed, self.clock.now()))
+    /// What is known of the aggregators behind connections of sites that the caller reaches; of one that nothing
+    /// is known of, nothing.
+    pub async fn aggregators_observed(
+        &self,
+        actor: &Actor,
+        ids: &[ConnectionId],
+    ) -> Result<HashMap<ConnectionId, Observed>, Fault> {
+        let mut known = health::read_many(self.db.read(), actor.sites(), ids).await?;
+        Ok(ids.iter().map(|id| (*id, known.remove(id).unwrap_or_default())).collect())
     }
 
-    /// How long messages waited between being due and being accepted, over the last five minutes: of the
-    /// latest thousand, found by an index. None when none was accepted.
-    pub async fn handoff_latency(&self, id: ConnectionId) -> Result<Option<LatencySummary>, Fault> {
+    /// How an aggregator is of which so much is known.
+    pub fn aggregator_health(&self, observed: &Observed) -> Assessment {
+        rules::assess(observed, self.clock.now())
+    }
+
+    /// How long messages waited between being due and being accepted by each of these connections, over the last
+    /// five minutes: of the latest thousand, found by an index. None where none was accepted, and none of the
+    /// messages of a site that the caller does not reach.
+    pub async fn handoff_latencies(
+        &self,
+        actor: &Actor,
+        ids: &[ConnectionId],
+    ) -> Result<HashMap<ConnectionId, Option<LatencySummary>>, Fault> {
         let since = self.clock.now() - LATENCY_WINDOW;
-        let waits = health::waits(self.db.read(), id, since, LATENCY_SAMPLE_MAX).await?;
-        Ok(latency::summarize(waits))
-    }
-
-    /// Whether a site's messages leave from a toll-free number.
-    pub async fn is_toll_free(&self, site_id: SiteId) -> Result<bool, Fault> {
-        let sender = admin::ready_sender(self.db.read(), site_id).await?;
-        Ok(sender.is_some_and(|sender| sender.phone.is_toll_free()))
+        let (db, sites) = (self.db.read(), actor.sites());
+        let waits = health::waits(db, sites, ids, since, LATENCY_SAMPLE_MAX).await?;
+        Ok(ids.iter().copied().zip(waits.into_iter().map(latency::summarize)).collect())
     }
 
     /// What keeps a campaign's messages at the aggregator and beyond it.
-    pub async fn aggregator_delays(
-        &self,
-        campaign: &Campaign,
-    ) -> Result<Vec<CampaignDelay>, Fault> {
-        let waiting = self.waiting(campaign).await?;
-        let connection = admin::site_connection(self.db.read(), campaign.site_id).await?;
-        let Some(connection) = connection.filter(|_| waiting != Waiting::default()) else {
-            return Ok(Vec::new());
+    pub(super) fn aggregator_delays(&self, around: &Circumstances) -> Vec<CampaignDelay> {
+        let waiting = around.ledger.at_the_aggregator();
+        let (aggregator, observed) = (&around.carrier.aggregator, &around.observed);
+        let Some(aggregator) = aggregator.as_ref().filter(|_| waiting != Waiting::default()) else {
+            return Vec::new();
         };
-        let observed = health::read(self.db.read(), connection.id).await?;
-        let page = connection.status_page_url;
+        let page = &aggregator.status_page_url;
         let with_count = |delay: AggregatorDelay| CampaignDelay {
             message_count: delay.message_count(&waiting),
             url: delay.url().map(str::to_owned).or_else(|| page.clone()),
             delay,
         };
-        let delays = rules::delays(&observed, &waiting, self.clock.now());
-        Ok(delays.into_iter().map(with_count).collect())
-    }
-
-    /// What of a campaign waits at the aggregator's door and beyond it, from its counts.
-    async fn waiting(&self, campaign: &Campaign) -> Result<Waiting, Fault> {
-        let counted = counts::read(self.db.read(), campaign.id, None).await?;
-        let waits = |entry: &&counts::Counted| match entry.standing.state {
-            MessageState::Queued => true,
-            MessageState::Deferred => {
-                entry.standing.reason == Some(MessageReason::AggregatorBackpressure)
-            }
-            _ => false,
-        };
-        let accepted = counts::partition(&counted).accepted;
-        let oldest_accepted_at = match accepted {
-            0 => None,
-            _ => health::oldest_awaiting(self.db.read(), campaign.id).await?,
-        };
-        Ok(Waiting {
-            to_hand_over: counted.iter().filter(waits).map(|entry| entry.count).sum(),
-            accepted,
-            oldest_accepted_at,
-        })
+        let delays = rules::delays(observed, &waiting, self.clock.now());
+        delays.into_iter().map(with_count).collect()
     }
 }

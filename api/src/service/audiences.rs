@@ -14,6 +14,7 @@ use domain::{
 };
 use entity::convert::ms;
 use serde_json::json;
+use std::collections::HashMap;
 
 /// An audience to save.
 #[derive(Clone, Debug)]
@@ -90,21 +91,26 @@ impl Service {
         Ok(audiences::find_many(self.db.read(), actor.sites(), &[id]).await?.pop())
     }
 
-    /// Audiences of a site, by id.
+    /// A page of the audiences of each site that the caller reaches, by id.
     pub async fn audiences(
         &self,
         actor: &Actor,
-        site_id: SiteId,
+        sites: &[SiteId],
         page: &PageRequest,
-    ) -> Result<Page<Audience>, Fault> {
-        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
-        Ok(audiences::page(self.db.read(), site_id, page).await?)
+    ) -> Result<HashMap<SiteId, Page<Audience>>, Fault> {
+        let sites = actor.reached(sites);
+        let pages = audiences::pages(self.db.read(), &sites, page).await?;
+        Ok(sites.into_iter().zip(pages).collect())
     }
 
-    /// How many audiences the site has.
-    pub async fn audience_count(&self, actor: &Actor, site_id: SiteId) -> Result<i64, Fault> {
-        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(0) };
-        Ok(audiences::count(self.db.read(), site_id).await?)
+    /// How many audiences each site has, in the order asked; none for one that the caller does not reach.
+    pub async fn audience_totals(
+        &self,
+        actor: &Actor,
+        sites: &[SiteId],
+    ) -> Result<Vec<i64>, Fault> {
+        let counts = audiences::counts(self.db.read(), sites).await?;
+        Ok(sites.iter().zip(counts).map(|(site, count)| actor.only(*site, count)).collect())
     }
 }
 

@@ -14,16 +14,17 @@ use domain::{
     id::SubscriberId,
     refusal::{Outcome, Refusal, SubscriberError},
 };
+use std::collections::HashMap;
 
 impl Service {
-    /// What was said of a subscriber's phone, newest first; empty for a foreign subscriber.
-    pub async fn subscriber_consent_log(
+    /// A page of what was said of each subscriber's phone, newest first; none for a foreign subscriber.
+    pub async fn subscriber_consent_logs(
         &self,
         actor: &Actor,
-        id: SubscriberId,
+        ids: &[SubscriberId],
         page: &PageRequest,
-    ) -> Result<Page<ConsentEntry>, Fault> {
-        Ok(consent::log_of(self.db.read(), actor.sites(), id, page).await?)
+    ) -> Result<HashMap<SubscriberId, Page<ConsentEntry>>, Fault> {
+        Ok(consent::pages(self.db.read(), actor.sites(), ids, page).await?)
     }
 
     /// Withdraws a subscriber's consent, and stops every message to the phone that has not left. Doing it

@@ -6,17 +6,29 @@ use domain::{
     event::CampaignEvent,
     id::{CampaignId, EventId, SiteId},
 };
+use std::collections::HashMap;
 use tokio::sync::watch;
 
 impl Service {
-    /// Events of a campaign the caller reaches, oldest first (cursor: the sequence).
+    /// A page of the events of each campaign, oldest first (cursor: the sequence); empty for a foreign one.
     pub async fn campaign_events(
         &self,
         actor: &Actor,
-        campaign_id: CampaignId,
+        ids: &[CampaignId],
         page: &PageRequest,
-    ) -> Result<Page<CampaignEvent>, Fault> {
-        Ok(events::of_campaign(self.db.read(), actor.sites(), campaign_id, page).await?)
+    ) -> Result<HashMap<CampaignId, Page<CampaignEvent>>, Fault> {
+        let pages = events::pages(self.db.read(), actor.sites(), ids, page).await?;
+        Ok(ids.iter().copied().zip(pages).collect())
+    }
+
+    /// Positions of events of the caller's sites, each told by its campaign and its sequence; what is not there is
+    /// left out.
+    pub async fn event_positions(
+        &self,
+        actor: &Actor,
+        asked: &[(CampaignId, i64)],
+    ) -> Result<HashMap<(CampaignId, i64), i64>, Fault> {
+        Ok(events::positions(self.db.read(), actor.sites(), asked).await?)
     }
 
     /// One event.
@@ -26,18 +38,19 @@ impl Service {
 
     /// The last position of the site's log: read it before the rows it vouches for. 0 for an empty log.
     pub async fn log_position(&self, site_id: SiteId) -> Result<i64, Fault> {
-        Ok(events::last_position(self.db.read(), site_id).await?)
+        let mut last = events::last_positions(self.db.read(), &[site_id]).await?;
+        Ok(last.remove(&site_id).unwrap_or_default())
     }
 
-    /// At most `limit` events of the site after `position`, in order; of one campaign when it is named.
-    pub async fn events_after(
+    /// The same of each site that the caller reaches.
+    pub async fn log_positions(
         &self,
-        site_id: SiteId,
-        campaign_id: Option<CampaignId>,
-        position: i64,
-        limit: u64,
-    ) -> Result<Vec<CampaignEvent>, Fault> {
-        Ok(events::after(self.db.read(), site_id, campaign_id, position, limit).await?)
+        actor: &Actor,
+        sites: &[SiteId],
+    ) -> Result<HashMap<SiteId, i64>, Fault> {
+        let sites = actor.reached(sites);
+        let mut last = events::last_positions(self.db.read(), &sites).await?;
+        Ok(sites.iter().map(|site| (*site, last.remove(site).unwrap_or_default())).collect())
     }
 
     /// `changed()` completes when something was committed here. A hint: poll beside it.

@@ -23,6 +23,7 @@ mod secrets;
 mod site_update;
 mod sites;
 mod subscribers;
+mod tails;
 mod turns;
 
 pub use crate::db::{
@@ -37,13 +38,13 @@ pub use crate::db::{
     resolution::Settlement,
 };
 pub use actor::Actor;
-pub use aggregators::{AggregatorView, CampaignDelay};
+pub use aggregators::{AggregatorView, CampaignDelay, Carrier};
 pub use audiences::NewAudience;
 pub use campaigns::{
-    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Delays, Duplication,
-    Estimate, Estimated, Explanation, NewCampaign, NewStep, Paused, Preview, Progress, Refused,
-    Rescheduling, Resumed, SendingDetails, Suspension, TestSending, TestSent, UnknownResolution,
-    UnknownResolved, Whom,
+    Activation, CampaignView, CancelPreview, Canceled, Cancellation, Changes, Circumstances,
+    Delays, Duplication, Estimate, Estimated, Explanation, Ledger, NewCampaign, NewStep, Paused,
+    Preview, Progress, Refused, Rescheduling, Resumed, SendingDetails, StepText, Suspension, Tally,
+    TestSending, TestSent, UnknownResolution, UnknownResolved, Whom,
 };
 pub use check::NewQuietHours;
 pub use operations::Unready;
@@ -91,6 +92,8 @@ pub struct Service {
     inbox: Arc<inbox::Inbox>,
     /// Turns at working out estimates.
     estimates: Turns,
+    /// The ends of the sites' logs, shared by those who follow them.
+    tails: Arc<tails::Tails>,
     /// What those who run the process see of it.
     vitals: Vitals,
     /// The turn at looking how the database is.
@@ -111,7 +114,20 @@ impl Service {
         let aggregator = direct.aggregator();
         let inbox = Arc::default();
         let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
-        let probing = Arc::default();
-        Self { db, clock, ids, bells, hints, aggregator, direct, inbox, estimates, vitals, probing }
+        let (tails, probing) = (Arc::default(), Arc::default());
+        Self {
+            db,
+            clock,
+            ids,
+            bells,
+            hints,
+            aggregator,
+            direct,
+            inbox,
+            estimates,
+            tails,
+            vitals,
+            probing,
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Keys and sites.
 
-use super::{Actor, ApiKey, Fault, Page, PageRequest, Service, secrets};
+use super::{Actor, ApiKey, Carrier, Fault, Page, PageRequest, Service, secrets};
 use crate::db::{keys, site_changes, sites};
 use chrono::TimeDelta;
 use domain::{
@@ -11,6 +11,7 @@ use domain::{
     setting::LoggedChange,
     site::{self, Site},
 };
+use std::collections::HashMap;
 
 /// How stale a key's "last used" may be: it is written at most once in this time.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
@@ -56,39 +57,48 @@ impl Service {
         Ok(sites::find(self.db.read(), id).await?)
     }
 
+    /// Those of these sites that the caller reaches, in no order.
+    pub async fn sites_by_id(&self, actor: &Actor, ids: &[SiteId]) -> Result<Vec<Site>, Fault> {
+        Ok(sites::find_many(self.db.read(), &actor.reached(ids)).await?)
+    }
+
     /// The sites the caller reaches, by id.
     pub async fn sites(&self, actor: &Actor, page: &PageRequest) -> Result<Page<Site>, Fault> {
         Ok(sites::page(self.db.read(), actor.sites(), page).await?)
     }
 
-    /// What was changed of a site's settings, newest first.
+    /// What was changed of the settings of each site that the caller reaches, newest first.
     pub async fn site_changes(
         &self,
         actor: &Actor,
-        site_id: SiteId,
+        sites: &[SiteId],
         page: &PageRequest,
-    ) -> Result<Page<LoggedChange>, Fault> {
-        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
-        Ok(site_changes::page(self.db.read(), site_id, page).await?)
+    ) -> Result<HashMap<SiteId, Page<LoggedChange>>, Fault> {
+        let sites = actor.reached(sites);
+        let pages = site_changes::pages(self.db.read(), &sites, page).await?;
+        Ok(sites.into_iter().zip(pages).collect())
     }
 
     /// Everything that would make a campaign of the site fail if it were activated now.
-    pub async fn sending_blockers(&self, site: &Site) -> Result<Vec<StatusReason>, Fault> {
-        let has_ready_sender = sites::has_ready_sender(self.db.read(), site.id).await?;
-        Ok(site::sending_blockers(site, has_ready_sender, self.clock.now()))
+    pub fn sending_blockers(&self, site: &Site, carrier: &Carrier) -> Vec<StatusReason> {
+        site::sending_blockers(site, carrier.has_ready_sender, self.clock.now())
     }
 
-    /// How many of the site's campaigns are in each status, every status included, in the order of a life.
+    /// How many campaigns of each site that the caller reaches are in each status, every status included, in
+    /// the order of a life.
     pub async fn campaign_counts(
         &self,
         actor: &Actor,
-        site_id: SiteId,
-    ) -> Result<Vec<(CampaignStatus, i64)>, Fault> {
-        let counted = match actor.site(Some(site_id)) {
-            Some(site_id) => sites::campaign_counts(self.db.read(), site_id).await?,
-            None => Vec::new(),
+        sites: &[SiteId],
+    ) -> Result<HashMap<SiteId, Vec<(CampaignStatus, i64)>>, Fault> {
+        let sites = actor.reached(sites);
+        let counted = sites::campaign_counts(self.db.read(), &sites).await?;
+        let count = |site, status| {
+            let found = counted.iter().find(|(of, is, _)| *of == site && *is == status);
+            found.map_or(0, |(_, _, count)| *count)
         };
-        let count = |status| counted.iter().find(|(of, _)| *of == status).map_or(0, |(_, n)| *n);
-        Ok(CampaignStatus::ALL.iter().map(|status| (*status, count(*status))).collect())
+        let all =
+            |site| CampaignStatus::ALL.iter().map(move |status| (*status, count(site, *status)));
+        Ok(sites.into_iter().map(|site| (site, all(site).collect())).collect())
     }
 }

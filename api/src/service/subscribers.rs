@@ -6,13 +6,14 @@ use super::{
 };
 use crate::{
     db::{
-        Error, Txn, attributes, audiences, consent, launches, sites,
+        self, Error, Txn, attributes, audiences, consent, launches, page, sites,
         subscribers::{self, InZones},
     },
     ports::Task,
 };
 use domain::{
     Instant,
+    audience::AudienceRules,
     consent::History,
     id::{AudienceId, SiteId, SubscriberId},
     limits::{
@@ -26,7 +27,7 @@ use domain::{
     template, text,
     zone::Zone,
 };
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A subscriber to add or change, as it came in. What is left out stays as it is; none inside clears.
 #[derive(Clone, Default)]
@@ -68,7 +69,7 @@ pub struct SubscriberView {
 }
 
 /// Which subscribers to keep.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SubscriberFilter {
     /// In one of these statuses.
     pub statuses: Option<Vec<SubscriberStatus>>,
@@ -187,7 +188,7 @@ impl Service {
             self.bells.ring(Task::Scheduler);
         }
         let (places, written): (Vec<usize>, Vec<Subscriber>) = written.into_iter().unzip();
-        let views = self.views(site_id, written).await?;
+        let views = self.views(written).await?;
         let mut by_place: BTreeMap<usize, SubscriberView> = places.into_iter().zip(views).collect();
         let subscribers = (0..count).map(|at| by_place.remove(&at)).collect();
         Ok(Upserted { subscribers, refusals })
@@ -255,37 +256,35 @@ impl Service {
         Ok(Written { subscriber, consents, untagged })
     }
 
-    /// Subscribers of a site, by id.
+    /// A page of each list of subscribers, in the order asked; empty for a site that the caller does not reach.
     pub async fn subscribers(
         &self,
         actor: &Actor,
-        site_id: SiteId,
-        filter: &SubscriberFilter,
+        asked: &[(SiteId, SubscriberFilter)],
         page: &PageRequest,
-    ) -> Result<Page<SubscriberView>, Fault> {
-        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
-        let filter = self.filter(actor, site_id, filter).await?;
-        let Some(filter) = filter else { return Ok(Page::empty()) };
-        let page = subscribers::page(self.db.read(), site_id, &filter, page).await?;
-        let (cursors, found): (Vec<_>, Vec<_>) = page.items.into_iter().unzip();
-        let views = self.views(site_id, found).await?;
-        Ok(Page {
-            items: cursors.into_iter().zip(views).collect(),
-            has_next: page.has_next,
-            has_previous: page.has_previous,
-        })
+    ) -> Result<Vec<Page<SubscriberView>>, Fault> {
+        let (places, filters) = self.filters(actor, asked).await?;
+        let found = subscribers::pages(self.db.read(), &filters, page).await?;
+        let found = page::map_all(found, async |found| self.views(found).await).await?;
+        let mut pages: Vec<_> = asked.iter().map(|_| Page::empty()).collect();
+        for (at, found) in places.into_iter().zip(found) {
+            if let Some(page) = pages.get_mut(at) {
+                *page = found;
+            }
+        }
+        Ok(pages)
     }
 
-    /// How many match.
-    pub async fn subscriber_count(
+    /// How many match, in the order asked.
+    pub async fn subscriber_totals(
         &self,
         actor: &Actor,
-        site_id: SiteId,
-        filter: &SubscriberFilter,
-    ) -> Result<i64, Fault> {
-        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(0) };
-        let Some(filter) = self.filter(actor, site_id, filter).await? else { return Ok(0) };
-        Ok(subscribers::count(self.db.read(), site_id, &filter).await?)
+        asked: &[(SiteId, SubscriberFilter)],
+    ) -> Result<Vec<i64>, Fault> {
+        let (places, filters) = self.filters(actor, asked).await?;
+        let counts = subscribers::counts(self.db.read(), &filters).await?;
+        let counts: BTreeMap<usize, i64> = places.into_iter().zip(counts).collect();
+        Ok((0..asked.len()).map(|at| counts.get(&at).copied().unwrap_or_default()).collect())
     }
 
     /// One subscriber.
@@ -294,58 +293,89 @@ impl Service {
         actor: &Actor,
         id: SubscriberId,
     ) -> Result<Option<SubscriberView>, Fault> {
-        let found = subscribers::find(self.db.read(), actor.sites(), id).await?;
-        let Some(found) = found else { return Ok(None) };
-        Ok(self.views(found.site_id, vec![found]).await?.pop())
+        Ok(self.subscribers_by_id(actor, &[id]).await?.pop())
     }
 
-    /// The filter with its audience's rules read; none when there is no such audience.
-    async fn filter(
+    /// Those of these subscribers that are of the caller's sites, in no order.
+    pub async fn subscribers_by_id(
         &self,
         actor: &Actor,
-        site_id: SiteId,
-        filter: &SubscriberFilter,
-    ) -> Result<Option<subscribers::Filter>, Fault> {
-        let rules = match filter.audience {
-            None => None,
-            Some(id) => {
-                let found = audiences::find_many(self.db.read(), actor.sites(), &[id]).await?.pop();
-                let Some(audience) = found else { return Ok(None) };
-                Some(audience.rules)
-            }
-        };
-        let zones = match &filter.zones {
-            None => None,
-            Some(zones) => {
-                Some(InZones { zones: zones.clone(), site: self.zone_of(site_id).await? })
-            }
-        };
-        Ok(Some(subscribers::Filter {
-            statuses: filter.statuses.clone(),
-            tags_any: filter.tags_any.clone(),
-            phone: filter.phone.clone(),
-            is_suspected: filter.is_suspected,
-            rules,
-            zones,
-        }))
-    }
-
-    /// The zone of a site.
-    async fn zone_of(&self, site_id: SiteId) -> Result<Zone, Fault> {
-        let site = sites::find(self.db.read(), site_id).await?;
-        Ok(site.map_or(Zone::UTC, |site| site.zone))
-    }
-
-    async fn views(
-        &self,
-        site_id: SiteId,
-        found: Vec<Subscriber>,
+        ids: &[SubscriberId],
     ) -> Result<Vec<SubscriberView>, Fault> {
+        let found = subscribers::find_many(self.db.read(), actor.sites(), ids).await?;
+        Ok(self.views(found).await?)
+    }
+
+    /// The filters with their audiences' rules read, and where each stood among those asked: those of sites that
+    /// the caller does not reach, and of audiences that are not there, are left out.
+    async fn filters(
+        &self,
+        actor: &Actor,
+        asked: &[(SiteId, SubscriberFilter)],
+    ) -> Result<(Vec<usize>, Vec<(SiteId, subscribers::Filter)>), Fault> {
+        let named: HashSet<AudienceId> = asked.iter().filter_map(|(_, f)| f.audience).collect();
+        let rules = self.rules(actor, named.into_iter().collect()).await?;
+        let by_zone = asked.iter().filter(|(_, filter)| filter.zones.is_some());
+        let site_zones = self.zones_of(by_zone.map(|(site, _)| *site)).await?;
+        let (mut places, mut filters) = (Vec::new(), Vec::new());
+        for (at, (site_id, filter)) in asked.iter().enumerate() {
+            let Some(site_id) = actor.site(Some(*site_id)) else { continue };
+            let rules = match filter.audience {
+                None => None,
+                Some(id) => {
+                    let Some(rules) = rules.get(&id) else { continue };
+                    Some(rules.clone())
+                }
+            };
+            let site = site_zones.get(&site_id).copied().unwrap_or(Zone::UTC);
+            let zones = filter.zones.clone().map(|zones| InZones { zones, site });
+            places.push(at);
+            let filter = subscribers::Filter {
+                statuses: filter.statuses.clone(),
+                tags_any: filter.tags_any.clone(),
+                phone: filter.phone.clone(),
+                is_suspected: filter.is_suspected,
+                rules,
+                zones,
+            };
+            filters.push((site_id, filter));
+        }
+        Ok((places, filters))
+    }
+
+    /// The rules of those audiences that are of the caller's sites.
+    async fn rules(
+        &self,
+        actor: &Actor,
+        ids: Vec<AudienceId>,
+    ) -> Result<HashMap<AudienceId, AudienceRules>, Fault> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let found = audiences::find_many(self.db.read(), actor.sites(), &ids).await?;
+        Ok(found.into_iter().map(|audience| (audience.id, audience.rules)).collect())
+    }
+
+    /// The zones of sites.
+    async fn zones_of(
+        &self,
+        sites: impl Iterator<Item = SiteId>,
+    ) -> db::Result<HashMap<SiteId, Zone>> {
+        let sites: HashSet<SiteId> = sites.collect();
+        if sites.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let sites: Vec<SiteId> = sites.into_iter().collect();
+        let found = sites::find_many(self.db.read(), &sites).await?;
+        Ok(found.into_iter().map(|site| (site.id, site.zone)).collect())
+    }
+
+    async fn views(&self, found: Vec<Subscriber>) -> db::Result<Vec<SubscriberView>> {
         let ids: Vec<SubscriberId> = found.iter().map(|subscriber| subscriber.id).collect();
         let mut tags = subscribers::tags(self.db.read(), &ids).await?;
-        let site_zone = self.zone_of(site_id).await?;
+        let zones = self.zones_of(found.iter().map(|subscriber| subscriber.site_id)).await?;
         let view = |subscriber: Subscriber| SubscriberView {
-            place: subscriber.place(site_zone),
+            place: subscriber.place(zones.get(&subscriber.site_id).copied().unwrap_or(Zone::UTC)),
             tags: tags.remove(&subscriber.id).unwrap_or_default(),
             subscriber,
         };

@@ -46,6 +46,9 @@ pub enum Error {
     /// A statement of the benchmark failed.
     #[error("a statement of the benchmark failed")]
     Sql(#[from] sea_orm::DbErr),
+    /// A file of a database cannot be filled.
+    #[error("a database cannot be filled")]
+    File(#[source] rusqlite::Error),
     /// The service could not be set up.
     #[error("the service cannot be set up")]
     SetUp(#[from] api::service::admin::SetUpError),

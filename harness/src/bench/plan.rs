@@ -179,7 +179,7 @@ async fn activate_and_wait(
     service: &mut Service,
     db: &Db,
 ) -> Result<Duration, Error> {
-    let Seeded { campaign, key } = &template.seeded;
+    let Seeded { campaign, key, .. } = &template.seeded;
     let client =
         Client::new(format!("{}/graphql", service.url()), Some(key.expose_secret().to_owned()))?;
     let schedule = json!({ "atSubscriberLocalTime": { "localDateTime": DUE_AT } });

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** what is told of its memory and its time is the service's alone.
 
-use super::Error;
+use super::{Error, query::bare};
 use crate::{
     child::{self, Child},
     clock::RunningClock,
@@ -23,6 +23,8 @@ use std::{
 const PEAK_FIELD: &str = "VmHWM:";
 /// The most messages claimed in one transaction.
 const CLAIM_BATCH_MAX: u16 = 1_000;
+/// The line that tells how much it has.
+const NOW_FIELD: &str = "VmRSS:";
 /// Clock ticks of a second, in which Linux counts a process's time.
 const TICKS_PER_S: u64 = 100;
 /// Where the time in user space stands in a process's line, counted from after its name; that in the kernel
@@ -49,6 +51,9 @@ pub struct Options {
     /// Hand-overs in flight at once, over all connections and over one.
     #[arg(long)]
     in_flight: Option<u16>,
+    /// Whether bare resolvers are served beside it; then the first line has their URL, too.
+    #[arg(long)]
+    bare: bool,
 }
 
 /// Runs the service until standard input ends. Its first line on `out` is where it is reached.
@@ -72,7 +77,8 @@ pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> R
     let mut settings = Settings::new(&config, url.clone());
     settings.limits = settings.limits.without_quotas();
     let app = App::new(db, clock, settings)?;
-    child::tell_url(&url, out)?;
+    let told = if options.bare { format!("{url} {}", bare::start().await?) } else { url };
+    child::tell_url(&told, out)?;
     Ok(app.run(listener, child::input_ended(), None).await?)
 }
 
@@ -105,6 +111,12 @@ impl Running {
         self.with("--plan-batch", batch.to_string())
     }
 
+    /// With bare resolvers beside it.
+    pub(super) fn bare(mut self) -> Self {
+        self.0.push("--bare".to_owned());
+        self
+    }
+
     /// With so many hand-overs in flight at once.
     pub(super) fn in_flight(self, count: u16) -> Self {
         self.with("--in-flight", count.to_string())
@@ -122,14 +134,28 @@ impl Service {
 
     /// Where it is reached, without a path.
     pub(super) fn url(&self) -> &str {
-        &self.0.url
+        self.0.url.split_whitespace().next().unwrap_or_default()
+    }
+
+    /// Where the bare resolvers beside it are reached.
+    pub(super) fn bare_url(&self) -> Result<&str, Error> {
+        self.0.url.split_whitespace().nth(1).ok_or(Error::Ended)
     }
 
     /// The most memory that it ever had at once, in bytes.
     pub(super) fn peak_bytes(&self) -> Result<u64, Error> {
+        self.status_bytes(PEAK_FIELD)
+    }
+
+    /// The memory that it has, in bytes.
+    pub(super) fn rss_bytes(&self) -> Result<u64, Error> {
+        self.status_bytes(NOW_FIELD)
+    }
+
+    fn status_bytes(&self, field: &str) -> Result<u64, Error> {
         let path = format!("/proc/{}/status", self.0.id());
         let status = std::fs::read_to_string(path).map_err(Error::Memory)?;
-        let line = status.lines().find_map(|line| line.strip_prefix(PEAK_FIELD));
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
         let number = line.and_then(|line| line.split_whitespace().next()).ok_or(Error::NoMemory)?;
         Ok(number.parse::<u64>().map_err(Error::BadMemory)? * PEAK_UNIT_BYTES)
     }

@@ -84,6 +84,8 @@ const TEXT: &str =
 pub(super) struct Seeded {
     /// The draft.
     pub(super) campaign: CampaignId,
+    /// The site.
+    pub(super) site: SiteId,
     /// A key that may activate it.
     pub(super) key: SecretString,
 }
@@ -108,7 +110,7 @@ pub(super) async fn seed_into(db: &Db, at: DateTime<Utc>, count: u32) -> Result<
     let campaign = draft(&app, &actor, site_id).await?;
     drop(app);
     people(db, &ids, site_id, at, count).await?;
-    Ok(Seeded { campaign, key })
+    Ok(Seeded { campaign, site: site_id, key })
 }
 
 /// Opens a SQLite file as the service does.

@@ -4,14 +4,13 @@
 
 use super::{DevError, Peer};
 use api::service::{
-    Actor, Fault, NewAudience, NewSubscriber, PageRequest, Service,
+    Actor, Fault, NewAudience, NewSubscriber, Service,
     admin::{ConnectionSettings, KeySettings, SenderSettings, SiteSettings},
 };
 use domain::{
     access::Role,
     audience::AudienceRules,
     id::SiteId,
-    limits::PAGE_MAX,
     phone::PhoneNumber,
     rule_pack::RulePacks,
     site::{QuietHours, SmartSending, SmsPlanStatus},
@@ -127,8 +126,8 @@ async fn connect(
 
 /// Gives a site its subscribers and audiences, unless it has audiences already.
 async fn populate(service: &Service, actor: &Actor, site_id: SiteId) -> Result<(), DevError> {
-    let known = service.audiences(actor, site_id, &PageRequest::first(PAGE_MAX)).await?;
-    if !known.items.is_empty() {
+    let known = service.audience_totals(actor, &[site_id]).await?;
+    if known.iter().any(|count| *count > 0) {
         return Ok(());
     }
     let upserted = service.subscribers_upsert(actor, Some(site_id), subscribers()).await?;

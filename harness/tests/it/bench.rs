@@ -43,6 +43,32 @@ fn planning_tells_its_figures() {
     assert!((figure("ratio") - ratio).abs() < 0.01, "{told}");
 }
 
+/// Goal: queries can be measured, and both sides answer alike. Method: a small run, which fails by itself where they
+/// do not.
+#[test]
+fn queries_tell_their_figures() {
+    let small = ["query", "--rows", "200", "--large-rows", "400", "--campaigns", "30"];
+    let told = figures(&[&small[..], &["--seconds", "1", "--repetitions", "1"]].concat());
+    let figure = |name: &str| told.get(name).and_then(Value::as_f64).unwrap_or_default();
+    for name in ["ratio", "rate_per_s", "raw_rate_per_s", "large_to_small", "mean_ms"] {
+        assert!(figure(name) > 0.0, "{name}: {told}");
+    }
+}
+
+/// Goal: fan-out can be measured, and every socket is told of every change once, in order. Method: a small run, which
+/// fails by itself where one is not.
+#[test]
+fn fanning_out_tells_its_figures() {
+    let small = ["fanout", "--sockets", "12", "--keys", "3", "--hot", "4"];
+    let told = figures(&[&small[..], &["--changes", "10", "--clients", "2"]].concat());
+    let figure = |name: &str| told.get(name).and_then(Value::as_f64).unwrap_or_default();
+    // Of the hot campaign ten changes twice over.
+    assert!(figure("deliveries") >= 80.0, "{told}");
+    for name in ["p50_ms", "p99_ms", "stalled_p99_ms"] {
+        assert!(figure(name) > 0.0, "{name}: {told}");
+    }
+}
+
 #[test]
 fn options_that_make_no_sense_are_refused() {
     for words in [["--subscribers", "3"], ["--repetitions", "0"]] {

@@ -68,6 +68,8 @@ mod simulate;
 #[cfg(test)]
 mod source_rules;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod status_pages;
 #[cfg(test)]
 mod test_sends;

@@ -85,7 +85,19 @@ impl Sdl {
         values.collect()
     }
 
-    fn fields(&self, name: &str) -> Vec<&FieldDefinition> {
+    /// The names of the object types, in order.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &str> {
+        let objects = self.0.iter().filter(|(_, of)| matches!(of.kind, TypeKind::Object(_)));
+        objects.map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a type is an object type.
+    pub(crate) fn is_object(&self, name: &str) -> bool {
+        self.0.get(name).is_some_and(|of| matches!(of.kind, TypeKind::Object(_)))
+    }
+
+    /// The fields of an object type.
+    pub(crate) fn fields(&self, name: &str) -> Vec<&FieldDefinition> {
         let fields = match self.0.get(name).map(|of| &of.kind) {
             Some(TypeKind::Object(of)) => &of.fields,
             _ => return Vec::new(),
@@ -121,7 +133,8 @@ impl Sdl {
     }
 }
 
-fn innermost(of: &Type) -> &str {
+/// The type within lists and behind exclamation marks.
+pub(crate) fn innermost(of: &Type) -> &str {
     match &of.base {
         BaseType::Named(name) => name,
         BaseType::List(inner) => innermost(inner),

@@ -80,18 +80,21 @@ pub async fn was_helped(
     Ok(found.is_some())
 }
 
-/// What was said of a subscriber's phone, newest first, also before it had this subscriber.
-pub async fn log_of(
+/// A page of what was said of each subscriber's phone, newest first, also before it had this subscriber; of
+/// those of other sites there is none.
+pub async fn pages(
     connection: &impl ConnectionTrait,
     sites: &[SiteId],
-    id: SubscriberId,
+    ids: &[SubscriberId],
     request: &PageRequest,
-) -> Result<Page<ConsentEntry>> {
-    let found = subscribers::find(connection, sites, id).await?;
-    let Some(Subscriber { site_id, phone, .. }) = found else { return Ok(Page::empty()) };
-    let select = consent_log::Entity::find()
-        .filter(consent_log::Column::SiteId.eq(site_id.0))
-        .filter(consent_log::Column::Phone.eq(phone.as_str()));
+) -> Result<HashMap<SubscriberId, Page<ConsentEntry>>> {
+    let found = subscribers::find_many(connection, sites, ids).await?;
+    let list = |subscriber: &Subscriber| {
+        consent_log::Entity::find()
+            .filter(consent_log::Column::SiteId.eq(subscriber.site_id.0))
+            .filter(consent_log::Column::Phone.eq(subscriber.phone.as_str()))
+    };
+    let lists = found.iter().map(list).collect();
     let sort = Sort {
         order: Order::Desc,
         ..Sort::by_id(
@@ -99,8 +102,10 @@ pub async fn log_of(
             |row: &consent_log::Model| Cursor { value: String::new(), id: row.id },
         )
     };
-    let page = page::fetch(connection, select, &sort, request).await?;
-    Ok(page.try_map(read)?)
+    let pages = page::fetch_each(connection, lists, &sort, request).await?;
+    let page =
+        |(of, page): (&Subscriber, Page<consent_log::Model>)| Ok((of.id, page.try_map(read)?));
+    found.iter().zip(pages).map(page).collect()
 }
 
 fn read(row: consent_log::Model) -> std::result::Result<ConsentEntry, convert::Corrupt> {

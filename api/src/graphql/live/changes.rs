@@ -46,7 +46,7 @@ impl<L: Log> Source for Changes<L> {
         }
         loop {
             if let Some(event) = self.waiting.pop_front() {
-                let campaign = self.log.log.campaign(event.campaign_id).await?;
+                let campaign = self.log.followed(event.campaign_id).await?;
                 return Ok(Some(CampaignChange::apply(event, campaign)));
             }
             let batch = self.log.read().await?;

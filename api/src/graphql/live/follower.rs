@@ -6,6 +6,7 @@
 use super::{log::Log, wait};
 use async_graphql::Result;
 use domain::{
+    campaign::Campaign,
     event::CampaignEvent,
     id::{CampaignId, SiteId},
 };
@@ -22,7 +23,7 @@ pub(super) struct Follower<L> {
     pub(super) site_id: SiteId,
     /// Whose events are read, if not every campaign's.
     campaign_id: Option<CampaignId>,
-    /// The position of the last event read.
+    /// The position up to which everything was read.
     position: i64,
     hints: watch::Receiver<u64>,
 }
@@ -43,12 +44,15 @@ impl<L: Log> Follower<L> {
     pub(super) async fn read(&mut self) -> Result<Vec<CampaignEvent>> {
         self.hints.mark_unchanged();
         let after = self.position;
-        let events =
+        let (events, up_to) =
             self.log.events_after(self.site_id, self.campaign_id, after, BATCH_MAX).await?;
-        if let Some(last) = events.last() {
-            self.position = last.position;
-        }
+        self.position = after.max(up_to);
         Ok(events)
+    }
+
+    /// A campaign of the site, as it is after all that was read.
+    pub(super) async fn followed(&self, id: CampaignId) -> Result<Option<Campaign>> {
+        self.log.followed(self.site_id, id).await
     }
 
     /// Waits until there may be more to read.

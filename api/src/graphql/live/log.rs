@@ -17,15 +17,15 @@ pub(in crate::graphql) trait Log: Send + Sync + 'static {
     /// A receiver that is woken when there may be something new.
     fn hints(&self) -> watch::Receiver<u64>;
 
-    /// At most `limit` events of the site after `position`, in order; of one campaign when it is
-    /// named.
+    /// At most `limit` events of the site after `position`, in order, and up to which position there
+    /// are no more of them; of one campaign when it is named.
     fn events_after(
         &self,
         site_id: SiteId,
         campaign_id: Option<CampaignId>,
         position: i64,
         limit: u64,
-    ) -> impl Future<Output = Result<Vec<CampaignEvent>>> + Send;
+    ) -> impl Future<Output = Result<(Vec<CampaignEvent>, i64)>> + Send;
 
     /// The last position of the site's log.
     fn end(&self, site_id: SiteId) -> impl Future<Output = Result<i64>> + Send;
@@ -39,6 +39,13 @@ pub(in crate::graphql) trait Log: Send + Sync + 'static {
 
     /// The campaign as it now is, unless there is none the caller may see.
     fn campaign(&self, id: CampaignId) -> impl Future<Output = Result<Option<Campaign>>> + Send;
+
+    /// The campaign of a site that is followed, as it is after all events told of the site.
+    fn followed(
+        &self,
+        site_id: SiteId,
+        id: CampaignId,
+    ) -> impl Future<Output = Result<Option<Campaign>>> + Send;
 
     /// How far along the campaign is; none before `PROCESSING`.
     fn progress(
@@ -58,7 +65,7 @@ impl Log for Caller {
         campaign_id: Option<CampaignId>,
         position: i64,
         limit: u64,
-    ) -> Result<Vec<CampaignEvent>> {
+    ) -> Result<(Vec<CampaignEvent>, i64)> {
         let events = self.service.events_after(site_id, campaign_id, position, limit).await;
         events.or_internal(self)
     }
@@ -68,11 +75,16 @@ impl Log for Caller {
     }
 
     async fn history(&self, id: CampaignId, page: &PageRequest) -> Result<Page<CampaignEvent>> {
-        self.service.campaign_events(&self.actor, id, page).await.or_internal(self)
+        let pages = self.service.campaign_events(&self.actor, &[id], page).await;
+        Ok(pages.or_internal(self)?.remove(&id).unwrap_or_else(Page::empty))
     }
 
     async fn campaign(&self, id: CampaignId) -> Result<Option<Campaign>> {
         self.service.campaign(&self.actor, id).await.or_internal(self)
+    }
+
+    async fn followed(&self, site_id: SiteId, id: CampaignId) -> Result<Option<Campaign>> {
+        self.service.campaign_followed(&self.actor, site_id, id).await.or_internal(self)
     }
 
     async fn progress(&self, campaign: &Campaign) -> Result<Option<Progress>> {

@@ -97,7 +97,7 @@ impl<L: Log> StatusChanges<L> {
 
     /// Whether the campaign can enter no other status: it is in a final one, or gone.
     async fn is_over(&self) -> Result<bool> {
-        let campaign = self.log.log.campaign(self.id).await?;
+        let campaign = self.log.followed(self.id).await?;
         Ok(campaign.is_none_or(|campaign| campaign.status.is_final()))
     }
 
@@ -125,7 +125,7 @@ impl<L: Log> Source for StatusChanges<L> {
         let mut is_asked = false;
         loop {
             if let Some(event) = self.waiting.pop_front() {
-                let campaign = self.log.log.campaign(event.campaign_id).await?;
+                let campaign = self.log.followed(event.campaign_id).await?;
                 return Ok(Some(CampaignChange::apply(event, campaign)));
             }
             if self.state == State::Ending {

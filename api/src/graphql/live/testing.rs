@@ -150,12 +150,15 @@ impl Log for Memory {
         campaign_id: Option<CampaignId>,
         position: i64,
         limit: u64,
-    ) -> Result<Vec<CampaignEvent>> {
+    ) -> Result<(Vec<CampaignEvent>, i64)> {
         assert_eq!(site_id, SITE);
         let state = self.state();
         let after = state.events.iter().filter(|event| event.position > position);
         let of = after.filter(|event| campaign_id.is_none_or(|id| event.campaign_id == id));
-        Ok(of.take(usize::try_from(limit).unwrap()).cloned().collect())
+        let events: Vec<CampaignEvent> =
+            of.take(usize::try_from(limit).unwrap()).cloned().collect();
+        let up_to = events.last().map_or(position, |event| event.position);
+        Ok((events, up_to))
     }
 
     async fn end(&self, _: SiteId) -> Result<i64> {
@@ -182,6 +185,11 @@ impl Log for Memory {
 
     async fn campaign(&self, id: CampaignId) -> Result<Option<Campaign>> {
         Ok(self.state().campaigns.iter().find(|campaign| campaign.id == id).cloned())
+    }
+
+    async fn followed(&self, site_id: SiteId, id: CampaignId) -> Result<Option<Campaign>> {
+        assert_eq!(site_id, SITE);
+        self.campaign(id).await
     }
 
     async fn progress(&self, _: &Campaign) -> Result<Option<Progress>> {

@@ -2,7 +2,8 @@
 
 use crate::{
     graphql::{
-        context::{Answered as _, Caller},
+        context::Caller,
+        loaders,
         scalars::{DateTime, Duration, TextScalar as _, Url},
     },
     service::AggregatorView,
@@ -46,16 +47,14 @@ impl Aggregator {
     /// How long a message waits between being due and being accepted, over the last five minutes:
     /// of the latest 1,000 messages at most.
     async fn handoff_latency(&self, ctx: &Context<'_>) -> Result<LatencySummary> {
-        let caller = Caller::of(ctx)?;
-        let summary = caller.service.handoff_latency(self.0.connection_id).await;
-        Ok(LatencySummary::of(summary.or_internal(&caller)?))
+        Ok(LatencySummary::of(loaders::latency(ctx, self.0.connection_id).await?))
     }
 }
 
 impl Aggregator {
     async fn assessment(&self, ctx: &Context<'_>) -> Result<Assessment> {
-        let caller = Caller::of(ctx)?;
-        caller.service.aggregator_health(self.0.connection_id).await.or_internal(&caller)
+        let observed = loaders::observed(ctx, self.0.connection_id).await?;
+        Ok(Caller::of(ctx)?.service.aggregator_health(&observed))
     }
 }
 

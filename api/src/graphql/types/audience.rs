@@ -4,8 +4,7 @@ use super::{Site, SubscriberConnection};
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total},
-        context::{Answered as _, Caller},
-        loaders,
+        loaders::{self, SubscribersOf},
         scalars::DateTime,
     },
     service::SubscriberFilter,
@@ -76,12 +75,11 @@ impl Audience {
         last: Option<i32>,
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
     ) -> Result<SubscriberConnection> {
-        let caller = Caller::of(ctx)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
         let (site, filter) = (self.0.site_id, self.members());
-        let page = caller.service.subscribers(&caller.actor, site, &filter, &page).await;
+        let page = loaders::page(ctx, SubscribersOf(site, filter.clone(), page)).await?;
         let total = Total::Subscribers(site, filter);
-        Ok(SubscriberConnection::new(page.or_internal(&caller)?, Sort::Id, total))
+        Ok(SubscriberConnection::new(page, Sort::Id, total))
     }
 
     /// When it was made.

@@ -13,14 +13,15 @@ use crate::{
         enums::{CampaignAction, CampaignStatus, CampaignStatusReasonCode, Scope},
         error,
         inputs::{CampaignScheduleInput, MessageFilterInput},
-        loaders,
+        loaders::{self, EventsOf, MessagesOf},
         scalars::{DateTime, Duration, EventCursor, PhoneNumber},
     },
-    service::{self, Cursor, Estimated, MessageFilter, PageRequest, Progress, Slice, Whom},
+    service::{self, Estimated, MessageFilter, Progress, Tally, Whom},
 };
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use domain::{reason::StatusReason, schedule::ScheduleRequest};
-use uuid::Uuid;
+use futures_util::try_join;
+use std::sync::Arc;
 
 /// What is said when too many estimates are asked for.
 const BUSY: &str =
@@ -52,18 +53,6 @@ impl Campaign {
     #[cfg(test)]
     pub(in crate::graphql) fn version(&self) -> Option<i64> {
         self.sample.as_ref().map(|sample| sample.version)
-    }
-
-    /// The position in the site's log of the event that made the campaign what it is here.
-    async fn position(&self, caller: &Caller) -> Result<i64> {
-        // The page after the event before it, whatever the tie-break, begins with that very event.
-        let before = Cursor { value: (self.row.revision - 1).to_string(), id: Uuid::max() };
-        let page = PageRequest { slice: Slice::First(1), after: Some(before), before: None };
-        let page = caller.service.campaign_events(&caller.actor, self.row.id, &page).await;
-        let event = page.or_internal(caller)?.items.into_iter().next();
-        // A campaign just deleted has no events left; no position is later than the log's
-        // beginning.
-        Ok(event.map_or(0, |(_, event)| event.position))
     }
 }
 
@@ -118,33 +107,29 @@ impl Campaign {
 
     /// What canceling now would do. Null when it cannot be canceled.
     async fn cancel_preview(&self, ctx: &Context<'_>) -> Option<Result<CancelPreview>> {
-        let preview = async {
-            let caller = Caller::of(ctx)?;
-            let preview = caller.service.cancel_preview(&self.row).await.or_internal(&caller)?;
-            Ok(preview.map(CancelPreview::from))
-        };
-        preview.await.transpose()
+        let tally = loaders::tally(ctx, self.row.id).await;
+        let preview = |tally: Arc<Tally>| tally.cancel_preview(&self.row).map(CancelPreview::from);
+        tally.map(preview).transpose()
     }
 
     /// Who receives it.
     async fn audiences(&self, ctx: &Context<'_>) -> Result<Vec<Audience>> {
-        let caller = Caller::of(ctx)?;
-        let view = caller.service.campaign_audiences(&self.row).await.or_internal(&caller)?;
-        Ok(view.included.into_iter().map(Audience::from).collect())
+        let view = loaders::audiences(ctx, self.row.revision_id).await?;
+        let included = view.iter().flat_map(|view| view.included.iter().cloned());
+        Ok(included.map(Audience::from).collect())
     }
 
     /// Who does not, even if in an audience above.
     async fn excluded_audiences(&self, ctx: &Context<'_>) -> Result<Vec<Audience>> {
-        let caller = Caller::of(ctx)?;
-        let view = caller.service.campaign_audiences(&self.row).await.or_internal(&caller)?;
-        Ok(view.excluded.into_iter().map(Audience::from).collect())
+        let view = loaders::audiences(ctx, self.row.revision_id).await?;
+        let excluded = view.iter().flat_map(|view| view.excluded.iter().cloned());
+        Ok(excluded.map(Audience::from).collect())
     }
 
     /// Its messages, the initial one first, then the follow-ups.
     async fn steps(&self, ctx: &Context<'_>) -> Result<Vec<MessageStep>> {
-        let caller = Caller::of(ctx)?;
-        let steps = caller.service.campaign_steps(&self.row).await.or_internal(&caller)?;
-        Ok(steps.into_iter().map(|step| MessageStep::new(self.row.id, step)).collect())
+        let steps = loaders::steps(ctx, self.row.revision_id).await?;
+        Ok(steps.iter().map(|step| MessageStep::new(&self.row, step.clone())).collect())
     }
 
     /// When it goes out. Null for a draft never scheduled.
@@ -171,8 +156,13 @@ impl Campaign {
     /// How it is being delivered: what the (i) beside the status shows. Null before activation.
     async fn sending_details(&self, ctx: &Context<'_>) -> Option<Result<SendingDetails>> {
         let details = async {
-            let caller = Caller::of(ctx)?;
-            let details = caller.service.sending_details(&self.row).await.or_internal(&caller)?;
+            let Caller { service, .. } = Caller::of(ctx)?;
+            let (around, steps, site) = try_join!(
+                loaders::circumstances(ctx, &self.row),
+                loaders::steps(ctx, self.row.revision_id),
+                loaders::site(ctx, self.row.site_id),
+            )?;
+            let details = service.sending_details(&self.row, &around, &steps, site.zone);
             Ok(details.map(SendingDetails::from))
         };
         details.await.transpose()
@@ -181,8 +171,8 @@ impl Campaign {
     /// What it waits for and until when, in a sentence or two. Null when it waits for nothing.
     async fn waiting_for(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         let waiting = async {
-            let caller = Caller::of(ctx)?;
-            caller.service.campaign_waiting_for(&self.row).await.or_internal(&caller)
+            let around = loaders::circumstances(ctx, &self.row).await?;
+            Ok(Caller::of(ctx)?.service.campaign_waiting_for(&self.row, &around))
         };
         waiting.await.transpose()
     }
@@ -193,9 +183,8 @@ impl Campaign {
             return Some(Ok(sample.clone().into()));
         }
         let progress = async {
-            let caller = Caller::of(ctx)?;
-            let progress =
-                caller.service.campaign_progress(&self.row).await.or_internal(&caller)?;
+            let tally = loaders::tally(ctx, self.row.id).await?;
+            let progress = Caller::of(ctx)?.service.progress(&tally);
             Ok(progress.map(CampaignProgress::from))
         };
         progress.await.transpose()
@@ -204,8 +193,8 @@ impl Campaign {
     /// What it is waiting for, if it is waiting: why a long `PROCESSING` or `SENDING` is normal, or
     /// is not, and why a message handed over has not arrived.
     async fn delays(&self, ctx: &Context<'_>) -> Result<Vec<CampaignDelay>> {
-        let caller = Caller::of(ctx)?;
-        let delays = caller.service.campaign_delays(&self.row).await.or_internal(&caller)?;
+        let around = loaders::circumstances(ctx, &self.row).await?;
+        let delays = Caller::of(ctx)?.service.campaign_delays(&self.row, &around);
         let own = delays.own.into_iter().map(CampaignDelay::from);
         Ok(own.chain(delays.aggregator.into_iter().map(CampaignDelay::from)).collect())
     }
@@ -284,12 +273,12 @@ impl Campaign {
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
         #[graphql(desc = "Keep only matching messages.")] filter: Option<MessageFilterInput>,
     ) -> Result<MessageConnection> {
-        let caller = Caller::with(ctx, Scope::MessageRead)?;
+        Caller::with(ctx, Scope::MessageRead)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
         let filter = MessageFilter::from(filter.unwrap_or_default());
-        let page = caller.service.messages(&caller.actor, self.row.id, &filter, &page).await;
+        let page = loaders::page(ctx, MessagesOf(self.row.id, filter.clone(), page)).await?;
         let total = Total::Messages(self.row.id, filter);
-        Ok(MessageConnection::new(page.or_internal(&caller)?, Sort::Id, total))
+        Ok(MessageConnection::new(page, Sort::Id, total))
     }
 
     /// Its history, oldest first.
@@ -303,10 +292,9 @@ impl Campaign {
         last: Option<i32>,
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
     ) -> Result<CampaignEventConnection> {
-        let caller = Caller::of(ctx)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Sequence)?;
-        let page = caller.service.campaign_events(&caller.actor, self.row.id, &page).await;
-        Ok(CampaignEventConnection::new(page.or_internal(&caller)?, Sort::Sequence))
+        let page = loaders::page(ctx, EventsOf(self.row.id, page)).await?;
+        Ok(CampaignEventConnection::new(page, Sort::Sequence))
     }
 
     /// The campaign this one was duplicated from.
@@ -324,7 +312,7 @@ impl Campaign {
     /// A position in the event log no later than this object's state. Subscribe `after` it and no
     /// change is missed.
     async fn live_cursor(&self, ctx: &Context<'_>) -> Result<EventCursor> {
-        let position = self.position(&Caller::of(ctx)?).await?;
+        let position = loaders::position(ctx, &self.row).await?;
         Ok(EventCursor { site_id: self.row.site_id, position })
     }
 

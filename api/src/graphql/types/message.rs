@@ -6,7 +6,7 @@ use super::{
 use crate::{
     graphql::{
         connection::int,
-        context::{Answered as _, Caller},
+        context::Caller,
         directive::requires_scope,
         enums::{MessageReasonCode, MessageStatus, Scope},
         error::Missing,
@@ -42,9 +42,10 @@ impl Message {
 
     /// The step it is an instance of.
     async fn step(&self, ctx: &Context<'_>) -> Result<MessageStep> {
-        let steps = loaders::steps(ctx, self.0.campaign_id).await?;
-        match steps.into_iter().find(|step| step.id == self.0.step_id) {
-            Some(step) => Ok(MessageStep::new(self.0.campaign_id, step)),
+        let campaign = loaders::campaign(ctx, self.0.campaign_id).await?;
+        let steps = loaders::steps(ctx, campaign.revision_id).await?;
+        match steps.iter().find(|step| step.id == self.0.step_id) {
+            Some(step) => Ok(MessageStep::new(&campaign, step.clone())),
             None => Err(Caller::of(ctx)?.internal(&Missing("step"))),
         }
     }
@@ -117,7 +118,7 @@ impl Message {
             passed_on_at: self.0.passed_on_at,
             delivered_at: self.0.delivered_at,
             stopped_at: self.0.stopped_at,
-            is_toll_free: loaders::is_toll_free(ctx, self.0.site_id).await?,
+            is_toll_free: loaders::carrier(ctx, self.0.site_id).await?.is_toll_free,
         };
         Ok(journey::journey(&evidence).into_iter().map(MessageHop::from).collect())
     }
@@ -144,8 +145,7 @@ impl Message {
 
     /// Everything that happened to it, oldest first.
     async fn events(&self, ctx: &Context<'_>) -> Result<Vec<MessageEvent>> {
-        let caller = Caller::of(ctx)?;
-        let events = caller.service.message_events(self.0.id).await.or_internal(&caller)?;
+        let events = loaders::message_events(ctx, self.0.id).await?;
         Ok(events.into_iter().map(MessageEvent::from).collect())
     }
 }

@@ -1,11 +1,7 @@
 //! Why a message stands as it does: its history, the rule behind a reason, and the message that blocked it.
 
 use super::{Message, MessageReason};
-use crate::graphql::{
-    context::{Answered as _, Caller},
-    enums::MessageStatus,
-    scalars::DateTime,
-};
+use crate::graphql::{enums::MessageStatus, loaders, scalars::DateTime};
 use async_graphql::{Context, Enum, Object, Result, SimpleObject};
 use domain::{Instant, curfew::HeldBy, explanation, history, id::MessageId};
 
@@ -90,12 +86,8 @@ impl MessageBlocker {
     /// The message, which may be another campaign's. Null when it is not known any more.
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         let id = self.id?;
-        let found = async {
-            let caller = Caller::of(ctx)?;
-            let found = caller.service.message(&caller.actor, id).await.or_internal(&caller)?;
-            Ok(found.map(Message::from))
-        };
-        found.await.transpose()
+        let found = loaders::message_if_any(ctx, id).await;
+        found.map(|found| found.map(Message::from)).transpose()
     }
 
     /// When it was accepted, or its hand-over began.

@@ -7,16 +7,20 @@ use super::{
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total, int},
-        context::{Answered as _, Caller},
+        context::Caller,
         directive::requires_scope,
         enums::{CampaignStatus, CampaignStatusReasonCode, Scope, SiteStatus, SmsPlanStatus},
         inputs::{CampaignFilterInput, CampaignOrderInput, SubscriberFilterInput},
+        loaders::{self, AudiencesOf, CampaignsOf, SettingsOf, SubscribersOf},
         scalars::{DateTime, Duration, EventCursor, LocalTime, TimeZone},
     },
     service::{CampaignFilter, CampaignOrder, SubscriberFilter},
 };
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use domain::reason::StatusReason;
+
+/// The field of a page of campaigns for which the log is looked at.
+const LIVE_CURSOR: &str = "liveCursor";
 
 /// A store.
 #[derive(Clone)]
@@ -88,10 +92,9 @@ impl Site {
         last: Option<i32>,
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
     ) -> Result<SiteSettingChangeConnection> {
-        let caller = Caller::of(ctx)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
-        let page = caller.service.site_changes(&caller.actor, self.0.id, &page).await;
-        Ok(SiteSettingChangeConnection::new(page.or_internal(&caller)?, Sort::Id))
+        let page = loaders::page(ctx, SettingsOf(self.0.id, page)).await?;
+        Ok(SiteSettingChangeConnection::new(page, Sort::Id))
     }
 
     /// The countries whose numbers are texted, by their ISO 3166-1 codes. Empty for every one.
@@ -111,12 +114,8 @@ impl Site {
 
     /// The aggregator that carries the site's messages. Null until one is set up.
     async fn aggregator(&self, ctx: &Context<'_>) -> Option<Result<Aggregator>> {
-        let aggregator = async {
-            let caller = Caller::of(ctx)?;
-            let found = caller.service.aggregator(self.0.id).await.or_internal(&caller)?;
-            Ok(found.map(Aggregator::from))
-        };
-        aggregator.await.transpose()
+        let carrier = loaders::carrier(ctx, self.0.id).await;
+        carrier.map(|carrier| carrier.aggregator.map(Aggregator::from)).transpose()
     }
 
     /// What a text that asks for `HELP` is answered with: the site's own words, or, where it has
@@ -128,21 +127,21 @@ impl Site {
     /// Everything that would make a campaign fail if it were activated now. Empty when the site can
     /// send.
     async fn sending_blockers(&self, ctx: &Context<'_>) -> Result<Vec<SendingBlocker>> {
-        let caller = Caller::of(ctx)?;
-        let blockers = caller.service.sending_blockers(&self.0).await.or_internal(&caller)?;
+        let carrier = loaders::carrier(ctx, self.0.id).await?;
+        let blockers = Caller::of(ctx)?.service.sending_blockers(&self.0, &carrier);
         Ok(blockers.into_iter().map(SendingBlocker::from).collect())
     }
 
     /// How many campaigns are in each status, every status included.
     #[graphql(directive = requires_scope::apply(Scope::CampaignRead))]
     async fn campaign_counts(&self, ctx: &Context<'_>) -> Result<Vec<CampaignStatusCount>> {
-        let caller = Caller::with(ctx, Scope::CampaignRead)?;
-        let counts = caller.service.campaign_counts(&caller.actor, self.0.id).await;
+        Caller::with(ctx, Scope::CampaignRead)?;
+        let counts = loaders::campaign_counts(ctx, self.0.id).await?;
         let of = |(status, count): (domain::campaign::CampaignStatus, i64)| CampaignStatusCount {
             status: status.into(),
             count: int(count),
         };
-        Ok(counts.or_internal(&caller)?.into_iter().map(of).collect())
+        Ok(counts.into_iter().map(of).collect())
     }
 
     /// The site's campaigns.
@@ -162,18 +161,20 @@ impl Site {
             CampaignOrderInput,
         >,
     ) -> Result<CampaignConnection> {
-        let caller = Caller::with(ctx, Scope::CampaignRead)?;
+        Caller::with(ctx, Scope::CampaignRead)?;
         let order = CampaignOrder::from(order_by.unwrap_or_default());
         let sort = Sort::from(order.field);
         let page = PageArgs { first, after, last, before }.request(sort)?;
         let filter = CampaignFilter::from(filter.unwrap_or_default());
-        let (service, actor, site) = (&caller.service, &caller.actor, self.0.id);
+        let site_id = self.0.id;
         // Read before the rows: a change made in between is told twice rather than never.
-        let position = service.log_position(site).await.or_internal(&caller)?;
-        let page = service.campaigns(actor, site, &filter, order, &page).await;
-        let live_cursor = EventCursor { site_id: site, position };
-        let total = Total::Campaigns(site, filter);
-        Ok(CampaignConnection::new(page.or_internal(&caller)?, sort, total, live_cursor))
+        let is_followed = ctx.look_ahead().field(LIVE_CURSOR).exists();
+        let position = if is_followed { loaders::log_position(ctx, site_id).await? } else { 0 };
+        let wanted = CampaignsOf(site_id, (filter.clone(), order, page));
+        let page = loaders::page(ctx, wanted).await?;
+        let live_cursor = EventCursor { site_id, position };
+        let total = Total::Campaigns(site_id, filter);
+        Ok(CampaignConnection::new(page, sort, total, live_cursor))
     }
 
     /// The site's audiences.
@@ -188,11 +189,10 @@ impl Site {
         last: Option<i32>,
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
     ) -> Result<AudienceConnection> {
-        let caller = Caller::with(ctx, Scope::SubscriberRead)?;
+        Caller::with(ctx, Scope::SubscriberRead)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
-        let page = caller.service.audiences(&caller.actor, self.0.id, &page).await;
-        let total = Total::Audiences(self.0.id);
-        Ok(AudienceConnection::new(page.or_internal(&caller)?, Sort::Id, total))
+        let page = loaders::page(ctx, AudiencesOf(self.0.id, page)).await?;
+        Ok(AudienceConnection::new(page, Sort::Id, Total::Audiences(self.0.id)))
     }
 
     /// The site's subscribers.
@@ -208,12 +208,12 @@ impl Site {
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
         #[graphql(desc = "Keep only matching subscribers.")] filter: Option<SubscriberFilterInput>,
     ) -> Result<SubscriberConnection> {
-        let caller = Caller::with(ctx, Scope::SubscriberRead)?;
+        Caller::with(ctx, Scope::SubscriberRead)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
         let filter = SubscriberFilter::from(filter.unwrap_or_default());
-        let page = caller.service.subscribers(&caller.actor, self.0.id, &filter, &page).await;
+        let page = loaders::page(ctx, SubscribersOf(self.0.id, filter.clone(), page)).await?;
         let total = Total::Subscribers(self.0.id, filter);
-        Ok(SubscriberConnection::new(page.or_internal(&caller)?, Sort::Id, total))
+        Ok(SubscriberConnection::new(page, Sort::Id, total))
     }
 
     /// When the site was made.

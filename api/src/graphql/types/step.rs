@@ -1,25 +1,34 @@
 //! Steps: the messages of a campaign as composed.
 
 use super::{MessageCounts, MessagePreview};
-use crate::graphql::{
-    context::{Answered as _, Caller},
-    enums::{MessageStepCondition, MessageStepKind},
-    loaders,
-    scalars::{Duration, Url},
+use crate::{
+    graphql::{
+        enums::{MessageStepCondition, MessageStepKind},
+        loaders,
+        scalars::{Duration, Url},
+    },
+    service::{StepText, Tally},
 };
 use async_graphql::{Context, ID, Object, Result};
-use domain::{campaign::Step, id::CampaignId};
+use domain::{
+    campaign::{Campaign, Step},
+    id::{CampaignId, RevisionId, SiteId},
+};
+use std::sync::Arc;
 
 /// One message of a campaign.
 pub(crate) struct MessageStep {
     campaign_id: CampaignId,
+    revision_id: RevisionId,
+    site_id: SiteId,
     step: Step,
 }
 
 impl MessageStep {
     /// A step of the campaign.
-    pub(super) fn new(campaign_id: CampaignId, step: Step) -> Self {
-        Self { campaign_id, step }
+    pub(super) fn new(campaign: &Campaign, step: Step) -> Self {
+        let Campaign { id, revision_id, site_id, .. } = *campaign;
+        Self { campaign_id: id, revision_id, site_id, step }
     }
 }
 
@@ -63,21 +72,15 @@ impl MessageStep {
 
     /// How the text is encoded and billed.
     async fn preview(&self, ctx: &Context<'_>) -> Result<MessagePreview> {
-        let caller = Caller::of(ctx)?;
-        let campaign = loaders::campaign(ctx, self.campaign_id).await?;
-        let site = loaders::site(ctx, campaign.site_id).await?;
-        let preview = caller.service.step_preview(&campaign, &site, &self.step).await;
-        let preview = preview.or_internal(&caller)?;
+        let (site_id, revision_id, body) = (self.site_id, self.revision_id, self.step.body.clone());
+        let preview = loaders::previews(ctx, StepText { site_id, revision_id, body }).await?;
         Ok(MessagePreview::new(preview, self.step.media_url.is_some()))
     }
 
     /// What became of its messages. Null before `PROCESSING`.
     async fn counts(&self, ctx: &Context<'_>) -> Option<Result<MessageCounts>> {
-        let counts = async {
-            let caller = Caller::of(ctx)?;
-            let counts = caller.service.step_counts(self.campaign_id, self.step.id).await;
-            Ok(counts.or_internal(&caller)?.map(MessageCounts::from))
-        };
-        counts.await.transpose()
+        let tally = loaders::tally(ctx, self.campaign_id).await;
+        let counts = |tally: Arc<Tally>| tally.of_step(self.step.id).map(MessageCounts::from);
+        tally.map(counts).transpose()
     }
 }

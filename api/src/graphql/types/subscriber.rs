@@ -4,10 +4,10 @@ use super::{ConsentEntryConnection, MessageConnection, Site};
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total},
-        context::{Answered as _, Caller},
+        context::Caller,
         directive::requires_scope,
         enums::{Scope, SubscriberStatus, TimeZoneConfidence, TimeZoneSource},
-        loaders,
+        loaders::{self, ConsentOf, MessagesTo},
         scalars::{DateTime, PhoneNumber, TimeZone},
     },
     service::SubscriberView,
@@ -149,11 +149,10 @@ impl Subscriber {
         last: Option<i32>,
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
     ) -> Result<ConsentEntryConnection> {
-        let caller = Caller::with(ctx, Scope::SubscriberRead)?;
-        let id = self.0.subscriber.id;
+        Caller::with(ctx, Scope::SubscriberRead)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
-        let page = caller.service.subscriber_consent_log(&caller.actor, id, &page).await;
-        Ok(ConsentEntryConnection::new(page.or_internal(&caller)?, Sort::Id))
+        let page = loaders::page(ctx, ConsentOf(self.0.subscriber.id, page)).await?;
+        Ok(ConsentEntryConnection::new(page, Sort::Id))
     }
 
     /// Messages to this subscriber, newest first.
@@ -168,11 +167,10 @@ impl Subscriber {
         last: Option<i32>,
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
     ) -> Result<MessageConnection> {
-        let caller = Caller::with(ctx, Scope::MessageRead)?;
+        Caller::with(ctx, Scope::MessageRead)?;
         let id = self.0.subscriber.id;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
-        let page = caller.service.subscriber_messages(&caller.actor, id, &page).await;
-        let total = Total::SubscriberMessages(id);
-        Ok(MessageConnection::new(page.or_internal(&caller)?, Sort::Id, total))
+        let page = loaders::page(ctx, MessagesTo(id, page)).await?;
+        Ok(MessageConnection::new(page, Sort::Id, Total::SubscriberMessages(id)))
     }
 }

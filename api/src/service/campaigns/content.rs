@@ -8,14 +8,14 @@ use crate::{
 };
 use domain::{
     campaign::{Campaign, Step},
-    id::SiteId,
+    id::{RevisionId, SiteId},
     limits::SEGMENTS_MAX,
     refusal::Refusal,
     site::Site,
     template::{self, Extent, SITE_NAME, Template},
     text::{self, Frame, Measure},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// How a text would go out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,24 @@ pub struct Preview {
     pub unknown_variables: Vec<String>,
     /// What keeps it from being sent, in a sentence.
     pub problem: Option<String>,
+}
+
+/// The text of a step, and where it goes out from.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct StepText {
+    /// The site that sends it.
+    pub site_id: SiteId,
+    /// The revision that it is part of.
+    pub revision_id: RevisionId,
+    /// The text, with its variables.
+    pub body: String,
+}
+
+/// The text is left out: bodies never reach a log.
+impl std::fmt::Debug for StepText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StepText").field("revision_id", &self.revision_id).finish_non_exhaustive()
+    }
 }
 
 /// What a text is filled with and framed by.
@@ -127,6 +145,35 @@ impl Service {
         let frozen = revisions::frozen_frame(self.db.read(), campaign.revision_id).await?;
         let frame = frozen.unwrap_or_else(|| site.frame.clone());
         self.preview(site, frame, &step.body).await
+    }
+
+    /// How texts of the caller's campaigns go out, each within what was frozen around it, or what its site puts
+    /// around texts now. Texts of other sites are left out.
+    pub async fn step_previews(
+        &self,
+        actor: &Actor,
+        asked: &[StepText],
+    ) -> Result<HashMap<StepText, Preview>, Fault> {
+        let db = self.db.read();
+        let ids: HashSet<SiteId> = asked.iter().map(|text| text.site_id).collect();
+        let ids = actor.reached(&ids.into_iter().collect::<Vec<_>>());
+        let found = sites::find_many(db, &ids).await?;
+        let found: HashMap<SiteId, Site> = found.into_iter().map(|site| (site.id, site)).collect();
+        let revisions: Vec<RevisionId> = asked.iter().map(|text| text.revision_id).collect();
+        let frames = revisions::frozen_frames(db, actor.sites(), &revisions).await?;
+        let templates: Vec<Template> =
+            asked.iter().filter_map(|text| Template::parse(&text.body).ok()).collect();
+        let names: BTreeSet<&str> = templates.iter().flat_map(names).collect();
+        let extents = attributes::extents_of(db, &ids, &names).await?;
+        let preview = |text: &StepText| {
+            let site = found.get(&text.site_id)?;
+            let frame = frames.get(&text.revision_id).unwrap_or(&site.frame).clone();
+            let extents = extents.get(&site.id).cloned().unwrap_or_default();
+            let site_name = Some(site.name.clone());
+            let preview = Surroundings { frame, site_name, extents }.preview(&text.body);
+            Some((text.clone(), preview))
+        };
+        Ok(asked.iter().filter_map(preview).collect())
     }
 
     async fn preview(&self, site: &Site, frame: Frame, body: &str) -> Result<Preview, Fault> {

@@ -15,16 +15,16 @@ mod resolve_unknown;
 mod send_test;
 mod waiting;
 
-pub use content::Preview;
+pub use content::{Preview, StepText};
 pub use dry_run::{Estimate, Estimated, Explanation, Whom};
 pub use input::{
     Activation, Cancellation, Changes, Duplication, NewCampaign, NewStep, Rescheduling,
 };
 pub use pause::{Paused, Resumed, Suspension};
-pub use read::{CampaignView, CancelPreview, Progress};
+pub use read::{CampaignView, CancelPreview, Progress, Tally};
 pub use resolve_unknown::{UnknownResolution, UnknownResolved};
 pub use send_test::{TestSending, TestSent};
-pub use waiting::{Delays, SendingDetails};
+pub use waiting::{Circumstances, Delays, Ledger, SendingDetails};
 
 use super::{Actor, Fault, Service};
 use crate::db::{Txn, campaigns, events::Cause, gate};

@@ -1,16 +1,16 @@
 //! Campaigns, read: the campaign itself, its content, and how far along it is.
 
 use super::super::{Actor, CampaignFilter, CampaignOrder, Fault, Page, PageRequest, Service};
-use crate::db::{audiences, campaigns, counts, revisions};
+use crate::db::{Txn, audiences, campaigns, counts, revisions};
 use domain::{
     Instant,
     audience::Audience,
-    campaign::{Campaign, CampaignStatus, Step, Trigger},
-    id::{AudienceId, CampaignId, SiteId, StepId},
+    campaign::{Campaign, CampaignStatus, Step, Targeting, Trigger},
+    id::{AudienceId, CampaignId, RevisionId, SiteId, StepId},
     message::{MessageCounts, MessageState},
     reason::MessageReason,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A campaign's audiences, in the order set.
 #[derive(Clone, Debug)]
@@ -67,50 +67,91 @@ impl Service {
         Ok(campaigns::find(self.db.read(), actor.sites(), id).await?)
     }
 
-    /// Campaigns of a site.
+    /// Those of these campaigns that are of the caller's sites, in no order.
+    pub async fn campaigns_by_id(
+        &self,
+        actor: &Actor,
+        ids: &[CampaignId],
+    ) -> Result<Vec<Campaign>, Fault> {
+        Ok(campaigns::find_many(self.db.read(), actor.sites(), ids).await?)
+    }
+
+    /// A page of the campaigns of each site that the caller reaches.
     pub async fn campaigns(
         &self,
         actor: &Actor,
-        site_id: SiteId,
+        sites: &[SiteId],
         filter: &CampaignFilter,
         order: CampaignOrder,
         page: &PageRequest,
-    ) -> Result<Page<Campaign>, Fault> {
-        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
-        Ok(campaigns::page(self.db.read(), site_id, filter, order, page).await?)
+    ) -> Result<HashMap<SiteId, Page<Campaign>>, Fault> {
+        let sites = actor.reached(sites);
+        let pages = campaigns::pages(self.db.read(), &sites, filter, order, page).await?;
+        Ok(sites.into_iter().zip(pages).collect())
     }
 
-    /// How many campaigns of a site match.
-    pub async fn campaign_count(
+    /// How many campaigns of each site match, in the order asked; none of a site that the caller does not reach.
+    pub async fn campaign_totals(
         &self,
         actor: &Actor,
-        site_id: SiteId,
-        filter: &CampaignFilter,
-    ) -> Result<i64, Fault> {
-        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(0) };
-        Ok(campaigns::count(self.db.read(), site_id, filter).await?)
+        asked: &[(SiteId, CampaignFilter)],
+    ) -> Result<Vec<i64>, Fault> {
+        let counts = campaigns::counts(self.db.read(), asked).await?;
+        Ok(asked.iter().zip(counts).map(|((site, _), count)| actor.only(*site, count)).collect())
     }
 
-    /// A campaign's messages as composed, in order.
-    pub async fn campaign_steps(&self, campaign: &Campaign) -> Result<Vec<Step>, Fault> {
-        Ok(revisions::steps(self.db.read(), campaign.revision_id).await?)
+    /// The messages of revisions of the caller's campaigns as composed, in order.
+    pub async fn campaign_steps(
+        &self,
+        actor: &Actor,
+        ids: &[RevisionId],
+    ) -> Result<HashMap<RevisionId, Vec<Step>>, Fault> {
+        Ok(revisions::steps_of(self.db.read(), actor.sites(), ids).await?)
     }
 
-    /// A campaign's audiences, in the order set.
-    pub async fn campaign_audiences(&self, campaign: &Campaign) -> Result<CampaignView, Fault> {
-        let targeting = revisions::targeting(self.db.read(), campaign.revision_id).await?;
-        let ids: Vec<AudienceId> =
-            targeting.included.iter().chain(&targeting.excluded).copied().collect();
-        let found = audiences::find_many(self.db.read(), &[campaign.site_id], &ids).await?;
+    /// The audiences of revisions of the caller's campaigns, in the order set.
+    pub async fn campaign_audiences(
+        &self,
+        actor: &Actor,
+        ids: &[RevisionId],
+    ) -> Result<HashMap<RevisionId, CampaignView>, Fault> {
+        let targetings = revisions::targetings(self.db.read(), actor.sites(), ids).await?;
+        let of = |targeting: &Targeting| {
+            targeting.included.iter().chain(&targeting.excluded).copied().collect::<Vec<_>>()
+        };
+        let named: HashSet<AudienceId> = targetings.values().flat_map(of).collect();
+        let named: Vec<AudienceId> = named.into_iter().collect();
+        let found = audiences::find_many(self.db.read(), actor.sites(), &named).await?;
         let found: HashMap<AudienceId, Audience> =
             found.into_iter().map(|audience| (audience.id, audience)).collect();
         let pick = |ids: &[AudienceId]| {
             ids.iter().filter_map(|id| found.get(id).cloned()).collect::<Vec<_>>()
         };
-        Ok(CampaignView {
+        let view = |targeting: &Targeting| CampaignView {
             included: pick(&targeting.included),
             excluded: pick(&targeting.excluded),
-        })
+        };
+        Ok(targetings.iter().map(|(id, targeting)| (*id, view(targeting))).collect())
+    }
+
+    /// How far the engine is with each of the caller's campaigns, and what became of its messages: all of one
+    /// moment.
+    pub async fn tallies(
+        &self,
+        actor: &Actor,
+        ids: &[CampaignId],
+    ) -> Result<HashMap<CampaignId, Tally>, Fault> {
+        let snapshot = self.db.begin_read().await?;
+        let counted = counts::sums(&snapshot, actor.sites(), ids).await?;
+        let tallies = tallies(&snapshot, actor, ids, counted).await?;
+        snapshot.rollback().await.map_err(crate::db::Error::from)?;
+        Ok(tallies)
+    }
+
+    /// How far along a campaign is; none before it is processed.
+    pub fn progress(&self, tally: &Tally) -> Option<Progress> {
+        let now = self.clock.now();
+        tally.run.as_ref().map(|run| snapshot(now, run, &tally.counted))
     }
 
     /// How far along a campaign is; none before it is processed.
@@ -121,36 +162,56 @@ impl Service {
         snapshot_of.rollback().await.map_err(crate::db::Error::from)?;
         Ok(run.map(|run| snapshot(self.clock.now(), &run, &counted)))
     }
+}
 
-    /// What became of one step's messages; none before the campaign is processed.
-    pub async fn step_counts(
-        &self,
-        campaign_id: CampaignId,
-        step_id: StepId,
-    ) -> Result<Option<MessageCounts>, Fault> {
-        if counts::run(self.db.read(), campaign_id).await?.is_none() {
-            return Ok(None);
-        }
-        let counted = counts::read(self.db.read(), campaign_id, Some(step_id)).await?;
-        Ok(Some(counts::partition(&counted)))
+/// How far the engine is with campaigns of the caller's, beside their counts.
+pub(super) async fn tallies(
+    snapshot: &Txn,
+    actor: &Actor,
+    ids: &[CampaignId],
+    mut counted: HashMap<CampaignId, Vec<counts::Counted>>,
+) -> Result<HashMap<CampaignId, Tally>, Fault> {
+    let mut runs = counts::runs(snapshot, actor.sites(), ids).await?;
+    let tally = |id: &CampaignId| {
+        let (run, counted) = (runs.remove(id), counted.remove(id).unwrap_or_default());
+        (*id, Tally { run, counted })
+    };
+    Ok(ids.iter().map(tally).collect())
+}
+
+/// What became of a campaign's messages, and how far the engine is with it, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    pub(super) run: Option<counts::Run>,
+    pub(super) counted: Vec<counts::Counted>,
+}
+
+impl Tally {
+    /// What became of all messages.
+    pub(super) fn counts(&self) -> MessageCounts {
+        counts::partition(&self.counted)
     }
 
-    /// What canceling would do now; none when the campaign cannot be canceled.
-    pub async fn cancel_preview(
-        &self,
-        campaign: &Campaign,
-    ) -> Result<Option<CancelPreview>, Fault> {
-        let Some(resulting_status) = campaign.status.after(Trigger::Cancel) else {
-            return Ok(None);
-        };
-        let counted = counts::read(self.db.read(), campaign.id, None).await?;
-        let counts = counts::partition(&counted);
-        Ok(Some(CancelPreview {
+    /// What became of one step's messages; none before the campaign is processed.
+    pub fn of_step(&self, step: StepId) -> Option<MessageCounts> {
+        self.run.as_ref()?;
+        let mut counts = MessageCounts::default();
+        for entry in self.counted.iter().filter(|entry| entry.step_id == step) {
+            counts.add(entry.standing.state, entry.count);
+        }
+        Some(counts)
+    }
+
+    /// What canceling `campaign`, whose tally this is, would do now; none when it cannot be canceled.
+    pub fn cancel_preview(&self, campaign: &Campaign) -> Option<CancelPreview> {
+        let resulting_status = campaign.status.after(Trigger::Cancel)?;
+        let counts = self.counts();
+        Some(CancelPreview {
             resulting_status,
             stoppable_count: counts.pending(),
             handed_over_count: counts.handed_over(),
             in_flight_count: counts.in_flight,
-        }))
+        })
     }
 }
 
