@@ -32,6 +32,7 @@ mod m0014_memberships;
 mod m0015_touches;
 mod m0016_unheard;
 mod m0017_paces;
+mod m0019_callers;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_touches::Migration),
             Box::new(m0016_unheard::Migration),
             Box::new(m0017_paces::Migration),
+            Box::new(m0019_callers::Migration),
         ]
     }
 }

@@ -31,9 +31,10 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QuerySelect, SqlErr,
+    QueryFilter, QueryOrder, QuerySelect, SqlErr,
     sea_query::{Expr, LockType},
 };
+use uuid::Uuid;
 
 /// Settings of a site; what is none stays as it is.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +79,19 @@ pub async fn find(connection: &impl ConnectionTrait, id: SiteId) -> Result<Optio
 pub async fn find_by_name(connection: &impl ConnectionTrait, name: &str) -> Result<Option<Site>> {
     let row = site::Entity::find().filter(site::Column::Name.eq(name)).one(connection).await?;
     Ok(row.map(convert::site).transpose()?)
+}
+
+/// Those of the sites given that are there, in order of id.
+pub async fn existing(connection: &impl ConnectionTrait, sites: &[SiteId]) -> Result<Vec<SiteId>> {
+    let ids: Vec<Uuid> = site::Entity::find()
+        .select_only()
+        .column(site::Column::Id)
+        .filter(site::Column::Id.is_in(sites.iter().map(|site| site.0)))
+        .order_by_asc(site::Column::Id)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(ids.into_iter().map(SiteId::from).collect())
 }
 
 /// A page of the sites given, by id.

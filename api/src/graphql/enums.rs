@@ -53,6 +53,8 @@ pub(crate) enum Role {
 pub(crate) enum ActorKind {
     /// An API key.
     ApiKey,
+    /// The subject of a token that another service signed.
+    Token,
     /// The sending engine.
     Engine,
     /// Whoever runs the service, by `sendoff admin`.

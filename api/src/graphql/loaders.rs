@@ -59,10 +59,7 @@ struct IsTollFree(SiteId);
 impl<I: PartialEq> PartialEq for Asked<I> {
     fn eq(&self, other: &Self) -> bool {
         let (mine, theirs) = (&self.caller.actor, &other.caller.actor);
-        self.id == other.id
-            && mine.key_id == theirs.key_id
-            && mine.role == theirs.role
-            && mine.sites() == theirs.sites()
+        self.id == other.id && mine.is_same(theirs)
     }
 }
 
@@ -71,7 +68,7 @@ impl<I: Eq> Eq for Asked<I> {}
 impl<I: Hash> Hash for Asked<I> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.id.hash(state);
-        self.caller.actor.key_id.hash(state);
+        self.caller.actor.caller.hash(state);
     }
 }
 

@@ -49,12 +49,14 @@ pub use check::NewQuietHours;
 pub use operations::Unready;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use site_update::{PackSwitch, SiteChanges};
+pub use sites::Unrecognised;
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
 
 use crate::{
     db::Db,
     direct::Direct,
     ports::{Aggregator, Bells, Clock, Hints, Ids},
+    tokens::Tokens,
     vitals::Vitals,
 };
 use std::sync::Arc;
@@ -93,6 +95,8 @@ pub struct Service {
     estimates: Turns,
     /// What those who run the process see of it.
     vitals: Vitals,
+    /// What checks signed tokens, where they are taken.
+    tokens: Option<Arc<Tokens>>,
     /// The turn at looking how the database is.
     probing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -112,6 +116,25 @@ impl Service {
         let inbox = Arc::default();
         let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
         let probing = Arc::default();
-        Self { db, clock, ids, bells, hints, aggregator, direct, inbox, estimates, vitals, probing }
+        Self {
+            db,
+            clock,
+            ids,
+            bells,
+            hints,
+            aggregator,
+            direct,
+            inbox,
+            estimates,
+            vitals,
+            tokens: None,
+            probing,
+        }
+    }
+
+    /// The same, taking the tokens that these keys have signed beside API keys.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Arc<Tokens>) -> Self {
+        Self { tokens: Some(tokens), ..self }
     }
 }

@@ -12,12 +12,10 @@ use super::{
 };
 use crate::db::{
     Error,
-    events::Cause,
     sites::{self, Purpose, Settings, Written},
 };
 use domain::{
     consent,
-    event::ActorKind,
     id::SiteId,
     limits::{
         HELP_REPLY_SEGMENTS_MAX, SMART_SENDING_MAX_S, SMART_SENDING_MIN_S, SUBDOMAIN_CHARS_MAX,
@@ -105,7 +103,7 @@ impl Service {
         if let Err(refusals) = problems.check() {
             return Ok(Err(refusals));
         }
-        let cause = Cause { kind: ActorKind::ApiKey, name: actor.name.clone() };
+        let cause = actor.cause();
         let written = sites::change(&txn, &self.ids, &cause, &before, settings, now).await?;
         let Written::Done(site) = written else {
             let message = "Another site has this subdomain.";

@@ -2,7 +2,7 @@
 
 use super::{
     super::secrets::InputDigest,
-    Activation, CampaignError, Outcome, Refused, Rescheduling, cause, check_action, check_revision,
+    Activation, CampaignError, Outcome, Refused, Rescheduling, check_action, check_revision,
     not_found,
     once::{Once, answer},
     places::Seen,
@@ -70,7 +70,7 @@ impl Service {
             (Trigger::Schedule, Task::Scheduler)
         };
         let step = Move { trigger, reason: None, at: now };
-        let moved = campaigns::move_on(&txn, &self.ids, &cause(actor), &campaign, step).await?;
+        let moved = campaigns::move_on(&txn, &self.ids, &actor.cause(), &campaign, step).await?;
         let Some(moved) = moved else { return Ok(raced()) };
         if moved.status.is_running() {
             runs::begin(&txn, moved.id, moved.site_id, now).await?;
@@ -181,7 +181,7 @@ impl Service {
         let moved = Campaign { revision_id, ..campaign.clone() };
         let timing = Timing { schedule: &schedule, max_lateness_s };
         self.freeze(&txn, &moved, &site, timing, now).await?;
-        let by = cause(actor);
+        let by = actor.cause();
         if !campaigns::reschedule(&txn, &self.ids, &by, &campaign, revision_id, now).await? {
             return Ok(raced());
         }

@@ -6,8 +6,8 @@
 //! what is left.
 
 use super::{
-    super::secrets::InputDigest, CampaignError, Canceled, Cancellation, Refused, cause,
-    check_action, not_found, once::Once, refuse_at,
+    super::secrets::InputDigest, CampaignError, Canceled, Cancellation, Refused, check_action,
+    not_found, once::Once, refuse_at,
 };
 use crate::{
     db::{
@@ -126,7 +126,7 @@ impl Service {
             counts = counts::partition(&counts::read(txn, campaign.id, None).await?);
         }
         let step = Move { trigger: Trigger::Cancel, reason: Some(reason), at: now };
-        let moved = campaigns::move_on(txn, &self.ids, &cause(actor), &campaign, step).await?;
+        let moved = campaigns::move_on(txn, &self.ids, &actor.cause(), &campaign, step).await?;
         Ok(moved.map(|campaign| Canceled {
             campaign,
             canceled_count,

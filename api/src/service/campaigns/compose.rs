@@ -5,8 +5,8 @@ use super::{
         check::{CAMPAIGN, Problems, choose_site},
         secrets::InputDigest,
     },
-    CampaignError, Changes, NewCampaign, NewStep, Outcome, Refused, cause, check_action,
-    check_revision, not_found,
+    CampaignError, Changes, NewCampaign, NewStep, Outcome, Refused, check_action, check_revision,
+    not_found,
     once::{Once, answer, answered},
 };
 use crate::{
@@ -118,7 +118,7 @@ impl Service {
             reason: None,
             at: now,
         };
-        events::append(txn, &self.ids, &cause(actor), event).await?;
+        events::append(txn, &self.ids, &actor.cause(), event).await?;
         Ok(campaign)
     }
 
@@ -159,7 +159,7 @@ impl Service {
         }
         self.write_changes(&txn, &campaign, &changes).await?;
         let name = changes.name.as_deref().unwrap_or(&campaign.name);
-        let (by, revision) = (cause(actor), campaign.revision_id);
+        let (by, revision) = (actor.cause(), campaign.revision_id);
         if !campaigns::edit(&txn, &self.ids, &by, &campaign, name, revision, now).await? {
             let message = "Another caller changed the campaign at this moment.";
             return Ok(super::refuse(CampaignError::StaleRevision, message));
@@ -218,7 +218,7 @@ impl Service {
             at: self.clock.now(),
         };
         campaigns::delete(&txn, campaign.id).await?;
-        events::append(&txn, &self.ids, &cause(actor), event).await?;
+        events::append(&txn, &self.ids, &actor.cause(), event).await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         Ok(Ok(campaign.id))

@@ -5,8 +5,8 @@
 //! **Invariant:** messages that a pause made late are decided about before any of them can leave.
 
 use super::{
-    super::secrets::InputDigest, CampaignError, Outcome, Refused, activate::raced, cause,
-    check_action, check_revision, not_found, once::Once,
+    super::secrets::InputDigest, CampaignError, Outcome, Refused, activate::raced, check_action,
+    check_revision, not_found, once::Once,
 };
 use crate::{
     db::{
@@ -80,7 +80,7 @@ impl Service {
             return Ok(Err(refusals));
         }
         let counts = counts::partition(&counts::read(&txn, campaign.id, None).await?);
-        if !campaigns::pause(&txn, &self.ids, &cause(actor), &campaign, now).await? {
+        if !campaigns::pause(&txn, &self.ids, &actor.cause(), &campaign, now).await? {
             return Ok(raced());
         }
         let answer = json!({
@@ -118,7 +118,7 @@ impl Service {
             return Ok(Err(refusals));
         }
         let redated = self.redate(&txn, &campaign, now).await?;
-        if !campaigns::resume(&txn, &self.ids, &cause(actor), &campaign, now).await? {
+        if !campaigns::resume(&txn, &self.ids, &actor.cause(), &campaign, now).await? {
             return Ok(raced());
         }
         let answer =
