@@ -53,6 +53,8 @@ pub struct Settings {
     pub introspection: bool,
     /// Whose signed tokens open the API beside API keys.
     pub tokens: Option<tokens::Settings>,
+    /// How long it is kept who did what.
+    pub audit_retention: Duration,
     /// How long requests in flight are given at a shutdown.
     pub shutdown_grace: Duration,
     /// What the process is for.
@@ -88,6 +90,7 @@ impl Settings {
             trusted_documents: config.api.trusted_documents.clone(),
             introspection: config.api.introspection == Introspection::On,
             tokens: signed_tokens(&config.jwt),
+            audit_retention: config.api.audit_retention,
             shutdown_grace: config.server.shutdown_grace,
             role: config.server.role,
             metrics_token: config.server.metrics_token.clone(),
@@ -125,8 +128,9 @@ fn signed_tokens(config: &JwtConfig) -> Option<tokens::Settings> {
     Some(tokens::Settings { issuer: issuer?, audience: audience?, keys_file: keys_file? })
 }
 
-/// The service that takes such tokens, their keys read.
-fn taking_tokens(service: Service, settings: &Settings) -> Result<Service, StartError> {
+/// The service that keeps the audit as long as is set and takes such tokens, their keys read.
+fn kept_and_taken(service: Service, settings: &Settings) -> Result<Service, StartError> {
+    let service = service.with_audit_kept(settings.audit_retention);
     let Some(tokens) = settings.tokens.clone() else { return Ok(service) };
     let path = tokens.keys_file.clone();
     let tokens = Tokens::load(tokens).map_err(|source| StartError::TokenKeys { path, source })?;
@@ -182,7 +186,7 @@ impl App {
         let vitals = Vitals::new()?;
         let outside = Outside { aggregator, status_pages, vitals: vitals.clone() };
         let Assembled { service, engine, relay } = assemble(db, clock, ids, outside, &settings);
-        let service = taking_tokens(service, &settings)?;
+        let service = kept_and_taken(service, &settings)?;
         let shutdown = watch::Sender::new(false);
         let options = options(&settings)?;
         let schema = graphql::builder(service.clone()).extension(Track).finish();

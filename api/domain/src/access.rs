@@ -83,6 +83,8 @@ crate::codes! {
         SubscriberWrite = "subscriber_write",
         /// Create and revoke API keys.
         ApiKeyWrite = "api_key_write",
+        /// Read who did what.
+        AuditRead = "audit_read",
         /// Read how the service itself is doing, which tells nothing of a site.
         OperatorRead = "operator_read",
     }
@@ -111,9 +113,11 @@ impl Role {
             }
             Scope::CampaignWrite | Scope::SubscriberWrite => Self::Editor,
             Scope::CampaignSend => Self::Sender,
-            Scope::SiteWrite | Scope::SubscriberPii | Scope::ApiKeyWrite | Scope::OperatorRead => {
-                Self::Admin
-            }
+            Scope::SiteWrite
+            | Scope::SubscriberPii
+            | Scope::ApiKeyWrite
+            | Scope::AuditRead
+            | Scope::OperatorRead => Self::Admin,
         };
         self >= least
     }
@@ -144,7 +148,7 @@ mod tests {
     #[test]
     fn each_role_grants_all_of_the_one_below() {
         let granted: Vec<usize> = Role::ALL.iter().map(|role| role.scopes().count()).collect();
-        assert_eq!(granted, [4, 6, 7, 11]);
+        assert_eq!(granted, [4, 6, 7, 12]);
         for scope in Scope::ALL {
             for pair in Role::ALL.windows(2) {
                 assert!(pair[1].grants(*scope) || !pair[0].grants(*scope), "{scope}");

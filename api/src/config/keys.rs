@@ -190,6 +190,15 @@ pub(super) const KEYS: &[Key] = &[
         about: &["Whether those who hold a key may ask for the schema."],
     },
     Key {
+        section: "api",
+        name: "audit_retention",
+        // The database itself keeps what is younger than a month: see m0020 of the migrations.
+        kind: Kind::Span(mins(31 * 24 * 60)..=mins(3_650 * 24 * 60)),
+        plain_variable: None,
+        default: Ok(r#""400d""#),
+        about: &["How long it is kept who did what: Site.auditEntries."],
+    },
+    Key {
         section: "jwt",
         name: "issuer",
         kind: Kind::Text("the claim `iss` of the tokens", is_filled),

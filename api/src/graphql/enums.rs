@@ -29,6 +29,8 @@ pub(crate) enum Scope {
     SubscriberWrite,
     /// Create and revoke API keys.
     ApiKeyWrite,
+    /// Read who did what: `Site.auditEntries`.
+    AuditRead,
     /// Read how the service itself is doing, which tells nothing of a site.
     OperatorRead,
 }

@@ -6,6 +6,7 @@
 
 use super::{
     Actor, Fault, NewQuietHours, Service,
+    audit::Act,
     check::{Coded, Codes, Problems},
     once::Once,
     secrets::InputDigest,
@@ -15,6 +16,7 @@ use crate::db::{
     sites::{self, Purpose, Settings, Written},
 };
 use domain::{
+    audit::AuditOperation,
     consent,
     id::SiteId,
     limits::{
@@ -24,6 +26,7 @@ use domain::{
     place::{Countries, is_country},
     refusal::{Outcome, Refusal, SiteError},
     rule_pack::{RulePack, RulePacks},
+    setting,
     site::{Site, SmartSending, problem_in_subdomain},
     text::{self, Frame},
     zone::Zone,
@@ -111,6 +114,10 @@ impl Service {
             return Ok(Err(vec![taken]));
         };
         once.keep(&txn, json!({ "site": id.to_string() })).await?;
+        if !setting::changes(&before, &site).is_empty() {
+            let act = Act::new(AuditOperation::SiteUpdate, id, &id);
+            self.note(&txn, actor, act, now).await?;
+        }
         txn.commit().await.map_err(Error::from)?;
         Ok(Ok(*site))
     }

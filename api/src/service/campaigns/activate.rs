@@ -16,10 +16,11 @@ use crate::{
         runs, sites,
     },
     ports::Task,
-    service::{Actor, Fault, Service},
+    service::{Actor, Fault, Service, audit::Act},
 };
 use domain::{
     Instant,
+    audit::AuditOperation,
     campaign::{Campaign, CampaignAction, Trigger},
     id::CampaignId,
     limits::{MAX_LATENESS_MAX_S, MAX_LATENESS_MIN_S},
@@ -76,6 +77,7 @@ impl Service {
             runs::begin(&txn, moved.id, moved.site_id, now).await?;
         }
         once.keep(&txn, answer(moved.id)).await?;
+        self.note(&txn, actor, Act::to(&moved, AuditOperation::CampaignActivate), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.bells.ring(task);
         self.hints.give();
@@ -185,6 +187,7 @@ impl Service {
         if !campaigns::reschedule(&txn, &self.ids, &by, &campaign, revision_id, now).await? {
             return Ok(raced());
         }
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignReschedule), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.bells.ring(Task::Scheduler);
         self.hints.give();

@@ -15,10 +15,11 @@ use crate::{
         campaigns::{self, Move},
         counts, plans,
     },
-    service::{Actor, Fault, Service},
+    service::{Actor, Fault, Service, audit::Act},
 };
 use domain::{
     Instant,
+    audit::AuditOperation,
     campaign::{Campaign, CampaignAction, CampaignStatus, Trigger},
     id::CampaignId,
     message::MessageCounts,
@@ -62,6 +63,8 @@ impl Service {
             return Ok(super::refuse(CampaignError::StaleRevision, message));
         };
         once.keep(&txn, answer(&canceled)).await?;
+        self.note(&txn, actor, Act::to(&canceled.campaign, AuditOperation::CampaignCancel), now)
+            .await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         let canceled = self.drained(canceled, &once).await?;

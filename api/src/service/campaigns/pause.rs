@@ -14,10 +14,11 @@ use crate::{
         resumption::{self, Pause, Redated},
     },
     ports::Task,
-    service::{Actor, Fault, Service},
+    service::{Actor, Fault, Service, audit::Act},
 };
 use domain::{
     Instant,
+    audit::AuditOperation,
     campaign::{Campaign, CampaignAction},
     id::CampaignId,
 };
@@ -89,6 +90,7 @@ impl Service {
             "in_flight": counts.in_flight,
         });
         once.keep(&txn, answer.clone()).await?;
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignPause), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         let campaign = self.reread(actor, campaign.id).await?;
@@ -124,6 +126,7 @@ impl Service {
         let answer =
             json!({ "deferred": redated.deferred_count, "skipped": redated.skipped_count });
         once.keep(&txn, answer.clone()).await?;
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignResume), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.bells.ring(Task::Dispatcher);
         // Skipping may have left nothing to hand over.
