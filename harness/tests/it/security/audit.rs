@@ -228,7 +228,7 @@ fn every_mutation_is_an_operation_of_the_audit() {
     let mutations: BTreeSet<String> = operations
         .iter()
         .filter_map(|name| name.strip_prefix("Mutation."))
-        .map(|name| name.to_lowercase())
+        .map(str::to_lowercase)
         .collect();
     let named: BTreeMap<String, AuditOperation> = AuditOperation::ALL
         .iter()
