@@ -56,10 +56,10 @@ pub struct Options {
     #[arg(long, default_value_t = 20)]
     clients: u64,
     /// How often each campaign is scheduled, moved and called back.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 6)]
     rounds: u64,
-    /// How often a client loses its connection.
-    #[arg(long, default_value_t = 200)]
+    /// How often a client is to lose its connection; some have none at that moment.
+    #[arg(long, default_value_t = 230)]
     disconnects: u64,
     /// How often the service is killed.
     #[arg(long, default_value_t = 20)]
