@@ -3,132 +3,37 @@
 //! **Invariant:** what production and the harness run is assembled here, in one way.
 
 mod data;
+mod error;
 
 pub use data::{DataLock, be_present, lock_data, open_database};
+pub use error::StartError;
 
 use crate::{
-    aggregators::{Generic, Unusable},
-    config::{ApiConfig, Config, ConfigError, Introspection, ServerRole},
+    aggregators::Generic,
+    config::{ApiConfig, Config, Introspection, JwtConfig, ServerRole},
     db::{self, Db},
     direct::{self, Direct},
     engine::{self, Driver, Engine},
     graphql, hex,
     http::{
         self,
-        graphql::{Costs, Limits, Options, Rate, Track, Trusted, Unreadable, Untrusted},
+        graphql::{Costs, Limits, Options, Rate, Track, Trusted},
         patience::Patient,
     },
     ports::{Aggregator, Bells, Clock, Hints, Ids, Outlet, StatusPages},
     relay::Relay,
-    service::{Fault, Service},
-    status_pages::{self, Statuspage},
-    vitals::{self, Vitals},
+    service::Service,
+    status_pages::Statuspage,
+    tokens::{self, Tokens},
+    vitals::Vitals,
 };
 use poem::{
     EndpointExt as _, IntoEndpoint as _, Server, endpoint::BoxEndpoint, listener::TcpAcceptor,
 };
 use rand::Rng as _;
 use secrecy::SecretString;
-use std::{future::Future, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{future::Future, io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, time::timeout};
-
-/// Why the process does not start: one line each, with what led to it as its source.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The configuration does not make sense.
-    #[error("the configuration is not valid")]
-    Config(#[from] ConfigError),
-    /// The configuration file cannot be read.
-    #[error("cannot read the configuration file {}", path.display())]
-    ConfigFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The data directory cannot be used.
-    #[error("cannot write to the data directory {}", path.display())]
-    DataDir {
-        /// The directory.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The database cannot be opened.
-    #[error("cannot open the database (is it running, and are its address and password right?)")]
-    Database(#[source] db::Error),
-    /// Another process serves from the same SQLite data.
-    #[error("another process is at work on this data: it holds {}", .0.display())]
-    InUse(PathBuf),
-    /// The file that marks the data as taken cannot be locked.
-    #[error("cannot lock {}", path.display())]
-    Lock {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The schema is older than this version.
-    #[error("the database is {0} schema steps behind this version: run `sendoff admin migrate`")]
-    SchemaBehind(usize),
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// There is nobody to hand messages to.
-    #[error("no aggregator is set up: run `sendoff admin connection set`")]
-    NoAggregator,
-    /// The development world's key would be a way in.
-    #[error("the database holds the development world's key: production refuses to start with it")]
-    DevelopmentKey,
-    /// The HTTP client cannot be set up.
-    #[error(transparent)]
-    Client(#[from] Unusable),
-    /// The HTTP client of the status pages cannot be set up.
-    #[error(transparent)]
-    StatusPages(#[from] status_pages::Unusable),
-    /// What the process shows of itself cannot be set up.
-    #[error(transparent)]
-    Vitals(#[from] vitals::Unusable),
-    /// The database was asked and did not answer.
-    #[error(transparent)]
-    Service(#[from] Fault),
-    /// The engine could not settle what a crash left behind.
-    #[error(transparent)]
-    Engine(#[from] engine::Fault),
-    /// Our own schema cannot be read, so that nothing in it has a cost.
-    #[error("the costs of the API cannot be reckoned")]
-    Costs(#[from] Unreadable),
-    /// The manifest of trusted documents cannot be read.
-    #[error("cannot read the trusted documents {}", path.display())]
-    DocumentsFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The manifest of trusted documents is none.
-    #[error("the trusted documents {} cannot be used", path.display())]
-    Documents {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: Untrusted,
-    },
-    /// Serving ended with an error.
-    #[error("the server stopped")]
-    Serve(#[source] io::Error),
-}
 
 /// How long sockets are given to close after they were told to.
 const SOCKETS_GRACE: Duration = Duration::from_secs(5);
@@ -146,6 +51,10 @@ pub struct Settings {
     pub trusted_documents: Option<PathBuf>,
     /// Whether callers may ask for the schema.
     pub introspection: bool,
+    /// Whose signed tokens open the API beside API keys.
+    pub tokens: Option<tokens::Settings>,
+    /// How long it is kept who did what.
+    pub audit_retention: Duration,
     /// How long requests in flight are given at a shutdown.
     pub shutdown_grace: Duration,
     /// What the process is for.
@@ -180,6 +89,8 @@ impl Settings {
             limits: limits(&config.api),
             trusted_documents: config.api.trusted_documents.clone(),
             introspection: config.api.introspection == Introspection::On,
+            tokens: signed_tokens(&config.jwt),
+            audit_retention: config.api.audit_retention,
             shutdown_grace: config.server.shutdown_grace,
             role: config.server.role,
             metrics_token: config.server.metrics_token.clone(),
@@ -209,6 +120,21 @@ fn limits(config: &ApiConfig) -> Limits {
         request_timeout: config.request_timeout,
         ..Limits::default()
     }
+}
+
+/// Whose signed tokens are taken, where `config` says so.
+fn signed_tokens(config: &JwtConfig) -> Option<tokens::Settings> {
+    let JwtConfig { issuer, audience, keys_file } = config.clone();
+    Some(tokens::Settings { issuer: issuer?, audience: audience?, keys_file: keys_file? })
+}
+
+/// The service that keeps the audit as long as is set and takes such tokens, their keys read.
+fn kept_and_taken(service: Service, settings: &Settings) -> Result<Service, StartError> {
+    let service = service.with_audit_kept(settings.audit_retention);
+    let Some(tokens) = settings.tokens.clone() else { return Ok(service) };
+    let path = tokens.keys_file.clone();
+    let tokens = Tokens::load(tokens).map_err(|source| StartError::TokenKeys { path, source })?;
+    Ok(service.with_tokens(Arc::new(tokens)))
 }
 
 /// What the API is told, the documents that it trusts read.
@@ -260,6 +186,7 @@ impl App {
         let vitals = Vitals::new()?;
         let outside = Outside { aggregator, status_pages, vitals: vitals.clone() };
         let Assembled { service, engine, relay } = assemble(db, clock, ids, outside, &settings);
+        let service = kept_and_taken(service, &settings)?;
         let shutdown = watch::Sender::new(false);
         let options = options(&settings)?;
         let schema = graphql::builder(service.clone()).extension(Track).finish();

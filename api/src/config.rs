@@ -13,6 +13,7 @@ mod environment;
 mod error;
 mod file;
 mod forms;
+mod jwt_section;
 mod kept_file;
 mod keys;
 mod nearest;
@@ -24,6 +25,7 @@ pub use api_section::{ApiConfig, ApiLayer, Introspection};
 pub use environment::{process_env, test_database_url};
 pub use error::ConfigError;
 pub use forms::{WEBHOOK_SECRET, is_token, is_url, is_webhook_secret};
+pub use jwt_section::{JwtConfig, JwtLayer};
 pub use kept_file::{KeptFileError, keep_file};
 pub use sections::{
     AggregatorConfig, AggregatorLayer, DatabaseConfig, DatabaseLayer, DevConfig, DevLayer,
@@ -42,6 +44,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// What callers of the API may ask for.
     pub api: ApiConfig,
+    /// Whose signed tokens open the API beside API keys.
+    pub jwt: JwtConfig,
     /// Where the data lives.
     pub database: DatabaseConfig,
     /// How the engine plans, sends and recovers.
@@ -62,6 +66,8 @@ pub struct ConfigLayer {
     pub server: ServerLayer,
     /// The section `[api]`.
     pub api: ApiLayer,
+    /// The section `[jwt]`.
+    pub jwt: JwtLayer,
     /// The section `[database]`.
     pub database: DatabaseLayer,
     /// The section `[engine]`.
@@ -81,6 +87,7 @@ impl ConfigLayer {
         Config {
             server: self.server.finish(base.server),
             api: self.api.finish(base.api),
+            jwt: self.jwt.finish(base.jwt),
             database: self.database.finish(base.database),
             engine: self.engine.finish(base.engine),
             log: self.log.finish(base.log),
@@ -117,6 +124,7 @@ impl Config {
     /// What no single key can tell: values that only make sense together.
     fn check(&self) -> Result<(), ConfigError> {
         self.api.check()?;
+        self.jwt.check()?;
         self.engine.check()?;
         self.aggregator.check()?;
         if self.server.role != ServerRole::All && !self.database.is_shared() {

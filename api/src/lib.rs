@@ -18,5 +18,6 @@ pub mod ports;
 pub mod relay;
 pub mod service;
 pub mod status_pages;
+pub mod tokens;
 pub mod vitals;
 pub mod wall_clock;

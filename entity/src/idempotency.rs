@@ -7,9 +7,9 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency")]
 pub struct Model {
-    /// Api key id.
+    /// The caller, as text: a key's id or a token's subject.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub api_key_id: Uuid,
+    pub caller: String,
     /// Operation.
     #[sea_orm(primary_key, auto_increment = false)]
     pub operation: String,

@@ -16,6 +16,7 @@ pub mod api_key;
 pub mod api_key_site;
 pub mod attempt;
 pub mod audience;
+pub mod audit_entry;
 pub mod campaign;
 pub mod campaign_audience;
 pub mod campaign_progress;

@@ -1,5 +1,5 @@
 //! `harness chaos NAME`: proves from outside that no kill, no cancel and no STOP at any moment loses a message,
-//! doubles one, or lets one out that must not leave.
+//! doubles one, or lets one out that must not leave; and that who follows live sees every event once.
 //!
 //! The service runs in a process of its own that is killed for real and started again on what it left. The
 //! scripted aggregator and the journal outlive it; the checker judges the journal. Every command ends with one
@@ -18,6 +18,7 @@ mod outcome;
 mod place;
 mod plays;
 mod races;
+mod resume;
 mod service;
 mod stage;
 mod steps;
@@ -41,6 +42,8 @@ pub enum Chaos {
     Cancels(races::Options),
     /// Post signed STOP texts at random moments of dispatch.
     Stops(races::Options),
+    /// Let clients follow campaigns live while connections are lost and the service is killed.
+    Resume(resume::Options),
     /// The service that chaos starts in a process of its own. It ends with its standard input.
     #[command(hide = true)]
     Service(service::Options),
@@ -54,6 +57,7 @@ pub async fn run(chaos: &Chaos, out: &mut (impl Write + Send)) -> Result<bool, E
         Chaos::Nodes(options) => Box::pin(nodes::run(options)).await?,
         Chaos::Cancels(options) => Box::pin(races::cancels(options)).await?,
         Chaos::Stops(options) => Box::pin(races::stops(options)).await?,
+        Chaos::Resume(options) => Box::pin(resume::run(options)).await?,
         Chaos::Service(options) => {
             service::serve(options, out).await?;
             return Ok(true);

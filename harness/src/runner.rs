@@ -14,7 +14,7 @@ mod expected;
 pub(crate) mod facts;
 mod fields;
 mod files;
-mod moves;
+pub(crate) mod moves;
 mod record;
 mod settings;
 mod story;

@@ -93,12 +93,21 @@ impl World {
     /// Starts a service on a database of its own and sets up the scenario's site, sender, subscribers
     /// and audiences. It is idle then, and no campaign is made.
     pub async fn start(scenario: &Scenario) -> Result<Self, Error> {
+        Self::start_with(scenario, |_settings| ()).await
+    }
+
+    /// The same with a service that is set otherwise than those of most worlds.
+    pub async fn start_with(
+        scenario: &Scenario,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> Result<Self, Error> {
         let clock = VirtualClock::new(scenario.start());
         let database = Database::create().await?;
         let db = database.open().await?;
         let (listener, url) = process::listen()?;
         let civil = CivilClock::new(clock.clone());
-        let settings = settings(scenario, url.clone());
+        let mut settings = settings(scenario, url.clone());
+        adjust(&mut settings);
         let process = Process::start(&db, civil, &settings, &listener)?;
         let app = process.app();
         let plan = setup::Plan { app: &app, url: &url };

@@ -33,6 +33,8 @@ mod m0015_touches;
 mod m0016_unheard;
 mod m0017_paces;
 mod m0018_uncertain;
+mod m0019_callers;
+mod m0020_audit;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -60,6 +62,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_unheard::Migration),
             Box::new(m0017_paces::Migration),
             Box::new(m0018_uncertain::Migration),
+            Box::new(m0019_callers::Migration),
+            Box::new(m0020_audit::Migration),
         ]
     }
 }

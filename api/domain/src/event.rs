@@ -32,6 +32,8 @@ crate::codes! {
     pub enum ActorKind {
         /// An API key.
         ApiKey = "api_key",
+        /// The subject of a token that another service signed.
+        Token = "token",
         /// The sending engine.
         Engine = "engine",
         /// Whoever runs the service.
@@ -58,7 +60,7 @@ pub struct CampaignEvent {
     pub occurred_at: Instant,
     /// The kind of actor.
     pub actor_kind: ActorKind,
-    /// The name of the key, or of the engine's reconciler.
+    /// The name of the key, the token's subject, or the name of the engine's reconciler.
     pub actor_name: String,
     /// The status before, when the status changed.
     pub from_status: Option<CampaignStatus>,

@@ -15,6 +15,7 @@
 
 pub mod access;
 pub mod audience;
+pub mod audit;
 pub mod campaign;
 pub mod code;
 pub mod consent;

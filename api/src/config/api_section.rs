@@ -27,6 +27,8 @@ pub struct ApiConfig {
     pub trusted_documents: Option<PathBuf>,
     /// Whether callers may ask for the schema.
     pub introspection: Introspection,
+    /// How long it is kept who did what.
+    pub audit_retention: Duration,
 }
 
 /// Whether callers may ask for the schema.
@@ -51,6 +53,7 @@ impl Default for ApiConfig {
             request_timeout: Duration::from_secs(30),
             trusted_documents: None,
             introspection: Introspection::On,
+            audit_retention: Duration::from_hours(400 * 24),
         }
     }
 }
@@ -90,6 +93,9 @@ pub struct ApiLayer {
     pub trusted_documents: Option<PathBuf>,
     /// See [`ApiConfig::introspection`].
     pub introspection: Option<Introspection>,
+    /// See [`ApiConfig::audit_retention`].
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub audit_retention: Option<Duration>,
 }
 
 impl ApiLayer {
@@ -105,6 +111,7 @@ impl ApiLayer {
             request_timeout: self.request_timeout.unwrap_or(base.request_timeout),
             trusted_documents: self.trusted_documents.or(base.trusted_documents),
             introspection: self.introspection.unwrap_or(base.introspection),
+            audit_retention: self.audit_retention.unwrap_or(base.audit_retention),
         }
     }
 }

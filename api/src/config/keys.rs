@@ -190,6 +190,45 @@ pub(super) const KEYS: &[Key] = &[
         about: &["Whether those who hold a key may ask for the schema."],
     },
     Key {
+        section: "api",
+        name: "audit_retention",
+        // The database itself keeps what is younger than a month: see m0020 of the migrations.
+        kind: Kind::Span(mins(31 * 24 * 60)..=mins(3_650 * 24 * 60)),
+        plain_variable: None,
+        default: Ok(r#""400d""#),
+        about: &["How long it is kept who did what: Site.auditEntries."],
+    },
+    Key {
+        section: "jwt",
+        name: "issuer",
+        kind: Kind::Text("the claim `iss` of the tokens", is_filled),
+        plain_variable: None,
+        default: Err(r#""https://login.example.com/""#),
+        about: &[
+            "With these three, tokens that another service signs (JWT) open the API beside API keys:",
+            "docs/graphql.md says what must be in them. Who signs them.",
+        ],
+    },
+    Key {
+        section: "jwt",
+        name: "audience",
+        kind: Kind::Text("what must be in the claim `aud` of the tokens", is_filled),
+        plain_variable: None,
+        default: Err(r#""https://sms.example.com/graphql""#),
+        about: &["Whom they are for: this service, and no other that has the same issuer."],
+    },
+    Key {
+        section: "jwt",
+        name: "keys_file",
+        kind: Kind::Text("the path of a file", is_filled),
+        plain_variable: None,
+        default: Err(r#""./jwks.json""#),
+        about: &[
+            "The public keys that they are signed with, a JSON Web Key Set. It is read again every few",
+            "seconds; no key is fetched from anywhere.",
+        ],
+    },
+    Key {
         section: "database",
         name: "url",
         kind: Kind::Secret("a `postgres://` or `sqlite://` URL", is_database_url),

@@ -68,8 +68,9 @@ fn the_plain_variables_are_known() {
 
 #[test]
 fn every_key_can_be_set_by_its_variable() {
-    let aggregator = "aggregator";
-    for key in KEYS.iter().filter(|key| key.section != aggregator) {
+    // Of these sections no key makes sense alone.
+    let whole = ["aggregator", "jwt"];
+    for key in KEYS.iter().filter(|key| !whole.contains(&key.section)) {
         let (Ok(text) | Err(text)) = key.default;
         let text = text.trim_matches('"').trim_matches(['[', ']']);
         from_env(&[(key.variable().as_str(), text)]).unwrap();
@@ -253,4 +254,20 @@ fn secrets_are_never_shown() {
     }
     let text = refusal(from_file("[aggregator]\ntoken = 1234567"));
     assert!(!text.contains("1234567"), "{text}");
+}
+
+#[test]
+fn signed_tokens_are_checked_in_full_or_not_taken() {
+    let all = [
+        ("SENDOFF_JWT__ISSUER", "https://login.example.com/"),
+        ("SENDOFF_JWT__AUDIENCE", "sendoff"),
+        ("SENDOFF_JWT__KEYS_FILE", "./jwks.json"),
+    ];
+    let config = from_env(&all).unwrap();
+    assert_eq!(config.jwt.keys_file.as_deref(), Some(Path::new("./jwks.json")));
+    for left_out in 0..all.len() {
+        let some: Vec<_> = (0..all.len()).filter(|at| *at != left_out).map(|at| all[at]).collect();
+        let fault = from_env(&some).unwrap_err().to_string();
+        assert!(fault.contains("is of no use without `jwt."), "{fault}");
+    }
 }

@@ -3,10 +3,7 @@
 //! **Invariant:** the key is taken in the transaction that does the work: a crash leaves neither or both.
 
 use super::{Result, Txn};
-use domain::{
-    Instant,
-    id::{ApiKeyId, SiteId},
-};
+use domain::{Instant, access::CallerId, id::SiteId};
 use entity::{convert::ms, idempotency};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, prelude::Json, sea_query::OnConflict,
@@ -30,7 +27,7 @@ pub enum Prior {
 #[derive(Clone, Copy, Debug)]
 pub struct Use<'a> {
     /// The caller.
-    pub api_key_id: ApiKeyId,
+    pub caller: &'a CallerId,
     /// The command, such as `campaign_create`.
     pub operation: &'static str,
     /// The key the caller chose.
@@ -47,12 +44,12 @@ pub async fn take(
     now: Instant,
 ) -> Result<Prior> {
     idempotency::Entity::delete_many()
-        .filter(idempotency::Column::ApiKeyId.eq(used.api_key_id.0))
+        .filter(idempotency::Column::Caller.eq(used.caller.to_string()))
         .filter(idempotency::Column::CreatedAt.lt(ms(now - KEPT)))
         .exec(txn)
         .await?;
     let row = idempotency::ActiveModel {
-        api_key_id: Set(used.api_key_id.0),
+        caller: Set(used.caller.to_string()),
         operation: Set(used.operation.to_owned()),
         idempotency_key: Set(used.key.to_owned()),
         site_id: Set(site_id.map(|site| site.0)),
@@ -67,7 +64,7 @@ pub async fn take(
     if taken == 1 {
         return Ok(Prior::Fresh);
     }
-    let id = (used.api_key_id.0, used.operation.to_owned(), used.key.to_owned());
+    let id = (used.caller.to_string(), used.operation.to_owned(), used.key.to_owned());
     let prior = idempotency::Entity::find_by_id(id).one(txn).await?;
     Ok(match prior {
         Some(prior) if prior.input_digest == used.digest => Prior::Same(prior.answer),
@@ -79,7 +76,7 @@ pub async fn take(
 pub async fn keep(txn: &Txn, used: Use<'_>, answer: Json) -> Result<()> {
     let updated = idempotency::Entity::update_many()
         .col_expr(idempotency::Column::Answer, answer.into())
-        .filter(idempotency::Column::ApiKeyId.eq(used.api_key_id.0))
+        .filter(idempotency::Column::Caller.eq(used.caller.to_string()))
         .filter(idempotency::Column::Operation.eq(used.operation))
         .filter(idempotency::Column::IdempotencyKey.eq(used.key))
         .exec(txn)

@@ -12,6 +12,7 @@ pub mod admin;
 pub mod attempts;
 pub mod attributes;
 pub mod audiences;
+pub mod audit;
 pub mod binding;
 mod bulk;
 pub mod campaigns;

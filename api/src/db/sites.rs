@@ -31,7 +31,7 @@ use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, PaginatorTrait,
-    QueryFilter, QuerySelect, SqlErr,
+    QueryFilter, QueryOrder, QuerySelect, SqlErr,
     sea_query::{Expr, LockType},
 };
 use uuid::Uuid;
@@ -86,6 +86,19 @@ pub async fn find_many(connection: &impl ConnectionTrait, ids: &[SiteId]) -> Res
 pub async fn find_by_name(connection: &impl ConnectionTrait, name: &str) -> Result<Option<Site>> {
     let row = site::Entity::find().filter(site::Column::Name.eq(name)).one(connection).await?;
     Ok(row.map(convert::site).transpose()?)
+}
+
+/// Those of the sites given that are there, in order of id.
+pub async fn existing(connection: &impl ConnectionTrait, sites: &[SiteId]) -> Result<Vec<SiteId>> {
+    let ids: Vec<Uuid> = site::Entity::find()
+        .select_only()
+        .column(site::Column::Id)
+        .filter(site::Column::Id.is_in(sites.iter().map(|site| site.0)))
+        .order_by_asc(site::Column::Id)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    Ok(ids.into_iter().map(SiteId::from).collect())
 }
 
 /// A page of the sites given, by id.

@@ -162,6 +162,9 @@ mod tests {
         db.refuse_writes(true).await.unwrap();
         assert_eq!(db.probe().await, Err(FaultCode::DatabaseReadOnly));
         db.refuse_writes(false).await.unwrap();
+        // Pages that a migration left free would be written to before the file is full.
+        set("CREATE TABLE filler (bytes BLOB)").await;
+        set("INSERT INTO filler VALUES (zeroblob(1000000))").await;
         // Never fewer than there are.
         set("PRAGMA max_page_count = 1").await;
         assert_eq!(db.probe().await, Err(FaultCode::DatabaseFull));

@@ -29,6 +29,8 @@ pub(crate) enum Scope {
     SubscriberWrite,
     /// Create and revoke API keys.
     ApiKeyWrite,
+    /// Read who did what: `Site.auditEntries`.
+    AuditRead,
     /// Read how the service itself is doing, which tells nothing of a site.
     OperatorRead,
 }
@@ -53,6 +55,8 @@ pub(crate) enum Role {
 pub(crate) enum ActorKind {
     /// An API key.
     ApiKey,
+    /// The subject of a token that another service signed.
+    Token,
     /// The sending engine.
     Engine,
     /// Whoever runs the service, by `sendoff admin`.

@@ -1,6 +1,7 @@
 //! Who calls: the port through which the transports ask, and the reading of `Authorization`.
 //!
 //! **Invariant:** a token is never written to a log, an error or an answer.
+use crate::tokens::Flaw;
 use async_trait::async_trait;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ pub trait Authenticator: Send + Sync + 'static {
     /// carries none. Asked anew for each operation, so that a revoked token begins nothing more.
     async fn authenticate(&self, bearer: Option<&str>) -> Result<Self::Caller, AuthRefusal>;
 
-    /// The account of the caller's key: what is open and what is asked is counted by it.
+    /// The account of the caller: what is open and what is asked is counted by it.
     fn account(&self, caller: &Self::Caller) -> Uuid;
 
     /// Whether `now` may do and reach exactly what `before` could. What runs on a socket began
@@ -49,6 +50,9 @@ pub enum AuthRefusal {
     /// The token is unknown, expired or revoked; which of these is not told.
     #[error("the bearer token is not valid")]
     Invalid,
+    /// The token has the form of a signed one and is not taken.
+    #[error("the signed token is not taken")]
+    Token(Flaw),
     /// Nobody could be asked: the database did not answer. The caller may try again.
     #[error("the bearer token could not be checked")]
     Unavailable,

@@ -10,7 +10,11 @@ mod hooks;
 mod metrics;
 pub mod patience;
 
-use crate::{graphql::SendoffSchema, service::Service, vitals::Vitals};
+use crate::{
+    graphql::SendoffSchema,
+    service::{Service, Unrecognised},
+    vitals::Vitals,
+};
 use async_trait::async_trait;
 use auth::{AuthRefusal, Authenticator};
 use graphql::{Costs, GraphqlEndpoint, Options, Sockets};
@@ -19,7 +23,7 @@ use secrecy::SecretString;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-/// The service behind the transports: a bearer token is an API key.
+/// The service behind the transports: a bearer token is an API key, or one that another service signed.
 #[async_trait]
 impl Authenticator for Service {
     type Caller = crate::service::Actor;
@@ -27,23 +31,23 @@ impl Authenticator for Service {
     async fn authenticate(&self, bearer: Option<&str>) -> Result<Self::Caller, AuthRefusal> {
         let token = bearer.ok_or(AuthRefusal::Missing)?;
         match Self::authenticate(self, token).await {
-            Ok(Some(actor)) => Ok(actor),
-            Ok(None) => Err(AuthRefusal::Invalid),
+            Ok(Ok(actor)) => Ok(actor),
+            Ok(Err(Unrecognised::Key)) => Err(AuthRefusal::Invalid),
+            Ok(Err(Unrecognised::Token(flaw))) => Err(AuthRefusal::Token(flaw)),
             Err(fault) => {
                 let causes = crate::causes::chain(&fault);
-                tracing::error!(error = %fault, causes, "an API key could not be checked");
+                tracing::error!(error = %fault, causes, "a bearer token could not be checked");
                 Err(AuthRefusal::Unavailable)
             }
         }
     }
 
     fn account(&self, caller: &Self::Caller) -> Uuid {
-        caller.key_id.0
+        caller.account()
     }
 
     fn same(&self, before: &Self::Caller, now: &Self::Caller) -> bool {
-        let reach = |actor: &Self::Caller| (actor.key_id, actor.role);
-        reach(before) == reach(now) && before.sites() == now.sites()
+        before.is_same(now)
     }
 }
 

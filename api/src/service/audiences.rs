@@ -2,6 +2,7 @@
 
 use super::{
     Actor, Fault, Page, PageRequest, Service,
+    audit::Act,
     check::{Coded, Codes, Problems, choose_site},
     once::Once,
     secrets::InputDigest,
@@ -9,6 +10,7 @@ use super::{
 use crate::db::{Error, audiences};
 use domain::{
     audience::{Audience, AudienceRules},
+    audit::AuditOperation,
     id::{AudienceId, SiteId},
     refusal::{AudienceError, Outcome, Refusal},
 };
@@ -82,6 +84,8 @@ impl Service {
             return Ok(Err(vec![Refusal::at(AudienceError::NameTaken, "input.name", message)]));
         }
         once.keep(&txn, json!({ "audience": audience.id.to_string() })).await?;
+        let act = Act::new(AuditOperation::AudienceCreate, site_id, &audience.id);
+        self.note(&txn, actor, act, now).await?;
         txn.commit().await.map_err(Error::from)?;
         Ok(Ok(audience))
     }

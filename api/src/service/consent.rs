@@ -1,6 +1,6 @@
 //! Consent, as callers read and change it.
 
-use super::{Actor, Fault, Page, PageRequest, Service, SubscriberView};
+use super::{Actor, Fault, Page, PageRequest, Service, SubscriberView, audit::Act};
 use crate::{
     db::{
         Error,
@@ -10,6 +10,7 @@ use crate::{
     ports::Task,
 };
 use domain::{
+    audit::AuditOperation,
     consent::{ConsentEntry, ConsentKind, ConsentSource},
     id::SubscriberId,
     refusal::{Outcome, Refusal, SubscriberError},
@@ -73,7 +74,14 @@ impl Service {
             occurred_at: now,
             receipt_id: None,
         };
-        consent::enter(&txn, &self.ids, &word, now).await?;
+        if consent::enter(&txn, &self.ids, &word, now).await? {
+            let operation = match kind {
+                ConsentKind::OptedOut => AuditOperation::SubscriberUnsubscribe,
+                _ => AuditOperation::SubscriberClearPossibleOptOut,
+            };
+            let act = Act::new(operation, subscriber.site_id, &subscriber.id);
+            self.note(&txn, actor, act, now).await?;
+        }
         txn.commit().await.map_err(Error::from)?;
         self.bells.ring(Task::Completer);
         self.hints.give();

@@ -10,6 +10,7 @@ mod actor;
 pub mod admin;
 mod aggregators;
 mod audiences;
+mod audit;
 mod campaigns;
 mod check;
 mod consent;
@@ -27,6 +28,7 @@ mod tails;
 mod turns;
 
 pub use crate::db::{
+    audit::Filter as AuditFilter,
     campaigns::{
         Direction, Filter as CampaignFilter, OrderField as CampaignOrderField,
         Sorting as CampaignOrder,
@@ -50,21 +52,27 @@ pub use check::NewQuietHours;
 pub use operations::Unready;
 pub use receipts::{ReceiptAnswer, ReceiptRefused};
 pub use site_update::{PackSwitch, SiteChanges};
+pub use sites::Unrecognised;
 pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted};
 
 use crate::{
     db::Db,
     direct::Direct,
     ports::{Aggregator, Bells, Clock, Hints, Ids},
+    tokens::Tokens,
     vitals::Vitals,
 };
-use std::sync::Arc;
+use chrono::TimeDelta;
+use std::{sync::Arc, time::Duration};
 use turns::Turns;
 
 /// Estimates worked out at once. Each reads for up to some seconds, and as many readers are left to all others.
 const ESTIMATES_AT_ONCE: usize = 4;
 /// Estimates that wait for those.
 const ESTIMATES_WAITING: usize = 16;
+
+/// How long the audit is kept unless something else is set.
+const AUDIT_KEPT: TimeDelta = TimeDelta::days(400);
 
 /// A failure that is ours: the caller sees that something broke, the log sees what.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +104,10 @@ pub struct Service {
     tails: Arc<tails::Tails>,
     /// What those who run the process see of it.
     vitals: Vitals,
+    /// What checks signed tokens, where they are taken.
+    tokens: Option<Arc<Tokens>>,
+    /// How long the audit is kept.
+    audit_kept: TimeDelta,
     /// The turn at looking how the database is.
     probing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -127,7 +139,22 @@ impl Service {
             estimates,
             tails,
             vitals,
+            tokens: None,
+            audit_kept: AUDIT_KEPT,
             probing,
         }
+    }
+
+    /// The same, keeping the audit for as long as this.
+    #[must_use]
+    pub fn with_audit_kept(self, kept: Duration) -> Self {
+        let audit_kept = TimeDelta::from_std(kept).unwrap_or(AUDIT_KEPT);
+        Self { audit_kept, ..self }
+    }
+
+    /// The same, taking the tokens that these keys have signed beside API keys.
+    #[must_use]
+    pub fn with_tokens(self, tokens: Arc<Tokens>) -> Self {
+        Self { tokens: Some(tokens), ..self }
     }
 }

@@ -26,12 +26,13 @@ pub(super) struct Once<'a> {
 impl<'a> Once<'a> {
     /// The use of `key` for `operation` with an input of this digest.
     pub(super) fn new(
-        actor: &Actor,
+        actor: &'a Actor,
         operation: &'static str,
         key: Option<&'a str>,
         digest: &'a str,
     ) -> Self {
-        Self { used: key.map(|key| Use { api_key_id: actor.key_id, operation, key, digest }) }
+        let caller = &actor.caller;
+        Self { used: key.map(|key| Use { caller, operation, key, digest }) }
     }
 
     /// Takes the key. Answers with the first answer when there is one, and refuses another input.

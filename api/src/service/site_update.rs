@@ -6,18 +6,18 @@
 
 use super::{
     Actor, Fault, NewQuietHours, Service,
+    audit::Act,
     check::{Coded, Codes, Problems},
     once::Once,
     secrets::InputDigest,
 };
 use crate::db::{
     Error,
-    events::Cause,
     sites::{self, Purpose, Settings, Written},
 };
 use domain::{
+    audit::AuditOperation,
     consent,
-    event::ActorKind,
     id::SiteId,
     limits::{
         HELP_REPLY_SEGMENTS_MAX, SMART_SENDING_MAX_S, SMART_SENDING_MIN_S, SUBDOMAIN_CHARS_MAX,
@@ -26,6 +26,7 @@ use domain::{
     place::{Countries, is_country},
     refusal::{Outcome, Refusal, SiteError},
     rule_pack::{RulePack, RulePacks},
+    setting,
     site::{Site, SmartSending, problem_in_subdomain},
     text::{self, Frame},
     zone::Zone,
@@ -105,7 +106,7 @@ impl Service {
         if let Err(refusals) = problems.check() {
             return Ok(Err(refusals));
         }
-        let cause = Cause { kind: ActorKind::ApiKey, name: actor.name.clone() };
+        let cause = actor.cause();
         let written = sites::change(&txn, &self.ids, &cause, &before, settings, now).await?;
         let Written::Done(site) = written else {
             let message = "Another site has this subdomain.";
@@ -113,6 +114,10 @@ impl Service {
             return Ok(Err(vec![taken]));
         };
         once.keep(&txn, json!({ "site": id.to_string() })).await?;
+        if !setting::changes(&before, &site).is_empty() {
+            let act = Act::new(AuditOperation::SiteUpdate, id, &id);
+            self.note(&txn, actor, act, now).await?;
+        }
         txn.commit().await.map_err(Error::from)?;
         Ok(Ok(*site))
     }

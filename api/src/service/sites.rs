@@ -1,10 +1,14 @@
 //! Keys and sites.
 
 use super::{Actor, ApiKey, Carrier, Fault, Page, PageRequest, Service, secrets};
-use crate::db::{keys, site_changes, sites};
+use crate::{
+    db::{keys, site_changes, sites},
+    tokens::{self, Flaw},
+};
 use chrono::TimeDelta;
 use domain::{
     Instant,
+    access::CallerId,
     campaign::CampaignStatus,
     id::{ApiKeyId, SiteId},
     reason::StatusReason,
@@ -15,13 +19,39 @@ use std::collections::HashMap;
 
 /// How stale a key's "last used" may be: it is written at most once in this time.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
-/// Longer tokens than this are nobody's, and are not even hashed.
-const TOKEN_CHARS_MAX: usize = 256;
+/// Longer keys than this are nobody's, and are not even hashed.
+const KEY_CHARS_MAX: usize = 256;
+
+/// Why a bearer token opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unrecognised {
+    /// No key that works; whether it is unknown, expired or revoked is not told.
+    Key,
+    /// A signed token that is not taken.
+    Token(Flaw),
+}
 
 impl Service {
-    /// Who holds the bearer token `token`; nobody when it is unknown, expired or revoked.
-    pub async fn authenticate(&self, token: &str) -> Result<Option<Actor>, Fault> {
-        if token.len() > TOKEN_CHARS_MAX {
+    /// Who holds a bearer token: an API key, or a token that another service signed.
+    pub async fn authenticate(&self, bearer: &str) -> Result<Result<Actor, Unrecognised>, Fault> {
+        match &self.tokens {
+            Some(tokens) if tokens::is_signed(bearer) => {
+                let claims = match tokens.check(bearer, self.clock.now()).await {
+                    Ok(claims) => claims,
+                    Err(flaw) => return Ok(Err(Unrecognised::Token(flaw))),
+                };
+                // A site that is not there would be reached as soon as it is made, and not before.
+                let reached = sites::existing(self.db.read(), &claims.sites).await?;
+                let caller = CallerId::Subject(claims.subject.clone());
+                Ok(Ok(Actor::new(caller, claims.subject, claims.role, reached)))
+            }
+            _ => Ok(self.holder(bearer).await?.ok_or(Unrecognised::Key)),
+        }
+    }
+
+    /// Who holds an API key; nobody when it is unknown, expired or revoked.
+    async fn holder(&self, token: &str) -> Result<Option<Actor>, Fault> {
+        if token.len() > KEY_CHARS_MAX {
             return Ok(None);
         }
         let now = self.clock.now();
@@ -46,9 +76,12 @@ impl Service {
         Ok(txn.commit().await.map_err(crate::db::Error::from)?)
     }
 
-    /// The key that authenticated `actor`.
+    /// The key that authenticated `actor`; none where a token did.
     pub async fn own_key(&self, actor: &Actor) -> Result<Option<ApiKey>, Fault> {
-        Ok(keys::find(self.db.read(), actor.key_id).await?)
+        match actor.caller {
+            CallerId::Key(id) => Ok(keys::find(self.db.read(), id).await?),
+            CallerId::Subject(_) => Ok(None),
+        }
     }
 
     /// A site the caller reaches; with no id, the only one.

@@ -2,6 +2,7 @@
 
 use super::{
     Actor, Fault, Page, PageRequest, Service,
+    audit::Act,
     check::{choose_site, tag_problem},
 };
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
 use domain::{
     Instant,
     audience::AudienceRules,
+    audit::AuditOperation,
     consent::History,
     id::{AudienceId, SiteId, SubscriberId},
     limits::{
@@ -183,6 +185,10 @@ impl Service {
         consent::given(&txn, &self.ids, &actor.name, &consenting, now).await?;
         let ids: Vec<SubscriberId> = written.iter().map(|(_, subscriber)| subscriber.id).collect();
         let is_earlier = launches::joined(&txn, site_id, &ids, now).await?;
+        if !written.is_empty() {
+            let act = Act::new(AuditOperation::SubscribersUpsert, site_id, &site_id);
+            self.note(&txn, actor, act.partial(!refusals.is_empty()), now).await?;
+        }
         txn.commit().await.map_err(Error::from)?;
         if is_earlier {
             self.bells.ring(Task::Scheduler);

@@ -91,6 +91,9 @@ pub enum Error {
         /// The answer, phones masked.
         answer: String,
     },
+    /// A client that follows live did not see the end in time.
+    #[error("a client did not see the end in time")]
+    Late,
     /// The service runs and answers nobody.
     #[error("the service runs and does not answer")]
     Mute,

@@ -18,9 +18,9 @@ pub struct Entry {
     pub date: String,
     /// The commit it was built from, `-dirty` if something was changed since.
     pub commit: String,
-    /// What was run: `matrix`, `kills`, `cancels`, `stops`.
+    /// What was run: `matrix`, `kills`, `nodes`, `cancels`, `stops`, `resume`.
     pub chaos: String,
-    /// The campaign, of a matrix.
+    /// The campaign, of a matrix; how much there was, of `resume`.
     pub scenario: String,
     /// `sqlite` or `postgres`.
     pub database: String,
@@ -132,7 +132,9 @@ a run that went badly stays. The section on chaos in docs/journal.md tells how t
 **Killed** counts deaths by SIGKILL, **races** cancels or STOP texts at a random moment of the dispatch.
 **Lost** are messages that were to leave and did not, **doubled** those that the aggregator took twice, by its
 own account. **Unknown** are those whose outcome nobody can find out, where the aggregator answers no
-questions; what it could have told is **unresolved**. **Violated** counts invariants of docs/journal.md. A run of `simulate` plays schedules
+questions; what it could have told is **unresolved**. **Violated** counts invariants of docs/journal.md. Of a run of `resume`,
+messages are events, each as often as there is a client that was to see it; lost are those that one did not see, doubled
+those that one saw again, races connections that clients cut. A run of `simulate` plays schedules
 in one process, where nobody is killed for real; docs/simulation.md tells what its violations were, docs/journal.md those
 of kills.
 

@@ -266,6 +266,18 @@ impl<'a> Stage<'a> {
         Ok(self.setting.place.store.open(&self.name).await?)
     }
 
+    /// Ends the run without judging its journal; answers how often a process was killed.
+    pub(super) async fn leave(mut self) -> Result<u64, Error> {
+        for number in 0..self.seats.len() {
+            self.stop_in(number).await?;
+        }
+        self.recorder.problem().map_err(Error::Journal)?;
+        self.front.stop().await?;
+        std::fs::remove_file(&self.journal).map_err(Error::Directory)?;
+        self.setting.place.store.drop(&self.name).await?;
+        Ok(self.kills)
+    }
+
     /// Notes that nothing is left to do, reads every ledger, ends the run and judges it.
     pub(super) async fn judge(
         mut self,

@@ -12,11 +12,11 @@ use crate::scenario::{
     SiteChange, SmsPlan, Span, Switch, Tag, Unsubscribe,
 };
 
-const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status revision isPaused } \
+pub(crate) const PAUSE: &str = "mutation($id: ID!) { campaignPause(id: $id) { campaign { id status revision isPaused } \
     inFlightCount handedOverCount userErrors { code field } } }";
-const RESUME: &str = "mutation($id: ID!) { campaignResume(id: $id) { campaign { id status revision isPaused } \
+pub(crate) const RESUME: &str = "mutation($id: ID!) { campaignResume(id: $id) { campaign { id status revision isPaused } \
     userErrors { code field } } }";
-const RESCHEDULE: &str = "mutation($id: ID!, $input: CampaignRescheduleInput!) { \
+pub(crate) const RESCHEDULE: &str = "mutation($id: ID!, $input: CampaignRescheduleInput!) { \
     campaignReschedule(id: $id, input: $input) { campaign { id status schedule { startsAt } } \
     userErrors { code field } } }";
 const SEND_TEST: &str = "mutation($id: ID!, $input: CampaignSendTestInput!) { campaignSendTest( \

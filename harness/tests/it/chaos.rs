@@ -66,6 +66,29 @@ fn stops_at_random_moments_hold() {
     assert!(entry.races == 16 && entry.messages > 0, "{entry:?}");
 }
 
+/// Goal: who follows live sees every event once and in order, over lost connections and dead services. The full
+/// size is a command: `harness chaos resume`.
+#[test]
+fn clients_that_come_back_miss_nothing_and_see_nothing_twice() {
+    let entry = chaos(&[
+        "resume",
+        "--campaigns",
+        "4",
+        "--clients",
+        "3",
+        "--rounds",
+        "2",
+        "--disconnects",
+        "12",
+        "--kills",
+        "3",
+        "--seed",
+        "7",
+    ]);
+    assert_eq!((entry.kills, entry.races, entry.seed), (3, 12, 7), "{entry:?}");
+    assert!(entry.messages >= 4 * 3 * 8, "{entry:?}");
+}
+
 /// Goal: a word that means nothing ends with a reason, and leaves nothing behind.
 #[test]
 fn what_makes_no_sense_is_refused() {
@@ -74,6 +97,7 @@ fn what_makes_no_sense_is_refused() {
         &["matrix", "--scenario", "hold", "--lanes", "0"],
         &["kills", "--count", "0"],
         &["stops", "--count", "0"],
+        &["resume", "--clients", "0"],
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
         let done = command.env_clear().arg("chaos").args(words).output().unwrap();

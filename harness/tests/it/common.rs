@@ -281,6 +281,7 @@ macro_rules! for_tables {
             api_key_site,
             attempt,
             audience,
+            audit_entry,
             campaign,
             campaign_audience,
             campaign_progress,

@@ -1,4 +1,6 @@
 //! Who may do what, and what an attacker who has read about GraphQL tries first.
 
 mod attacks;
+mod audit;
 mod roles;
+mod tokens;

@@ -9,8 +9,9 @@ use crate::{
             SubscriberStatus,
         },
         scalars::{DateTime, PhoneNumber, TimeZone},
+        types::AuditOperation,
     },
-    service::{self, CampaignFilter, CampaignOrder, MessageFilter, SubscriberFilter},
+    service::{self, AuditFilter, CampaignFilter, CampaignOrder, MessageFilter, SubscriberFilter},
 };
 use async_graphql::{ID, InputObject};
 use domain::{Instant, zone::Zone};
@@ -39,6 +40,32 @@ fn each<T: Into<U>, U>(values: Option<Vec<T>>) -> Option<Vec<U>> {
 
 fn zones(zones: Option<Vec<TimeZone>>) -> Option<Vec<Zone>> {
     zones.map(|zones| zones.into_iter().map(|zone| zone.0).collect())
+}
+
+/// Which entries of the audit to keep. Every condition given must hold.
+#[derive(Clone, Debug, Default, InputObject)]
+pub(crate) struct AuditFilterInput {
+    /// By this caller: the ID of an API key, or `subject:` and the subject of a signed token.
+    actor_id: Option<ID>,
+    /// Done to the object of this ID.
+    object_id: Option<ID>,
+    /// One of these.
+    operations: Option<Vec<AuditOperation>>,
+    /// Done in this span.
+    occurred_within: Option<DateTimeRangeInput>,
+}
+
+impl From<AuditFilterInput> for AuditFilter {
+    fn from(input: AuditFilterInput) -> Self {
+        let (from, until) = DateTimeRangeInput::bounds(input.occurred_within);
+        Self {
+            actor: input.actor_id.map(|id| id.0),
+            object: input.object_id.map(|id| id.0),
+            operations: each(input.operations),
+            from,
+            until,
+        }
+    }
 }
 
 /// Which subscribers to keep. Every condition given must hold.

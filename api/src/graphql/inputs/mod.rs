@@ -20,7 +20,10 @@ pub(super) use self::{
         CampaignDuplicateInput, CampaignRescheduleInput, CampaignScheduleInput,
         CampaignSendTestInput, CampaignUpdateInput, NotNow,
     },
-    filter::{CampaignFilterInput, CampaignOrderInput, MessageFilterInput, SubscriberFilterInput},
+    filter::{
+        AuditFilterInput, CampaignFilterInput, CampaignOrderInput, MessageFilterInput,
+        SubscriberFilterInput,
+    },
     pause::{CampaignPauseInput, CampaignResumeInput},
     resolve_unknown::CampaignResolveUnknownInput,
     site::{QuietHoursInput, SiteUpdateInput},

@@ -65,8 +65,7 @@ struct Asked<K> {
 impl<K> Asked<K> {
     /// Whether one caller asks for both.
     fn is_of(&self, caller: &Caller) -> bool {
-        let (mine, theirs) = (&self.caller.actor, &caller.actor);
-        mine.key_id == theirs.key_id && mine.role == theirs.role && mine.sites() == theirs.sites()
+        self.caller.actor.is_same(&caller.actor)
     }
 }
 
@@ -81,7 +80,7 @@ impl<K: Eq> Eq for Asked<K> {}
 impl<K: Hash> Hash for Asked<K> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.key.hash(state);
-        self.caller.actor.key_id.hash(state);
+        self.caller.actor.caller.hash(state);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Pages of each kind of object.
 
 use super::{
-    Audience, Campaign, CampaignEvent, ConsentEntry, Message, Site, SiteSettingChange, Subscriber,
+    Audience, AuditEntry, Campaign, CampaignEvent, ConsentEntry, Message, Site, SiteSettingChange,
+    Subscriber,
 };
 use crate::{
     graphql::{
@@ -185,5 +186,16 @@ connection! {
     /// The change.
     node: SiteSettingChange;
     /// The page's changes, without their edges.
+    nodes;
+}
+
+connection! {
+    /// A page of the audit.
+    AuditEntryConnection {}
+    /// An entry of the audit in a page.
+    AuditEntryEdge
+    /// The entry.
+    node: AuditEntry;
+    /// The page's entries, without their edges.
     nodes;
 }

@@ -87,7 +87,7 @@ impl CampaignEvent {
 pub(crate) struct Actor {
     /// The kind of actor.
     kind: ActorKind,
-    /// The name of the key, or of the engine's part.
+    /// The name of the key, the subject of the token, or the name of the engine's part.
     name: String,
 }
 

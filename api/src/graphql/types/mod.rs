@@ -5,6 +5,7 @@
 
 mod aggregator;
 mod audience;
+mod audit;
 mod campaign;
 mod connections;
 mod consent;
@@ -33,10 +34,12 @@ mod waiting;
 pub(super) use self::{
     aggregator::Aggregator,
     audience::Audience,
+    audit::{AuditEntry, AuditOperation},
     campaign::Campaign,
     connections::{
-        AudienceConnection, CampaignConnection, CampaignEventConnection, ConsentEntryConnection,
-        MessageConnection, SiteConnection, SiteSettingChangeConnection, SubscriberConnection,
+        AudienceConnection, AuditEntryConnection, CampaignConnection, CampaignEventConnection,
+        ConsentEntryConnection, MessageConnection, SiteConnection, SiteSettingChangeConnection,
+        SubscriberConnection,
     },
     consent::ConsentEntry,
     engine::EngineStatus,

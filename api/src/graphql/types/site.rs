@@ -1,16 +1,18 @@
 //! Sites and their settings.
 
 use super::{
-    Aggregator, AudienceConnection, CampaignConnection, RulePack, SiteSettingChangeConnection,
-    SubscriberConnection,
+    Aggregator, AudienceConnection, AuditEntryConnection, CampaignConnection, RulePack,
+    SiteSettingChangeConnection, SubscriberConnection,
 };
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total, int},
-        context::Caller,
+        context::{Answered as _, Caller},
         directive::requires_scope,
         enums::{CampaignStatus, CampaignStatusReasonCode, Scope, SiteStatus, SmsPlanStatus},
-        inputs::{CampaignFilterInput, CampaignOrderInput, SubscriberFilterInput},
+        inputs::{
+            AuditFilterInput, CampaignFilterInput, CampaignOrderInput, SubscriberFilterInput,
+        },
         loaders::{self, AudiencesOf, CampaignsOf, SettingsOf, SubscribersOf},
         scalars::{DateTime, Duration, EventCursor, LocalTime, TimeZone},
     },
@@ -95,6 +97,27 @@ impl Site {
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
         let page = loaders::page(ctx, SettingsOf(self.0.id, page)).await?;
         Ok(SiteSettingChangeConnection::new(page, Sort::Id))
+    }
+
+    /// Who did what, newest first: one entry for each mutation that changed something. Entries are kept for
+    /// `api.audit_retention`, 400 days unless that is set.
+    #[graphql(directive = requires_scope::apply(Scope::AuditRead))]
+    async fn audit_entries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The most edges to return, from the start. 1 to 100; 25 by default.")]
+        first: Option<i32>,
+        #[graphql(desc = "Return edges after this cursor.")] after: Option<String>,
+        #[graphql(desc = "The most edges to return, from the end. 1 to 100. Not with `first`.")]
+        last: Option<i32>,
+        #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Keep only matching entries.")] filter: Option<AuditFilterInput>,
+    ) -> Result<AuditEntryConnection> {
+        let caller = Caller::with(ctx, Scope::AuditRead)?;
+        let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
+        let filter = filter.unwrap_or_default().into();
+        let page = caller.service.audit_entries(&caller.actor, self.0.id, filter, &page).await;
+        Ok(AuditEntryConnection::new(page.or_internal(&caller)?, Sort::Id))
     }
 
     /// The countries whose numbers are texted, by their ISO 3166-1 codes. Empty for every one.

@@ -1,4 +1,4 @@
-//! The caller and their key.
+//! The caller: their key, or the token that speaks for them.
 
 use super::SiteConnection;
 use crate::{
@@ -14,20 +14,29 @@ use crate::{
 use async_graphql::{Context, ID, Object, Result};
 use domain::zone::TZDB_VERSION;
 
-/// The caller: an API key and what it may reach.
+/// The caller and what it may reach.
 pub(crate) struct Viewer;
 
-/// The caller: an API key and what it may reach.
+/// The caller: an API key, or the subject of a signed token, and what it may reach.
 #[Object]
 impl Viewer {
-    /// The key that authenticated this request.
-    async fn api_key(&self, ctx: &Context<'_>) -> Result<ApiKey> {
-        let caller = Caller::of(ctx)?;
-        let key = caller.service.own_key(&caller.actor).await.or_internal(&caller)?;
-        key.map(ApiKey).ok_or_else(|| caller.internal(&Missing("API key")))
+    /// The key that authenticated this request. Null where a signed token did.
+    async fn api_key(&self, ctx: &Context<'_>) -> Option<Result<ApiKey>> {
+        own_key(ctx).await.transpose()
     }
 
-    /// The scopes the key grants.
+    /// The subject of the signed token that authenticated this request. Null where an API key did.
+    async fn subject(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        Caller::of(ctx).map(|caller| caller.actor.subject().map(str::to_owned)).transpose()
+    }
+
+    /// The role of the key or of the token.
+    #[expect(clippy::unused_async, reason = "a resolver that is not async must use `self`")]
+    async fn role(&self, ctx: &Context<'_>) -> Result<Role> {
+        Ok(Caller::of(ctx)?.actor.role.into())
+    }
+
+    /// The scopes the role grants.
     #[expect(clippy::unused_async, reason = "a resolver that is not async must use `self`")]
     async fn scopes(&self, ctx: &Context<'_>) -> Result<Vec<Scope>> {
         Ok(Caller::of(ctx)?.actor.role.scopes().map(Scope::from).collect())
@@ -39,7 +48,7 @@ impl Viewer {
         TZDB_VERSION
     }
 
-    /// The sites the key reaches.
+    /// The sites the key or the token reaches.
     async fn sites(
         &self,
         ctx: &Context<'_>,
@@ -52,6 +61,16 @@ impl Viewer {
     ) -> Result<SiteConnection> {
         sites(ctx, PageArgs { first, after, last, before }).await
     }
+}
+
+/// The key of the caller; none for the holder of a token.
+async fn own_key(ctx: &Context<'_>) -> Result<Option<ApiKey>> {
+    let caller = Caller::of(ctx)?;
+    let key = caller.service.own_key(&caller.actor).await.or_internal(&caller)?;
+    if key.is_none() && caller.actor.subject().is_none() {
+        return Err(caller.internal(&Missing("API key")));
+    }
+    Ok(key.map(ApiKey))
 }
 
 /// The sites the caller reaches.

@@ -12,8 +12,11 @@ use super::{
     trusted,
     watches::Watches,
 };
-use crate::http::auth::{AuthRefusal, Authenticator};
-use async_graphql::{Executor, Request};
+use crate::{
+    http::auth::{AuthRefusal, Authenticator},
+    tokens::Flaw,
+};
+use async_graphql::{ErrorExtensionValues, Executor, Request};
 use futures_util::FutureExt;
 use poem::http::header;
 use secrecy::{ExposeSecret, SecretString};
@@ -142,6 +145,25 @@ pub(super) async fn told(shutdown: &mut watch::Receiver<bool>) {
     let _ = shutdown.wait_for(|down| *down).await;
 }
 
+/// What the holder of a signed token is told: a code that stays, and what to do. Of a token that is not
+/// verified nothing is told, whatever is wrong with it.
+const fn reason(flaw: Flaw) -> (&'static str, &'static str) {
+    match flaw {
+        Flaw::Unverified => {
+            ("UNVERIFIED", "The token is not signed with a key that is known here.")
+        }
+        Flaw::WrongIssuer => ("WRONG_ISSUER", "The token is of an issuer that is not known here."),
+        Flaw::WrongAudience => ("WRONG_AUDIENCE", "The token is for another service."),
+        Flaw::Expired => ("EXPIRED", "The token has expired. Get a new one."),
+        Flaw::NotYetValid => ("NOT_YET_VALID", "The token is not valid yet. Try again later."),
+        Flaw::Claims => {
+            let message =
+                "A claim of the token is missing, or not of its form: sub, role, sites, exp.";
+            ("CLAIMS", message)
+        }
+    }
+}
+
 /// The HTTP answer to a caller who was not recognised.
 pub(super) fn unrecognised(refusal: AuthRefusal) -> Problem {
     let unauthenticated = |message: &str| {
@@ -151,6 +173,14 @@ pub(super) fn unrecognised(refusal: AuthRefusal) -> Problem {
     match refusal {
         AuthRefusal::Missing => unauthenticated("Send an API key: `Authorization: Bearer <key>`."),
         AuthRefusal::Invalid => unauthenticated("The API key is not valid."),
+        AuthRefusal::Token(flaw) => {
+            let (reason, message) = reason(flaw);
+            let mut error = error(code::UNAUTHENTICATED, message);
+            let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+            extensions.set("reason", reason);
+            Problem::of(Outcome::Unauthenticated, vec![error])
+                .with_header(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")
+        }
         AuthRefusal::Unavailable => {
             let message = "The API key cannot be checked just now. Try again.";
             Problem::new(Outcome::Unavailable, code::UNAVAILABLE, message)

@@ -2,7 +2,7 @@
 
 use super::{
     super::secrets::InputDigest,
-    Activation, CampaignError, Outcome, Refused, Rescheduling, cause, check_action, check_revision,
+    Activation, CampaignError, Outcome, Refused, Rescheduling, check_action, check_revision,
     not_found,
     once::{Once, answer},
     places::Seen,
@@ -16,10 +16,11 @@ use crate::{
         runs, sites,
     },
     ports::Task,
-    service::{Actor, Fault, Service},
+    service::{Actor, Fault, Service, audit::Act},
 };
 use domain::{
     Instant,
+    audit::AuditOperation,
     campaign::{Campaign, CampaignAction, Trigger},
     id::CampaignId,
     limits::{MAX_LATENESS_MAX_S, MAX_LATENESS_MIN_S},
@@ -70,12 +71,13 @@ impl Service {
             (Trigger::Schedule, Task::Scheduler)
         };
         let step = Move { trigger, reason: None, at: now };
-        let moved = campaigns::move_on(&txn, &self.ids, &cause(actor), &campaign, step).await?;
+        let moved = campaigns::move_on(&txn, &self.ids, &actor.cause(), &campaign, step).await?;
         let Some(moved) = moved else { return Ok(raced()) };
         if moved.status.is_running() {
             runs::begin(&txn, moved.id, moved.site_id, now).await?;
         }
         once.keep(&txn, answer(moved.id)).await?;
+        self.note(&txn, actor, Act::to(&moved, AuditOperation::CampaignActivate), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.bells.ring(task);
         self.hints.give();
@@ -181,10 +183,11 @@ impl Service {
         let moved = Campaign { revision_id, ..campaign.clone() };
         let timing = Timing { schedule: &schedule, max_lateness_s };
         self.freeze(&txn, &moved, &site, timing, now).await?;
-        let by = cause(actor);
+        let by = actor.cause();
         if !campaigns::reschedule(&txn, &self.ids, &by, &campaign, revision_id, now).await? {
             return Ok(raced());
         }
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignReschedule), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.bells.ring(Task::Scheduler);
         self.hints.give();

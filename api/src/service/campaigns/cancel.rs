@@ -6,8 +6,8 @@
 //! what is left.
 
 use super::{
-    super::secrets::InputDigest, CampaignError, Canceled, Cancellation, Refused, cause,
-    check_action, not_found, once::Once, refuse_at,
+    super::secrets::InputDigest, CampaignError, Canceled, Cancellation, Refused, check_action,
+    not_found, once::Once, refuse_at,
 };
 use crate::{
     db::{
@@ -15,10 +15,11 @@ use crate::{
         campaigns::{self, Move},
         counts, plans,
     },
-    service::{Actor, Fault, Service},
+    service::{Actor, Fault, Service, audit::Act},
 };
 use domain::{
     Instant,
+    audit::AuditOperation,
     campaign::{Campaign, CampaignAction, CampaignStatus, Trigger},
     id::CampaignId,
     message::MessageCounts,
@@ -62,6 +63,8 @@ impl Service {
             return Ok(super::refuse(CampaignError::StaleRevision, message));
         };
         once.keep(&txn, answer(&canceled)).await?;
+        self.note(&txn, actor, Act::to(&canceled.campaign, AuditOperation::CampaignCancel), now)
+            .await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         let canceled = self.drained(canceled, &once).await?;
@@ -126,7 +129,7 @@ impl Service {
             counts = counts::partition(&counts::read(txn, campaign.id, None).await?);
         }
         let step = Move { trigger: Trigger::Cancel, reason: Some(reason), at: now };
-        let moved = campaigns::move_on(txn, &self.ids, &cause(actor), &campaign, step).await?;
+        let moved = campaigns::move_on(txn, &self.ids, &actor.cause(), &campaign, step).await?;
         Ok(moved.map(|campaign| Canceled {
             campaign,
             canceled_count,

@@ -5,8 +5,8 @@ use super::{
         check::{CAMPAIGN, Problems, choose_site},
         secrets::InputDigest,
     },
-    CampaignError, Changes, NewCampaign, NewStep, Outcome, Refused, cause, check_action,
-    check_revision, not_found,
+    CampaignError, Changes, NewCampaign, NewStep, Outcome, Refused, check_action, check_revision,
+    not_found,
     once::{Once, answer, answered},
 };
 use crate::{
@@ -15,9 +15,10 @@ use crate::{
         events::{self, NewEvent},
         revisions::{self, Content},
     },
-    service::{Actor, Fault, NewQuietHours, Service},
+    service::{Actor, Fault, NewQuietHours, Service, audit::Act},
 };
 use domain::{
+    audit::AuditOperation,
     campaign::{Campaign, CampaignAction, CampaignStatus, Step, Targeting},
     event::CampaignEventKind,
     id::{AudienceId, CampaignId, SiteId, StepId},
@@ -70,6 +71,7 @@ impl Service {
         };
         let campaign = self.insert_draft(&txn, actor, site_id, &input.name, &content, None).await?;
         once.keep(&txn, answer(campaign.id)).await?;
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignCreate), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         Ok(Ok(campaign))
@@ -118,7 +120,7 @@ impl Service {
             reason: None,
             at: now,
         };
-        events::append(txn, &self.ids, &cause(actor), event).await?;
+        events::append(txn, &self.ids, &actor.cause(), event).await?;
         Ok(campaign)
     }
 
@@ -159,11 +161,12 @@ impl Service {
         }
         self.write_changes(&txn, &campaign, &changes).await?;
         let name = changes.name.as_deref().unwrap_or(&campaign.name);
-        let (by, revision) = (cause(actor), campaign.revision_id);
+        let (by, revision) = (actor.cause(), campaign.revision_id);
         if !campaigns::edit(&txn, &self.ids, &by, &campaign, name, revision, now).await? {
             let message = "Another caller changed the campaign at this moment.";
             return Ok(super::refuse(CampaignError::StaleRevision, message));
         }
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignUpdate), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         self.reread(actor, campaign.id).await
@@ -208,6 +211,7 @@ impl Service {
         if let Err(refusals) = allowed {
             return Ok(Err(refusals));
         }
+        let now = self.clock.now();
         let event = NewEvent {
             site_id: campaign.site_id,
             campaign_id: campaign.id,
@@ -215,10 +219,11 @@ impl Service {
             kind: CampaignEventKind::Deleted,
             statuses: None,
             reason: None,
-            at: self.clock.now(),
+            at: now,
         };
         campaigns::delete(&txn, campaign.id).await?;
-        events::append(&txn, &self.ids, &cause(actor), event).await?;
+        events::append(&txn, &self.ids, &actor.cause(), event).await?;
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignDelete), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         Ok(Ok(campaign.id))

@@ -10,9 +10,9 @@ use super::{
 };
 use crate::{
     db::Error,
-    service::{Actor, Service},
+    service::{Actor, Service, audit::Act},
 };
-use domain::{campaign::Campaign, id::CampaignId, limits::NAME_CHARS_MAX};
+use domain::{audit::AuditOperation, campaign::Campaign, id::CampaignId, limits::NAME_CHARS_MAX};
 
 /// What a copy's name ends with, unless the caller names it.
 const SUFFIX: &str = " (copy)";
@@ -41,7 +41,8 @@ impl Service {
             .finish();
         let key = duplication.idempotency_key.as_deref();
         let once = Once::new(actor, "campaign_duplicate", key, &digest);
-        match once.take(&txn, original.site_id, self.clock.now()).await? {
+        let now = self.clock.now();
+        match once.take(&txn, original.site_id, now).await? {
             Err(refusals) => return Ok(Err(refusals)),
             Ok(Some(prior)) => return self.replay(&txn, actor, &prior).await,
             Ok(None) => {}
@@ -52,6 +53,7 @@ impl Service {
         let site_id = original.site_id;
         let copy = self.insert_draft(&txn, actor, site_id, &name, &content, copied).await?;
         once.keep(&txn, answer(copy.id)).await?;
+        self.note(&txn, actor, Act::to(&copy, AuditOperation::CampaignDuplicate), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         Ok(Ok(copy))

@@ -27,10 +27,9 @@ pub use send_test::{TestSending, TestSent};
 pub use waiting::{Circumstances, Delays, Ledger, SendingDetails};
 
 use super::{Actor, Fault, Service};
-use crate::db::{Txn, campaigns, events::Cause, gate};
+use crate::db::{Txn, campaigns, gate};
 use domain::{
     campaign::{Campaign, CampaignAction},
-    event::ActorKind,
     id::CampaignId,
     refusal::{CampaignError, Outcome, Refusal},
 };
@@ -50,11 +49,6 @@ pub struct Canceled {
     pub handed_over_count: i64,
     /// Messages whose hand-over had begun and not ended.
     pub in_flight_count: i64,
-}
-
-/// The caller as the cause of an event.
-fn cause(actor: &Actor) -> Cause {
-    Cause { kind: ActorKind::ApiKey, name: actor.name.clone() }
 }
 
 fn refuse<T>(code: CampaignError, message: impl Into<String>) -> Outcome<T, CampaignError> {

@@ -5,8 +5,8 @@
 //! **Invariant:** messages that a pause made late are decided about before any of them can leave.
 
 use super::{
-    super::secrets::InputDigest, CampaignError, Outcome, Refused, activate::raced, cause,
-    check_action, check_revision, not_found, once::Once,
+    super::secrets::InputDigest, CampaignError, Outcome, Refused, activate::raced, check_action,
+    check_revision, not_found, once::Once,
 };
 use crate::{
     db::{
@@ -14,10 +14,11 @@ use crate::{
         resumption::{self, Pause, Redated},
     },
     ports::Task,
-    service::{Actor, Fault, Service},
+    service::{Actor, Fault, Service, audit::Act},
 };
 use domain::{
     Instant,
+    audit::AuditOperation,
     campaign::{Campaign, CampaignAction},
     id::CampaignId,
 };
@@ -80,7 +81,7 @@ impl Service {
             return Ok(Err(refusals));
         }
         let counts = counts::partition(&counts::read(&txn, campaign.id, None).await?);
-        if !campaigns::pause(&txn, &self.ids, &cause(actor), &campaign, now).await? {
+        if !campaigns::pause(&txn, &self.ids, &actor.cause(), &campaign, now).await? {
             return Ok(raced());
         }
         let answer = json!({
@@ -89,6 +90,7 @@ impl Service {
             "in_flight": counts.in_flight,
         });
         once.keep(&txn, answer.clone()).await?;
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignPause), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.hints.give();
         let campaign = self.reread(actor, campaign.id).await?;
@@ -118,12 +120,13 @@ impl Service {
             return Ok(Err(refusals));
         }
         let redated = self.redate(&txn, &campaign, now).await?;
-        if !campaigns::resume(&txn, &self.ids, &cause(actor), &campaign, now).await? {
+        if !campaigns::resume(&txn, &self.ids, &actor.cause(), &campaign, now).await? {
             return Ok(raced());
         }
         let answer =
             json!({ "deferred": redated.deferred_count, "skipped": redated.skipped_count });
         once.keep(&txn, answer.clone()).await?;
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignResume), now).await?;
         txn.commit().await.map_err(Error::from)?;
         self.bells.ring(Task::Dispatcher);
         // Skipping may have left nothing to hand over.

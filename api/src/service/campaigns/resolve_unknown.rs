@@ -12,9 +12,10 @@ use crate::{
         resolution::{self, Settlement},
     },
     ports::Task,
-    service::{Actor, Service},
+    service::{Actor, Service, audit::Act},
 };
 use domain::{
+    audit::AuditOperation,
     campaign::{Campaign, CampaignStatus},
     id::{CampaignId, MessageId},
     refusal::Outcome,
@@ -81,6 +82,10 @@ impl Service {
         }
         let answer = json!({ "resolved": settled });
         once.keep(&txn, answer.clone()).await?;
+        if settled > 0 {
+            let act = Act::to(&campaign, AuditOperation::CampaignResolveUnknown);
+            self.note(&txn, actor, act, now).await?;
+        }
         txn.commit().await.map_err(Error::from)?;
         self.bells.ring(Task::Dispatcher);
         self.bells.ring(Task::Completer);

@@ -16,10 +16,11 @@ use crate::{
         revisions, sites, subscribers, trials,
     },
     direct::{Handover, Route},
-    service::{Actor, Fault, Service},
+    service::{Actor, Fault, Service, audit::Act},
 };
 use domain::{
     Instant,
+    audit::AuditOperation,
     campaign::{Campaign, Step},
     direct::{self, DirectKind},
     id::{CampaignId, DirectTextId, StepId},
@@ -97,6 +98,7 @@ impl Service {
             handovers.push(self.direct.claim(&txn, queued, &route, now).await?);
         }
         once.keep(&txn, answer(&ids)).await?;
+        self.note(&txn, actor, Act::to(&campaign, AuditOperation::CampaignSendTest), now).await?;
         txn.commit().await.map_err(Error::from)?;
         // In a task of its own: what was begun is finished even if the caller does not wait for it.
         let direct = self.direct.clone();

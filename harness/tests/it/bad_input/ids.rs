@@ -23,6 +23,10 @@ const OF_SUBSCRIBER: &str = "query($id: ID!) { site { campaigns { nodes { messag
     subscriberId: $id }) { totalCount nodes { id } } } } } }";
 const EXPLAIN: &str = "query($id: ID!) { site { campaigns { nodes { explainRecipient(subscriberId: $id) \
     { isRecipient } } } } }";
+const BY_ACTOR: &str =
+    "query($id: ID!) { site { auditEntries(filter: { actorId: $id }) { nodes { operation } } } }";
+const TO_OBJECT: &str =
+    "query($id: ID!) { site { auditEntries(filter: { objectId: $id }) { nodes { operation } } } }";
 const PREVIEW: &str =
     "query($id: ID!) { messagePreview(body: \"Hi {{ first_name }}\", siteId: $id) { text } }";
 const STATUS: &str = "subscription($id: ID!) { campaignStatusChanged(campaignId: $id) { cursor } }";
@@ -61,6 +65,8 @@ const PLACES: &[Place] = &[
     place("Campaign.messages(filter.stepId)", &["step"], OF_STEP, ID),
     place("Campaign.messages(filter.subscriberId)", &["sub"], OF_SUBSCRIBER, ID),
     place("Campaign.explainRecipient(subscriberId)", &["sub"], EXPLAIN, ID),
+    place("Site.auditEntries(filter.actorId)", &["key"], BY_ACTOR, ID),
+    place("Site.auditEntries(filter.objectId)", &["camp", "aud", "site"], TO_OBJECT, ID),
     place("Query.node(id)", &["camp", "aud", "sub", "msg", "evt", "site", "key"], NODE, ID),
     place("Query.site(id)", &["site"], SITE, ID),
     place("Query.campaign(id)", &["camp"], CAMPAIGN, ID),

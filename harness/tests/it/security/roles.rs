@@ -30,6 +30,7 @@ const READS: &[(&str, &str)] = &[
     ("RecipientExplanation.messages", r#"{ campaign(id: "CAMP") { explainRecipient(subscriberId: "SUB") { probe: messages { id } } } }"#),
     ("Site.campaignCounts", "{ site { probe: campaignCounts { count } } }"),
     ("Site.campaigns", "{ site { probe: campaigns { totalCount } } }"),
+    ("Site.auditEntries", "{ site { probe: auditEntries { nodes { operation } } } }"),
     ("Site.audiences", "{ site { probe: audiences { totalCount } } }"),
     ("Site.subscribers", "{ site { probe: subscribers { totalCount } } }"),
     ("Subscriber.phoneNumber", r#"{ node(id: "SUB") { ... on Subscriber { probe: phoneNumber } } }"#),

@@ -231,7 +231,9 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
 
 fn refused(refusal: AuthRefusal) -> Close {
     match refusal {
-        AuthRefusal::Missing | AuthRefusal::Invalid => Close::new(Close::FORBIDDEN, "Forbidden"),
+        AuthRefusal::Missing | AuthRefusal::Invalid | AuthRefusal::Token(_) => {
+            Close::new(Close::FORBIDDEN, "Forbidden")
+        }
         AuthRefusal::Unavailable => Close::new(Close::TRY_AGAIN, "Try again later"),
     }
 }
