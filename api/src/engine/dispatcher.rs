@@ -93,10 +93,7 @@ impl Engine {
 
     /// As [`Engine::launch`]; `streams` says whether what is recorded may be refilled, which sets more on its way
     /// than whoever called knows of.
-    async fn set_off(
-        self: &Arc<Self>,
-        streams: bool,
-    ) -> (Vec<Carrier>, Result<Activity, Fault>) {
+    async fn set_off(self: &Arc<Self>, streams: bool) -> (Vec<Carrier>, Result<Activity, Fault>) {
         match self.fill_window(streams).await {
             Ok((window, tally)) => (self.carriers(window), tally.finish()),
             Err(fault) => (Vec::new(), Err(fault)),

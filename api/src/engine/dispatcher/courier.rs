@@ -300,15 +300,14 @@ impl Engine {
         now: Instant,
     ) -> Result<Vec<TimeDelta>, Fault> {
         let along = refill.as_deref_mut();
-        match self.record_by(Basis::Claims, at, ended, (txn, along), now).await {
-            Ok(waits) => Ok(waits),
-            Err(_) => {
-                if let Some(refill) = refill {
-                    refill.forget();
-                }
-                self.record_by(Basis::Rows, at, ended, (None, None), now).await
-            }
+        let recorded = self.record_by(Basis::Claims, at, ended, (txn, along), now).await;
+        if recorded.is_ok() {
+            return recorded;
         }
+        if let Some(refill) = refill {
+            refill.forget();
+        }
+        self.record_by(Basis::Rows, at, ended, (None, None), now).await
     }
 
     async fn record_by(

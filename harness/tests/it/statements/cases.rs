@@ -1,6 +1,6 @@
 //! Queries made from the schema: each field of each type, asked for at the end of the shortest way to the type.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 use std::fmt::Write as _;
 
 use async_graphql::parser::types::FieldDefinition;
@@ -134,8 +134,8 @@ fn ways(sdl: &Sdl) -> BTreeMap<String, Way> {
         for field in sdl.fields(&way.of) {
             let Some(next) = way.on(sdl, field) else { continue };
             let key = (next.of.clone(), next.is_long);
-            if !seen.contains_key(&key) {
-                seen.insert(key, next.clone());
+            if let Entry::Vacant(unseen) = seen.entry(key) {
+                unseen.insert(next.clone());
                 open.push_back(next);
             }
         }

@@ -77,7 +77,7 @@ async fn another_site(world: &World, nth: usize) -> SiteId {
 /// Subscribers on both coasts, and as many audiences.
 async fn people(world: &World) {
     let row = |nth: usize| {
-        let zone = if nth % 2 == 0 { "America/New_York" } else { "America/Los_Angeles" };
+        let zone = if nth.is_multiple_of(2) { "America/New_York" } else { "America/Los_Angeles" };
         json!({
             "phoneNumber": format!("+1206555{:04}", 100 + nth),
             "timeZone": zone,
