@@ -261,7 +261,8 @@ impl App {
             stop.await;
             self.shutdown.send_replace(true);
         };
-        Server::new_with_acceptor(Patient::new(acceptor, self.settings.limits.write_timeout))
+        let limits = &self.settings.limits;
+        Server::new_with_acceptor(Patient::new(acceptor, limits.write_timeout, limits.head_timeout))
             .run_with_graceful_shutdown(
                 Arc::clone(&self.endpoint),
                 stopping,

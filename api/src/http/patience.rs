@@ -1,13 +1,19 @@
-//! The patience with clients that do not read or are gone: a connection whose client takes nothing
-//! breaks, and one whose client has closed takes nothing more.
+//! The patience with clients that do not read, do not finish what they begin, or are gone: a connection whose
+//! client takes nothing breaks, as does one whose client is too slow with the head of a request, and one whose
+//! client has closed takes nothing more.
 //!
 //! The server itself waits for ever. A stream whose client has gone to sleep would keep what it
 //! holds; so broken off, the client comes back with the position it had read to. And when a client
 //! closes, poem goes on with the connection that hyper has given up, until a write fails: a stream
 //! would outlive its client by two idle periods.
 //!
-//! **Invariant:** only a write that waits is timed. A connection on which there is nothing to write
-//! may be as quiet as it likes.
+//! hyper has a limit for the head of a request, which poem gives no timer; so it is kept here, where bytes are
+//! all that is known. A head begins with the first bytes after something was written, and ends with an empty
+//! line. A body that comes after an early answer is taken for a head, and may be: it is bounded by less.
+//!
+//! **Invariant:** only a write that waits is timed, and a head that was begun. A connection on which there is
+//! nothing to write and nothing begun may be as quiet as it likes, once it has sent a first head.
+//! **Invariant:** a connection that has become a socket, or speaks HTTP/2, has no heads.
 use poem::{
     http::uri::Scheme,
     listener::Acceptor,
@@ -29,12 +35,14 @@ use tokio::{
 pub struct Patient<A> {
     acceptor: A,
     write_timeout: Duration,
+    head_timeout: Duration,
 }
 
 impl<A> Patient<A> {
-    /// The connections of `acceptor`, each write within `write_timeout`.
-    pub fn new(acceptor: A, write_timeout: Duration) -> Self {
-        Self { acceptor, write_timeout }
+    /// The connections of `acceptor`, each write within `write_timeout`, each head of a request within
+    /// `head_timeout`.
+    pub fn new(acceptor: A, write_timeout: Duration, head_timeout: Duration) -> Self {
+        Self { acceptor, write_timeout, head_timeout }
     }
 }
 
@@ -47,25 +55,95 @@ impl<A: Acceptor> Acceptor for Patient<A> {
 
     async fn accept(&mut self) -> io::Result<(Self::Io, LocalAddr, RemoteAddr, Scheme)> {
         let (io, local, remote, scheme) = self.acceptor.accept().await?;
-        let timed = Timed::new(io, self.write_timeout);
+        let timed = Timed::new(io, self.write_timeout, self.head_timeout);
         Ok((timed, local, remote, scheme))
     }
 }
 
-/// A connection whose writes are timed.
+/// What ends the head of a request.
+const HEAD_END: [u8; 4] = *b"\r\n\r\n";
+/// What HTTP/2 begins with, and what says that the connection becomes a socket.
+const HTTP_2: &[u8] = b"PRI ";
+const SWITCHING: &[u8] = b"HTTP/1.1 101";
+
+/// How far the head of a request has come.
+#[derive(Debug)]
+enum Head {
+    /// It must be there when the time is over; the last bytes of it that were read.
+    Awaited(Pin<Box<Sleep>>, [u8; 4]),
+    /// It is there: what is read is the body, until something is written.
+    There,
+    /// Something was written: what is read begins another.
+    Past,
+    /// There are none any more.
+    Never,
+}
+
+impl Head {
+    fn awaited(timeout: Duration) -> Self {
+        Self::Awaited(Box::pin(sleep(timeout)), [0; 4])
+    }
+
+    /// Notes what was read, whose time is `timeout` if it begins a head.
+    fn read(&mut self, bytes: &[u8], timeout: Duration) {
+        if bytes.is_empty() {
+            return;
+        }
+        if matches!(self, Self::Past) {
+            *self = Self::awaited(timeout);
+        }
+        let Self::Awaited(_, last) = self else { return };
+        if *last == [0; 4] && bytes.starts_with(HTTP_2) {
+            *self = Self::Never;
+            return;
+        }
+        for byte in bytes {
+            last.rotate_left(1);
+            if let Some(place) = last.last_mut() {
+                *place = *byte;
+            }
+            if *last == HEAD_END {
+                *self = Self::There;
+                return;
+            }
+        }
+    }
+
+    /// Notes what was written.
+    fn wrote(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Never => {}
+            Self::There if bytes.starts_with(SWITCHING) => *self = Self::Never,
+            Self::There | Self::Awaited(..) | Self::Past => *self = Self::Past,
+        }
+    }
+
+    /// Ready when the head took too long.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self {
+            Self::Awaited(time, _) => time.as_mut().poll(cx),
+            Self::There | Self::Past | Self::Never => Poll::Pending,
+        }
+    }
+}
+
+/// A connection whose writes are timed, and the heads of its requests.
 #[derive(Debug)]
 pub struct Timed<T> {
     io: T,
     write_timeout: Duration,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
+    head_timeout: Duration,
+    head: Head,
     /// Whether the client has closed.
     closed: bool,
 }
 
 impl<T: Unpin> Timed<T> {
-    fn new(io: T, write_timeout: Duration) -> Self {
-        Self { io, write_timeout, waiting: None, closed: false }
+    fn new(io: T, write_timeout: Duration, head_timeout: Duration) -> Self {
+        let head = Head::awaited(head_timeout);
+        Self { io, write_timeout, waiting: None, head_timeout, head, closed: false }
     }
 
     /// Fails when the client has closed.
@@ -98,9 +176,21 @@ impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let (before, room) = (buffer.filled().len(), buffer.remaining());
-        ready!(Pin::new(&mut self.io).poll_read(cx, buffer))?;
-        self.closed |= room > 0 && buffer.filled().len() == before;
-        Poll::Ready(Ok(()))
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+        if let Poll::Ready(Ok(())) = read {
+            let bytes = buffer.filled().get(before..).unwrap_or_default();
+            self.closed |= room > 0 && bytes.is_empty();
+            let timeout = self.head_timeout;
+            self.head.read(bytes, timeout);
+            // One that drips has something to read whenever it is looked.
+            if self.head.poll_late(cx).is_pending() {
+                return read;
+            }
+        } else if read.is_ready() || self.head.poll_late(cx).is_pending() {
+            return read;
+        }
+        tracing::debug!("a client was too slow with the head of a request");
+        Poll::Ready(Err(ErrorKind::TimedOut.into()))
     }
 }
 
@@ -111,6 +201,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.open()?;
+        self.head.wrote(bytes);
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
         self.timed(cx, written)
     }
@@ -121,6 +212,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.open()?;
+        let first = slices.iter().find(|slice| !slice.is_empty());
+        self.head.wrote(first.map_or::<&[u8], _>(&[], |slice| slice));
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, slices);
         self.timed(cx, written)
     }
@@ -145,16 +238,17 @@ mod tests {
     use super::Timed;
     use std::{io::ErrorKind, time::Duration};
     use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _, duplex},
+        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
         time::{Instant, advance},
     };
 
     const TIMEOUT: Duration = Duration::from_secs(10);
+    const HEAD: Duration = Duration::from_secs(15);
 
     #[tokio::test(start_paused = true)]
     async fn a_write_that_waits_too_long_breaks_the_connection() {
         let (ours, _theirs) = duplex(4);
-        let mut timed = Timed::new(ours, TIMEOUT);
+        let mut timed = Timed::new(ours, TIMEOUT, HEAD);
         let start = Instant::now();
         let fault = timed.write_all(b"more than four").await.unwrap_err();
         assert_eq!((fault.kind(), start.elapsed()), (ErrorKind::TimedOut, TIMEOUT));
@@ -163,7 +257,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_closed_takes_nothing_more() {
         let (ours, theirs) = duplex(64);
-        let mut timed = Timed::new(ours, TIMEOUT);
+        let mut timed = Timed::new(ours, TIMEOUT, HEAD);
         timed.write_all(b"taken").await.unwrap();
         drop(theirs);
         assert_eq!(timed.read(&mut [0; 8]).await.unwrap(), 0);
@@ -173,7 +267,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_write_has_its_own_time_and_silence_none() {
         let (ours, mut theirs) = duplex(4);
-        let mut timed = Timed::new(ours, TIMEOUT);
+        let mut timed = Timed::new(ours, TIMEOUT, HEAD);
         advance(TIMEOUT * 10).await;
         let slow = tokio::spawn(async move {
             let mut bytes = [0; 4];
@@ -184,5 +278,72 @@ mod tests {
         });
         timed.write_all(b"twelve bytes").await.unwrap();
         slow.await.unwrap();
+    }
+
+    /// Reads until there is nothing more, or it fails; answers after which time, and how.
+    async fn read_all(timed: &mut Timed<DuplexStream>) -> (Duration, Option<ErrorKind>) {
+        let start = Instant::now();
+        let read = timed.read_to_end(&mut Vec::new()).await;
+        (start.elapsed(), read.err().map(|fault| fault.kind()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_drips_breaks_the_connection() {
+        for sent in ["", "GET / HTTP/1.1\r\nHost: a\r\n", " \r\n a"] {
+            let (ours, mut theirs) = duplex(64);
+            let mut timed = Timed::new(ours, TIMEOUT, HEAD);
+            let drips = tokio::spawn(async move {
+                // Whoever drips into a broken connection is no matter.
+                while theirs.write_all(sent.as_bytes()).await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                }
+            });
+            let (after, fault) = read_all(&mut timed).await;
+            assert_eq!(fault, Some(ErrorKind::TimedOut), "{sent:?}");
+            assert!((HEAD..HEAD + Duration::from_secs(3)).contains(&after), "{sent:?}: {after:?}");
+            drips.abort();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn every_head_has_its_time_and_nothing_else_does() {
+        let (ours, mut theirs) = duplex(256);
+        let mut timed = Timed::new(ours, TIMEOUT, HEAD);
+        let mut bytes = [0; 256];
+        for head in ["POST / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
+            theirs.write_all(head.as_bytes()).await.unwrap();
+            assert_ne!(timed.read(&mut bytes).await.unwrap(), 0);
+            // A body may take what others allow it, and an answer too.
+            advance(HEAD * 3).await;
+            theirs.write_all(b"body").await.unwrap();
+            assert_eq!(timed.read(&mut bytes).await.unwrap(), 4);
+            timed.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            advance(HEAD * 3).await;
+        }
+        theirs.write_all(b"GET / HT").await.unwrap();
+        let (after, fault) = read_all(&mut timed).await;
+        assert_eq!((after, fault), (HEAD, Some(ErrorKind::TimedOut)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sockets_and_http_2_have_no_heads() {
+        let upgrade: &[u8] = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+        for (first, answer) in [
+            (upgrade, &b"HTTP/1.1 101 Switching Protocols\r\n\r\n"[..]),
+            (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &b"settings"[..]),
+        ] {
+            let (ours, mut theirs) = duplex(256);
+            let mut timed = Timed::new(ours, TIMEOUT, HEAD);
+            let mut bytes = [0; 256];
+            theirs.write_all(first).await.unwrap();
+            assert_ne!(timed.read(&mut bytes).await.unwrap(), 0);
+            timed.write_all(answer).await.unwrap();
+            for _ in 0..3 {
+                theirs.write_all(b"frame").await.unwrap();
+                assert_eq!(timed.read(&mut bytes).await.unwrap(), 5);
+                timed.write_all(b"frame").await.unwrap();
+                advance(HEAD * 2).await;
+            }
+        }
     }
 }

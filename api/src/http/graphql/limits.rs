@@ -8,6 +8,8 @@ pub const BODY_BYTES: usize = 256 * 1024;
 pub const DISCARD_BYTES: usize = 4 * 1024 * 1024;
 /// Time in which a request body must have arrived.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time in which the head of a request must have arrived: more than the body has, which may be taken for one.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Braces, brackets and parentheses a document may open inside one another. The parser recurses on
 /// them before its own limit is asked.
 pub const DOCUMENT_DEPTH: usize = 100;
@@ -89,6 +91,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// See [`BODY_TIMEOUT`].
     pub body_timeout: Duration,
+    /// See [`HEAD_TIMEOUT`].
+    pub head_timeout: Duration,
     /// See [`AUTH_TIMEOUT`].
     pub auth_timeout: Duration,
     /// See [`MESSAGE_BYTES`].
@@ -126,6 +130,7 @@ impl Default for Limits {
         Self {
             body_bytes: BODY_BYTES,
             body_timeout: BODY_TIMEOUT,
+            head_timeout: HEAD_TIMEOUT,
             auth_timeout: AUTH_TIMEOUT,
             message_bytes: MESSAGE_BYTES,
             init_timeout: INIT_TIMEOUT,

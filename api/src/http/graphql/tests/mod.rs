@@ -234,14 +234,14 @@ impl Toy {
             .extension(Track)
             .finish();
         let (shutdown, told) = watch::channel(false);
-        let write_timeout = options.limits.write_timeout;
+        let limits = (options.limits.write_timeout, options.limits.head_timeout);
         let costs = Costs::of(&schema.sdl()).unwrap();
         let keys = Keys(Arc::clone(&world));
         let endpoint = GraphqlEndpoint::new(schema, costs, keys, options, told);
         let sockets = endpoint.sockets();
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
-        let server = Server::new_with_acceptor(Patient::new(acceptor, write_timeout));
+        let server = Server::new_with_acceptor(Patient::new(acceptor, limits.0, limits.1));
         tokio::spawn(server.run(Route::new().at("/graphql", endpoint)));
         Self { world, address, shutdown, sockets }
     }
