@@ -17,7 +17,7 @@ use entity::{
 use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, Select,
     sea_query::{Expr, LockBehavior, LockType},
 };
 use uuid::Uuid;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 const SWEPT_MAX: u64 = 20;
 
 /// Which entries to keep. Every condition given must hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// By this caller.
     pub actor: Option<String>,
@@ -74,13 +74,27 @@ pub async fn sweep(txn: &Txn, until: Instant) -> Result<()> {
     Ok(())
 }
 
-/// What was done on a site, newest first.
-pub async fn page(
+/// What was done on each site, newest first, in the order of `sites`.
+pub async fn pages(
     connection: &impl ConnectionTrait,
-    site_id: SiteId,
+    sites: &[SiteId],
     filter: &Filter,
     request: &PageRequest,
-) -> Result<Page<AuditEntry>> {
+) -> Result<Vec<Page<AuditEntry>>> {
+    let lists = sites.iter().map(|site| entries(*site, filter)).collect();
+    let sort = Sort {
+        order: Order::Desc,
+        ..Sort::by_id(Expr::col((Entity, Column::Id)), |row: &Model| Cursor {
+            value: String::new(),
+            id: row.id,
+        })
+    };
+    let pages = page::fetch_each(connection, lists, &sort, request).await?;
+    let read_all = |page: Page<Model>| Ok(page.try_map(read)?);
+    pages.into_iter().map(read_all).collect()
+}
+
+fn entries(site_id: SiteId, filter: &Filter) -> Select<Entity> {
     let mut select = Entity::find().filter(Column::SiteId.eq(site_id.0));
     if let Some(actor) = &filter.actor {
         select = select.filter(Column::Actor.eq(actor));
@@ -98,14 +112,7 @@ pub async fn page(
     if let Some(until) = filter.until {
         select = select.filter(Column::OccurredAt.lt(ms(until)));
     }
-    let sort = Sort {
-        order: Order::Desc,
-        ..Sort::by_id(Expr::col((Entity, Column::Id)), |row: &Model| Cursor {
-            value: String::new(),
-            id: row.id,
-        })
-    };
-    Ok(page::fetch(connection, select, &sort, request).await?.try_map(read)?)
+    select
 }
 
 fn read(row: Model) -> std::result::Result<AuditEntry, convert::Corrupt> {

@@ -12,7 +12,7 @@ use domain::{
     campaign::Campaign,
     id::SiteId,
 };
-use std::fmt::Display;
+use std::{collections::HashMap, fmt::Display};
 
 /// Something that a caller did.
 pub(super) struct Act {
@@ -63,24 +63,25 @@ impl Service {
         Ok(audit::sweep(txn, now - self.audit_kept).await?)
     }
 
-    /// What callers did on a site, newest first; what is too old to be kept is not told even before it is
+    /// What callers did on each site that the caller reaches, newest first; what is too old to be kept is not told even before it is
     /// removed.
     pub async fn audit_entries(
         &self,
         actor: &Actor,
-        site_id: SiteId,
+        sites: &[SiteId],
         filter: audit::Filter,
         page: &PageRequest,
-    ) -> Result<Page<AuditEntry>, Fault> {
-        let Some(site_id) = actor.site(Some(site_id)) else { return Ok(Page::empty()) };
+    ) -> Result<HashMap<SiteId, Page<AuditEntry>>, Fault> {
+        let sites = actor.reached(sites);
         // PostgreSQL would not even be asked for a text with a NUL, and no id has one.
         let is_id = |text: &Option<String>| text.as_ref().is_none_or(|text| !text.contains('\0'));
         if !is_id(&filter.actor) || !is_id(&filter.object) {
-            return Ok(Page::empty());
+            return Ok(sites.into_iter().map(|site| (site, Page::empty())).collect());
         }
         let oldest = self.clock.now() - self.audit_kept;
         let from = filter.from.map_or(oldest, |from| from.max(oldest));
         let filter = audit::Filter { from: Some(from), ..filter };
-        Ok(audit::page(self.db.read(), site_id, &filter, page).await?)
+        let pages = audit::pages(self.db.read(), &sites, &filter, page).await?;
+        Ok(sites.into_iter().zip(pages).collect())
     }
 }

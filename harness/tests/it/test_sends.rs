@@ -82,7 +82,7 @@ async fn a_test_goes_to_its_numbers_and_nowhere_else() {
     assert_eq!(sent["acceptedCount"], 2);
     let told = |masked: &str| json!({ "maskedPhoneNumber": masked, "status": "ACCEPTED", "segmentCount": 1, "reason": null });
     assert_eq!(sent["texts"], json!([told("+1••••••••00"), told("+1••••••••99")]));
-    assert_eq!(Rows::of(&world).await.differing(&before), ["direct_text"]);
+    assert_eq!(Rows::of(&world).await.differing(&before), ["audit_entry", "direct_text"]);
     let texts = [
         "TEST: Acme: Hi {{ nick }}, therenick\nReply STOP",
         "TEST: Acme: Hi Alex, Springfieldnick\nReply STOP",
@@ -103,7 +103,10 @@ async fn a_test_goes_to_its_numbers_and_nowhere_else() {
     assert_eq!(states(&world).await, ["delivered", "delivered"]);
     let receipts = receipt::Entity::find().all(world.db().read()).await.unwrap();
     assert!(receipts.iter().all(|row| row.state == "applied"), "none is parked");
-    assert_eq!(Rows::of(&world).await.differing(&before), ["direct_text", "receipt"]);
+    assert_eq!(
+        Rows::of(&world).await.differing(&before),
+        ["audit_entry", "direct_text", "receipt"]
+    );
     assert_eq!(status(&world, &id).await, "DRAFT");
     world.stop().await.unwrap();
 }

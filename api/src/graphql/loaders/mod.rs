@@ -18,7 +18,7 @@ pub(super) use self::{
         message_if_any, observed, site, subscriber,
     },
     pages::{
-        AudiencesOf, CampaignsOf, ConsentOf, EventsOf, MessagesOf, MessagesTo, SettingsOf,
+        AudiencesOf, AuditOf, CampaignsOf, ConsentOf, EventsOf, MessagesOf, MessagesTo, SettingsOf,
         SubscribersOf, page,
     },
     totals::total,

@@ -7,13 +7,14 @@ use super::{Load, alike, find};
 use crate::{
     graphql::context::Caller,
     service::{
-        CampaignFilter, CampaignOrder, Fault, Message, MessageFilter, Page, PageRequest,
-        SubscriberFilter, SubscriberView,
+        AuditFilter, CampaignFilter, CampaignOrder, Fault, Message, MessageFilter, Page,
+        PageRequest, SubscriberFilter, SubscriberView,
     },
 };
 use async_graphql::{Context, Result};
 use domain::{
     audience::Audience,
+    audit::AuditEntry,
     campaign::Campaign,
     consent::ConsentEntry,
     event::CampaignEvent,
@@ -107,6 +108,31 @@ impl Load for MessagesOf {
         for ((filter, page), asked) in alike(asked, |asked| (asked.1.clone(), asked.2.clone())) {
             let ids: Vec<CampaignId> = asked.iter().map(|asked| asked.0).collect();
             let found = caller.service.messages(&caller.actor, &ids, &filter, &page).await?;
+            pages.extend(told(found, &asked, |asked| asked.0));
+        }
+        Ok(pages)
+    }
+}
+
+/// What callers did on a site.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(in crate::graphql) struct AuditOf(
+    pub(in crate::graphql) SiteId,
+    pub(in crate::graphql) AuditFilter,
+    pub(in crate::graphql) PageRequest,
+);
+
+impl Load for AuditOf {
+    type Value = Page<AuditEntry>;
+
+    async fn load(
+        caller: &Caller,
+        asked: &[Self],
+    ) -> Result<HashMap<Self, Page<AuditEntry>>, Fault> {
+        let mut pages = HashMap::new();
+        for ((filter, page), asked) in alike(asked, |asked| (asked.1.clone(), asked.2.clone())) {
+            let ids: Vec<SiteId> = asked.iter().map(|asked| asked.0).collect();
+            let found = caller.service.audit_entries(&caller.actor, &ids, filter, &page).await?;
             pages.extend(told(found, &asked, |asked| asked.0));
         }
         Ok(pages)

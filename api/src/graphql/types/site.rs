@@ -7,13 +7,13 @@ use super::{
 use crate::{
     graphql::{
         connection::{PageArgs, Sort, Total, int},
-        context::{Answered as _, Caller},
+        context::Caller,
         directive::requires_scope,
         enums::{CampaignStatus, CampaignStatusReasonCode, Scope, SiteStatus, SmsPlanStatus},
         inputs::{
             AuditFilterInput, CampaignFilterInput, CampaignOrderInput, SubscriberFilterInput,
         },
-        loaders::{self, AudiencesOf, CampaignsOf, SettingsOf, SubscribersOf},
+        loaders::{self, AudiencesOf, AuditOf, CampaignsOf, SettingsOf, SubscribersOf},
         scalars::{DateTime, Duration, EventCursor, LocalTime, TimeZone},
     },
     service::{CampaignFilter, CampaignOrder, SubscriberFilter},
@@ -113,11 +113,10 @@ impl Site {
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
         #[graphql(desc = "Keep only matching entries.")] filter: Option<AuditFilterInput>,
     ) -> Result<AuditEntryConnection> {
-        let caller = Caller::with(ctx, Scope::AuditRead)?;
+        Caller::with(ctx, Scope::AuditRead)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
-        let filter = filter.unwrap_or_default().into();
-        let page = caller.service.audit_entries(&caller.actor, self.0.id, filter, &page).await;
-        Ok(AuditEntryConnection::new(page.or_internal(&caller)?, Sort::Id))
+        let asked = AuditOf(self.0.id, filter.unwrap_or_default().into(), page);
+        Ok(AuditEntryConnection::new(loaders::page(ctx, asked).await?, Sort::Id))
     }
 
     /// The countries whose numbers are texted, by their ISO 3166-1 codes. Empty for every one.
