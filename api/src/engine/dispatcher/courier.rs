@@ -114,9 +114,14 @@ impl Engine {
         let end = self.submit(&lane, handover).await;
         self.dispatcher.outbox.put(lane, end);
         let _turn = self.dispatcher.outbox.turn.lock().await;
-        if self.dispatcher.outbox.is_empty() {
-            return;
+        if !self.dispatcher.outbox.is_empty() {
+            // Whatever a record needs is set up by whoever makes one, not by each request that is on its way.
+            Box::pin(self.record_outbox()).await;
         }
+    }
+
+    /// Records what came back and is not recorded yet, in its turn.
+    async fn record_outbox(self: &Arc<Self>) {
         // Whoever comes back while others write is recorded along. A database that is not there is the record's
         // own trouble.
         let mut txn = self.db.begin_write().await.ok();
