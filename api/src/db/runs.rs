@@ -280,21 +280,23 @@ pub(super) async fn oldest_plan(txn: &Txn, site_id: SiteId) -> Result<Option<Ins
     Ok(began.flatten().map(instant))
 }
 
-/// When the next message of a campaign is due, if one is left to hand over.
-pub async fn next_due(
-    connection: &impl ConnectionTrait,
-    campaign_id: CampaignId,
-) -> Result<Option<Instant>> {
-    let next: Option<i64> = message::Entity::find()
+/// When the messages of a campaign are due that are left to hand over, the first of them first.
+fn due_times(campaign_id: CampaignId) -> Select<message::Entity> {
+    message::Entity::find()
         .select_only()
         .column(message::Column::DueAt)
         .filter(message::Column::CampaignId.eq(campaign_id.0))
         .filter(plans::in_states(&MessageState::PENDING))
         .order_by_asc(message::Column::DueAt)
         .order_by_asc(message::Column::Id)
-        .into_tuple()
-        .one(connection)
-        .await?;
+}
+
+/// When the next message of a campaign is due, if one is left to hand over.
+pub async fn next_due(
+    connection: &impl ConnectionTrait,
+    campaign_id: CampaignId,
+) -> Result<Option<Instant>> {
+    let next: Option<i64> = due_times(campaign_id).into_tuple().one(connection).await?;
     Ok(next.map(instant))
 }
 
@@ -303,17 +305,7 @@ pub async fn next_due_of(
     connection: &impl ConnectionTrait,
     campaigns: &[CampaignId],
 ) -> Result<Vec<Option<Instant>>> {
-    let next = |campaign: &CampaignId| {
-        message::Entity::find()
-            .select_only()
-            .column(message::Column::DueAt)
-            .filter(message::Column::CampaignId.eq(campaign.0))
-            .filter(plans::in_states(&MessageState::PENDING))
-            .order_by_asc(message::Column::DueAt)
-            .order_by_asc(message::Column::Id)
-            .limit(1)
-            .into_query()
-    };
+    let next = |campaign: &CampaignId| due_times(*campaign).limit(1).into_query();
     let lists = each::rows(connection, campaigns.iter().map(next).collect(), &[]).await?;
     let due = |rows: Vec<QueryResult>| {
         Ok(rows.first().map(|row| row.try_get("", "due_at")).transpose()?.map(instant))

@@ -286,9 +286,7 @@ impl Told {
 
     fn figures(&self, options: &Options) -> Figures {
         let max = |waits: &[f64]| waits.iter().copied().fold(0.0, f64::max);
-        Figures::default()
-            .with("bench", "fanout")
-            .with("build", if cfg!(debug_assertions) { "debug" } else { "release" })
+        Figures::of("fanout")
             .with("database", "sqlite")
             .with("sockets", options.sockets)
             .with("keys", options.keys)

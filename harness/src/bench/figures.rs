@@ -7,6 +7,12 @@ use serde_json::{Map, Value};
 pub struct Figures(Map<String, Value>);
 
 impl Figures {
+    /// Those of a benchmark, which begin with its name and how this program was built.
+    pub fn of(bench: &str) -> Self {
+        let build = if cfg!(debug_assertions) { "debug" } else { "release" };
+        Self::default().with("bench", bench).with("build", build)
+    }
+
     /// Adds a figure.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

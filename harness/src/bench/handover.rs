@@ -182,9 +182,7 @@ fn figures(options: &Options, store: &Store, runs: &[Run], rates: (f64, f64)) ->
     };
     let thousands = |run: &Run| float(run.counted.count) / 1_000.0;
     let per_message = |run: &Run| float(run.grown_bytes) / float(run.counted.count.max(1));
-    Figures::default()
-        .with("bench", "handover")
-        .with("build", if cfg!(debug_assertions) { "debug" } else { "release" })
+    Figures::of("handover")
         .with("database", store.name())
         .with("messages", runs.first().map_or(0, |run| run.counted.count))
         .with("latency_ms", options.latency_ms)

@@ -123,9 +123,7 @@ async fn measure(options: &Options, batch: u16, dir: &Path) -> Result<Figures, E
         raw_rates.push(raw_rate);
     }
     let (rate, raw_rate) = (median(&rates), median(&raw_rates));
-    Ok(Figures::default()
-        .with("bench", "plan")
-        .with("build", if cfg!(debug_assertions) { "debug" } else { "release" })
+    Ok(Figures::of("plan")
         .with("subscribers", options.subscribers)
         .with("repetitions", options.repetitions)
         .with("batch", batch)

@@ -93,9 +93,7 @@ pub(super) async fn run(options: &Options) -> Result<Figures, Error> {
     }
     let (small, bare) = on_ledger(options, options.rows).await?;
     let (large, _) = on_ledger(options, options.large_rows).await?;
-    let told = Figures::default()
-        .with("bench", "query")
-        .with("build", if cfg!(debug_assertions) { "debug" } else { "release" })
+    let told = Figures::of("query")
         .with("database", "sqlite")
         .with("rows", options.rows)
         .with("large_rows", options.large_rows)

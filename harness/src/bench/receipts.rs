@@ -91,9 +91,7 @@ async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {
     db.close().await?;
     let all = float(u64::try_from(count).unwrap_or(u64::MAX));
     let rate = |span: Duration| all / span.as_secs_f64().max(1e-6);
-    Ok(Figures::default()
-        .with("bench", "receipts")
-        .with("build", if cfg!(debug_assertions) { "debug" } else { "release" })
+    Ok(Figures::of("receipts")
         .with("database", store.name())
         .with("receipts", count)
         .with("connections", options.connections)

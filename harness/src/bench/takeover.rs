@@ -76,9 +76,7 @@ async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {
     if counts.accepted != total {
         return Err(Error::Wrong(format!("{total} messages came to {counts:?}")));
     }
-    Ok(Figures::default()
-        .with("bench", "takeover")
-        .with("build", if cfg!(debug_assertions) { "debug" } else { "release" })
+    Ok(Figures::of("takeover")
         .with("messages", total)
         .with("lease_s", Config::default().engine.lease.as_secs())
         .with("takeover_ms", rounded(took.as_secs_f64() * 1e3, 0)))
