@@ -38,7 +38,7 @@ pub struct Model {
     pub region: Option<String>,
     /// The message last accepted.
     pub last_message_id: Option<Uuid>,
-    /// The message being handed over, or of unknown outcome.
+    /// The message being handed over, or of unknown outcome; the id of zeros where there are several.
     pub reserved_by: Option<Uuid>,
     /// Since when, in ms.
     pub reserved_at: Option<i64>,

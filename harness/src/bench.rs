@@ -6,6 +6,7 @@
 //! **Invariant:** the service runs in a process of its own, so that its memory is its own.
 //! **Invariant:** both sides of a ratio are measured in one run, in turn, on copies of one file.
 
+mod beside;
 mod error;
 mod fanout;
 pub mod figures;
@@ -30,6 +31,8 @@ pub enum Bench {
     Plan(plan::Options),
     /// Hand a campaign over to an aggregator that takes everything, beside the same requests without a ledger.
     Handover(handover::Options),
+    /// Activate a small campaign while a large one is handed over, and see how soon it begins.
+    Beside(beside::Options),
     /// Post signed receipts for a campaign that was handed over.
     Receipts(receipts::Options),
     /// Kill one of two nodes on PostgreSQL, and see how soon the other has settled what it had in flight.
@@ -51,35 +54,19 @@ pub enum Bench {
 
 /// Runs a benchmark; its last line goes to `out`.
 pub async fn run(bench: &Bench, out: &mut (impl Write + Send)) -> Result<(), Error> {
-    match bench {
-        Bench::Plan(options) => {
-            let figures = plan::run(options).await?;
-            writeln!(out, "{}", figures.line()).map_err(Error::Output)
-        }
-        Bench::Handover(options) => {
-            let figures = handover::run(options).await?;
-            writeln!(out, "{}", figures.line()).map_err(Error::Output)
-        }
-        Bench::Receipts(options) => {
-            let figures = receipts::run(options).await?;
-            writeln!(out, "{}", figures.line()).map_err(Error::Output)
-        }
-        Bench::Takeover(options) => {
-            let figures = takeover::run(options).await?;
-            writeln!(out, "{}", figures.line()).map_err(Error::Output)
-        }
-        Bench::Query(options) => {
-            let figures = query::run(options).await?;
-            writeln!(out, "{}", figures.line()).map_err(Error::Output)
-        }
-        Bench::Fanout(options) => {
-            let figures = fanout::run(options).await?;
-            writeln!(out, "{}", figures.line()).map_err(Error::Output)
-        }
-        Bench::Watchers(options) => fanout::watchers::serve(options, out).await,
-        Bench::Sink(options) => sink::serve(options, out).await,
-        Bench::Service(options) => process::serve(options, out).await,
-    }
+    let figures = match bench {
+        Bench::Plan(options) => plan::run(options).await?,
+        Bench::Handover(options) => handover::run(options).await?,
+        Bench::Beside(options) => beside::run(options).await?,
+        Bench::Receipts(options) => receipts::run(options).await?,
+        Bench::Takeover(options) => takeover::run(options).await?,
+        Bench::Query(options) => query::run(options).await?,
+        Bench::Fanout(options) => fanout::run(options).await?,
+        Bench::Watchers(options) => return fanout::watchers::serve(options, out).await,
+        Bench::Sink(options) => return sink::serve(options, out).await,
+        Bench::Service(options) => return process::serve(options, out).await,
+    };
+    writeln!(out, "{}", figures.line()).map_err(Error::Output)
 }
 
 /// Tells whoever waits what was seen.

@@ -4,6 +4,8 @@
 //!
 //! **Invariant:** a released step never changes, and imports nothing of ours: history must not move when
 //! today's types do.
+//! **Invariant:** a step adds, and takes nothing away that the version before it uses: nodes of both run side by side
+//! while an upgrade is under way. What is no longer used goes a version later.
 //! **Invariant:** every table carries `site_id`, so that the data can be sharded by site.
 
 #![expect(
@@ -12,7 +14,12 @@
 )]
 
 pub use sea_orm_migration::MigratorTrait;
-use sea_orm_migration::{MigrationTrait, async_trait};
+use sea_orm_migration::{
+    DbErr, MigrationTrait, SchemaManager, async_trait,
+    sea_orm::{DatabaseConnection, EntityTrait, QuerySelect},
+    seaql_migrations,
+};
+use std::collections::HashSet;
 
 mod columns;
 mod m0001_sites;
@@ -39,6 +46,35 @@ mod m0020_audit;
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
 pub struct Migrator;
+
+/// How the schema of a database compares with that of this version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Steps that the database does not have yet.
+    pub behind: usize,
+    /// Steps that this version does not know: a newer one took them, which leaves this one all it uses.
+    pub ahead: usize,
+}
+
+impl Migrator {
+    /// How the schema of `db` compares with this version's, without changing anything.
+    pub async fn standing(db: &DatabaseConnection) -> Result<Standing, DbErr> {
+        let known: HashSet<String> =
+            Self::migrations().iter().map(|step| step.name().to_owned()).collect();
+        if !SchemaManager::new(db).has_table("seaql_migrations").await? {
+            return Ok(Standing { behind: known.len(), ahead: 0 });
+        }
+        let taken: Vec<String> = seaql_migrations::Entity::find()
+            .select_only()
+            .column(seaql_migrations::Column::Version)
+            .into_tuple()
+            .all(db)
+            .await?;
+        let taken: HashSet<String> = taken.into_iter().collect();
+        let (behind, ahead) = (known.difference(&taken).count(), taken.difference(&known).count());
+        Ok(Standing { behind, ahead })
+    }
+}
 
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {

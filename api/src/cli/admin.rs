@@ -250,9 +250,9 @@ pub(super) async fn run(command: Command, db: Db) -> Result<Printed, AdminError>
         db.migrate().await.map_err(AdminError::Migrate)?;
         return Ok("the database has the schema of this version".to_owned().into());
     }
-    let pending = db.pending().await.map_err(AdminError::Migrate)?;
-    if pending.0 > 0 {
-        return Err(StartError::SchemaBehind(pending.0).into());
+    let schema = db.schema().await.map_err(AdminError::Migrate)?;
+    if schema.behind > 0 {
+        return Err(StartError::SchemaBehind(schema.behind).into());
     }
     let settings = Settings::new(&Config::default(), String::new());
     let app = App::new(db, Arc::new(WallClock::new()), settings)?;

@@ -13,9 +13,13 @@ pub(super) async fn serve(config: &Config) -> Result<(), StartError> {
     start_logging(&config.log);
     let _lock = app::lock_data(config)?;
     let db = app::open_database(config).await?;
-    let pending = db.pending().await.map_err(StartError::Database)?;
-    if pending.0 > 0 {
-        return Err(StartError::SchemaBehind(pending.0));
+    let schema = db.schema().await.map_err(StartError::Database)?;
+    if schema.behind > 0 {
+        return Err(StartError::SchemaBehind(schema.behind));
+    }
+    if schema.ahead > 0 {
+        let steps = schema.ahead;
+        tracing::warn!(steps, "a newer version has brought the schema further");
     }
     let listener = app::listen(config).await?;
     let address = listener.local_addr().map_err(StartError::Serve)?;

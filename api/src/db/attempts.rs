@@ -47,6 +47,7 @@ pub struct Candidate {
     row: message::Model,
     standing: Standing,
     closes_at: Option<Instant>,
+    is_only: bool,
 }
 
 impl Candidate {
@@ -125,7 +126,8 @@ pub async fn candidates(
         match judge.verdict(&facts) {
             Verdict::Send => {
                 let closes_at = judge.closes_at(now, &facts);
-                taken.push(Candidate { standing: standing_of(&row)?, closes_at, row });
+                let (standing, is_only) = (standing_of(&row)?, found.is_only(&row));
+                taken.push(Candidate { row, standing, closes_at, is_only });
             }
             other => held.push((row, other)),
         }
@@ -287,7 +289,9 @@ pub async fn claim(
     });
     let mut script = Script::new(txn);
     script.update(&CLAIM, messages.collect());
-    touches::reserve(&mut script, claims.iter().map(|claim| Pair::from(&claim.candidate.row)), now);
+    let reserving = claims.iter().map(|claim| &claim.candidate);
+    let reserving = reserving.map(|candidate| (Pair::from(&candidate.row), candidate.is_only));
+    touches::reserve(&mut script, reserving, now);
     script.insert(&WRITE_AHEAD, attempts.collect());
     paces::move_on(&mut script, arrivals);
     deltas.write(&mut script);
@@ -339,7 +343,7 @@ pub(super) async fn reclaim(
     plans::move_rows(txn, &rows, to, now, &mut deltas).await?;
     // What is repeated may arrive now: whoever asks what the phone is sent is told so.
     let mut script = Script::new(txn);
-    touches::reserve(&mut script, rows.iter().map(Pair::from), now);
+    touches::reserve(&mut script, rows.iter().map(|row| (Pair::from(row), false)), now);
     script.run(txn).await?;
     message::Entity::update_many()
         .col_expr(message::Column::LeaseUntil, ms(claimer.lease_until).into())

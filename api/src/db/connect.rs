@@ -4,6 +4,7 @@
 //! attempt that was written ahead must survive a power cut.
 
 use super::{Db, Error, Result, Statements, subscribers};
+pub use migration::Standing as Schema;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement,
@@ -47,10 +48,6 @@ const ROWS_AT_ONCE: usize = 1_024;
 /// in between is folded once.
 const WAL_PAGES: u32 = 4_096;
 
-/// Steps of the schema that the database does not have yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pending(pub usize);
-
 impl Db {
     /// Opens a database; its schema is left as it is.
     pub async fn open(options: &Options) -> Result<Self> {
@@ -73,7 +70,10 @@ impl Db {
 
     /// Brings the schema to this version, and the rows of older ones with it.
     pub async fn migrate(&self) -> Result<()> {
-        Migrator::up(&self.writer, None).await?;
+        // Asked for steps that it has, and others that it does not know, the migrator would refuse.
+        if self.schema().await?.behind > 0 {
+            Migrator::up(&self.writer, None).await?;
+        }
         subscribers::locate_old(self).await
     }
 
@@ -82,10 +82,10 @@ impl Db {
         Ok(Migrator::down(&self.writer, None).await?)
     }
 
-    /// How far the schema is behind this version, without changing anything.
-    pub async fn pending(&self) -> Result<Pending> {
-        let pending = Migrator::get_pending_migrations_read_only(&self.writer).await?;
-        Ok(Pending(pending.len()))
+    /// How the schema compares with this version's, without changing anything. One that is ahead is fine: nodes of
+    /// the version before go on, and may begin again, while an upgrade is under way.
+    pub async fn schema(&self) -> Result<Schema> {
+        Ok(Migrator::standing(&self.writer).await?)
     }
 
     /// Asks for an answer, to see whether there is one.

@@ -55,7 +55,7 @@ pub mod trials;
 mod trouble;
 pub mod waiting;
 
-pub use connect::{Options, Pending, Presence};
+pub use connect::{Options, Presence, Schema};
 pub use signals::Listener;
 
 use sea_orm::{

@@ -66,6 +66,11 @@ impl Found {
         self.words.unheard.contains(&row.phone)
     }
 
+    /// Whether nothing but `row` and what is judged with it is on its way to its recipient, or of unknown outcome.
+    pub(super) fn is_only(&self, row: &message::Model) -> bool {
+        self.touches.are_over(row.subscriber_id)
+    }
+
     /// What the gate needs to know of the recipient of `row`.
     pub(super) fn facts(&self, binding: &Binding, row: &message::Model) -> Result<Facts<'_>> {
         let subscriber = self.subscribers.get(&row.subscriber_id);
@@ -90,7 +95,7 @@ impl Found {
             send_by: row.send_by.map(instant),
             last: subscriber.and_then(touches::last),
             recent: self.touches.of(row.subscriber_id),
-            reservation: subscriber.and_then(|found| touches::reservation(found, row.id)),
+            reservation: subscriber.and_then(|found| self.touches.reservation(found, row.id)),
         })
     }
 

@@ -6,6 +6,8 @@
 //!
 //! **Invariant:** a reservation is made in the transaction that claims its message, and given back in the
 //! one that learns that nothing was taken.
+//! **Invariant:** who has no reservation has no message of unknown outcome or on its way. A row has room for one;
+//! where there are several it says just that, and the messages tell which.
 
 use super::{
     Result, Txn,
@@ -34,15 +36,36 @@ use serde_json::json;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
+/// What stands for the message of a reservation where there are several; no message has this id.
+const SEVERAL: Uuid = Uuid::nil();
+
 /// Accepted messages of several subscribers within the longest window of any cap, and those that may have
 /// been.
 #[derive(Clone, Debug, Default)]
-pub struct Touches(HashMap<Uuid, Vec<Touch>>);
+pub struct Touches {
+    taken: HashMap<Uuid, Vec<Touch>>,
+    /// The last message to each that is being handed over or whose outcome is not known, where one was looked for.
+    outstanding: HashMap<Uuid, Touch>,
+}
 
 impl Touches {
     /// Those of one subscriber.
     pub fn of(&self, subscriber: Uuid) -> &[Touch] {
-        self.0.get(&subscriber).map_or(&[], Vec::as_slice)
+        self.taken.get(&subscriber).map_or(&[], Vec::as_slice)
+    }
+
+    /// A message other than `this` that is being handed over to a subscriber, or whose outcome is not known.
+    pub(super) fn reservation(&self, row: &subscriber::Model, this: Uuid) -> Option<Touch> {
+        if row.reserved_by == Some(SEVERAL) {
+            return self.outstanding.get(&row.id).copied();
+        }
+        let reserved = row.reserved_by.zip(row.reserved_at).filter(|(message, _)| *message != this);
+        reserved.map(|(message, at)| Touch { message: message.into(), at: instant(at) })
+    }
+
+    /// Whether a subscriber has no message on its way or of unknown outcome but those that are judged.
+    pub(super) fn are_over(&self, subscriber: Uuid) -> bool {
+        !self.outstanding.contains_key(&subscriber)
     }
 }
 
@@ -50,12 +73,6 @@ impl Touches {
 pub(super) fn last(row: &subscriber::Model) -> Option<Touch> {
     let message = MessageId::from(row.last_message_id.unwrap_or_default());
     row.last_messaged_at.map(|at| Touch { message, at: instant(at) })
-}
-
-/// A message other than `this` that is being handed over to a subscriber, or whose outcome is not known.
-pub(super) fn reservation(row: &subscriber::Model, this: Uuid) -> Option<Touch> {
-    let reserved = row.reserved_by.zip(row.reserved_at).filter(|(message, _)| *message != this);
-    reserved.map(|(message, at)| Touch { message: message.into(), at: instant(at) })
 }
 
 /// A subscriber, and the region that a message was planned for.
@@ -103,13 +120,13 @@ impl Touches {
     fn extend(&mut self, rows: Vec<(Uuid, Uuid, i64)>) {
         for (subscriber, message, at) in rows {
             let touch = Touch { message: message.into(), at: instant(at) };
-            self.0.entry(subscriber).or_default().push(touch);
+            self.taken.entry(subscriber).or_default().push(touch);
         }
     }
 
     /// Adds messages other than `judged` that may have been taken: nobody has known for long what became of them,
-    /// or they are sent again all the same. A subscriber's row names only the last of these, and only until another
-    /// is taken, so whoever has one, is sent one again, or may be capped, is looked up.
+    /// or they are sent again all the same; and of those that are on their way the last. A subscriber's row names
+    /// one at most, so whoever has one, is sent one again, or may be capped, is looked up.
     pub(super) async fn add_uncertain<'a>(
         &mut self,
         connection: &impl ConnectionTrait,
@@ -127,24 +144,33 @@ impl Touches {
         }
         let latest = Expr::col((message::Entity, message::Column::Fence))
             .equals((attempt::Entity, attempt::Column::Fence));
-        let has_long_been_unknown = Condition::all()
-            .add(plans::in_states(&[MessageState::InFlight, MessageState::Unknown]))
-            .add(attempt::Column::StartedAt.lte(ms(now - RESERVATION_MAX)));
-        let mut uncertain: Vec<(Uuid, Uuid, i64)> = attempt::Entity::find()
+        let is_outstanding = plans::in_states(&[MessageState::InFlight, MessageState::Unknown]);
+        let mut found: Vec<(Uuid, Uuid, i64, bool, bool)> = attempt::Entity::find()
             .select_only()
             .column(message::Column::SubscriberId)
             .column(message::Column::Id)
             .column(attempt::Column::StartedAt)
+            .expr_as(is_outstanding.clone(), "is_outstanding")
+            .expr_as(is_resent_message(), "is_resent")
             .inner_join(message::Entity)
             .filter(message::Column::SubscriberId.is_in(ids))
             .filter(latest)
-            .filter(Condition::any().add(is_resent_message()).add(has_long_been_unknown))
+            .filter(Condition::any().add(is_resent_message()).add(is_outstanding))
             .order_by_asc(attempt::Column::StartedAt)
             .into_tuple()
             .all(connection)
             .await?;
-        uncertain.retain(|(_, id, _)| judged.iter().all(|row| row.id != *id));
-        self.extend(uncertain);
+        found.retain(|found| judged.iter().all(|row| row.id != found.1));
+        let long_ago = ms(now - RESERVATION_MAX);
+        for (subscriber, id, at, is_outstanding, is_resent) in found {
+            if is_outstanding {
+                let touch = Touch { message: id.into(), at: instant(at) };
+                self.outstanding.insert(subscriber, touch);
+            }
+            if is_resent || at <= long_ago {
+                self.extend(vec![(subscriber, id, at)]);
+            }
+        }
         Ok(())
     }
 }
@@ -199,55 +225,70 @@ pub(super) async fn hold(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<(
     Ok(())
 }
 
-/// Subscribers to whom a message is being handed over.
+/// Subscribers to whom a message is being handed over, each with what names several.
 const RESERVE: Bulk = Bulk {
     what: "reservations",
     table: "subscriber",
     which: bulk::BY_ID,
-    kinds: &[Kind::Id, Kind::Number],
-    set: "reserved_by = v.c1, reserved_at = v.c2",
+    kinds: &[Kind::Id, Kind::Number, Kind::Id],
+    set: "reserved_by = CASE WHEN reserved_by IS NULL OR reserved_by = v.c1 THEN v.c1 \
+              ELSE v.c3 END, \
+          reserved_at = v.c2",
 };
 
-/// Has it noted that messages are being handed over to subscribers whose rows are locked.
-pub(super) fn reserve(script: &mut Script, messages: impl Iterator<Item = Pair>, now: Instant) {
-    write(script, &RESERVE, messages.map(|pair| (pair, ms(now))).collect());
+/// Has it noted that messages are being handed over to subscribers whose rows are locked; `is_only` tells of each
+/// whether it is known to be the only one of its subscriber, whatever the row says.
+pub(super) fn reserve(
+    script: &mut Script,
+    messages: impl Iterator<Item = (Pair, bool)>,
+    now: Instant,
+) {
+    let rows = messages.map(|(pair, is_only)| {
+        let otherwise = if is_only { pair.message } else { SEVERAL };
+        (
+            pair,
+            json!([
+                bulk::id(pair.subscriber),
+                bulk::id(pair.message),
+                ms(now),
+                bulk::id(otherwise)
+            ]),
+        )
+    });
+    write(script, &RESERVE, rows.collect());
 }
 
 /// Subscribers who were sent a message: the reservation goes if it is that message's, and an older touch
 /// never takes the place of a newer one. A request that was repeated may have been taken when it was repeated last,
-/// whatever is known to have begun it.
+/// whatever is known to have begun it; where there were several, that may have been when the last of them began.
 const ACCEPT: Bulk = Bulk {
     what: "touches",
     table: "subscriber",
     which: bulk::BY_ID,
-    kinds: &[Kind::Id, Kind::Number],
+    kinds: &[Kind::Id, Kind::Number, Kind::Id],
     set: "reserved_at = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_at END, \
           reserved_by = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_by END, \
           last_message_id = CASE \
-              WHEN last_messaged_at >= v.c2 AND (reserved_by IS NULL OR reserved_by <> v.c1 \
+              WHEN last_messaged_at >= v.c2 AND (reserved_by IS NULL OR reserved_by NOT IN (v.c1, v.c3) \
                   OR last_messaged_at >= reserved_at) THEN last_message_id \
               ELSE v.c1 END, \
           last_messaged_at = CASE \
-              WHEN reserved_by = v.c1 AND reserved_at > v.c2 \
+              WHEN reserved_by IN (v.c1, v.c3) AND reserved_at > v.c2 \
                   AND (last_messaged_at IS NULL OR last_messaged_at < reserved_at) THEN reserved_at \
               WHEN last_messaged_at IS NULL OR last_messaged_at < v.c2 THEN v.c2 \
               ELSE last_messaged_at END",
 };
 
-/// Has `pairs` written, each with its instant in ms and each subscriber once a statement: a subscriber with several
-/// messages takes several.
-fn write(script: &mut Script, bulk: &Bulk, pairs: Vec<(Pair, i64)>) {
-    let rounds_max = pairs.len();
-    let mut rest = pairs;
+/// Has `rows` written, each subscriber once a statement: a subscriber with several messages takes several.
+fn write(script: &mut Script, bulk: &Bulk, rows: Vec<(Pair, serde_json::Value)>) {
+    let rounds_max = rows.len();
+    let mut rest = rows;
     // Each round writes at least one of them.
     for _ in 0..rounds_max {
         let mut seen = HashSet::new();
         let (round, later): (Vec<_>, Vec<_>) =
             rest.into_iter().partition(|(pair, _)| seen.insert(pair.subscriber));
-        let values = round
-            .iter()
-            .map(|(pair, at)| json!([bulk::id(pair.subscriber), bulk::id(pair.message), at]));
-        script.update(bulk, values.collect());
+        script.update(bulk, round.into_iter().map(|(_, row)| row).collect());
         if later.is_empty() {
             break;
         }
@@ -286,7 +327,11 @@ pub(super) async fn release(txn: &Txn, messages: &[Pair]) -> Result<()> {
 /// Has it noted that messages were accepted, each when it was, in ms: what Smart Sending looks at. Subscribers
 /// must be locked.
 pub(super) fn accepted(script: &mut Script, messages: Vec<(Pair, i64)>) {
-    write(script, &ACCEPT, messages);
+    let several = bulk::id(SEVERAL);
+    let rows = messages.into_iter().map(|(pair, at)| {
+        (pair, json!([bulk::id(pair.subscriber), bulk::id(pair.message), at, several]))
+    });
+    write(script, &ACCEPT, rows.collect());
 }
 
 /// Whether a message in `state` may have been taken, so that its reservation stands.

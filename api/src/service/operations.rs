@@ -49,8 +49,8 @@ impl Service {
             let looking = tokio::spawn(async move {
                 let _turn = turn;
                 db.probe().await?;
-                let pending = db.pending().await.map_err(|error| error.code())?;
-                Ok(pending.0)
+                let schema = db.schema().await.map_err(|error| error.code())?;
+                Ok(schema.behind)
             });
             looking.await.unwrap_or(Err(FaultCode::Panicked))
         };

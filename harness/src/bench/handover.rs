@@ -56,7 +56,8 @@ const MEGABYTE: f64 = 1e6;
 /// The part of all messages whose rate is compared with the first's.
 const TENTHS: u64 = 10;
 
-const ACTIVATE: &str = "mutation($id: ID!, $input: CampaignActivateInput!) { \
+/// Activates a campaign.
+pub(super) const ACTIVATE: &str = "mutation($id: ID!, $input: CampaignActivateInput!) { \
     campaignActivate(id: $id, input: $input) { campaign { status } userErrors { code message } } }";
 /// A text as long as the campaign's, for the raw client.
 const TEXT: &str = "Acme: Hi Alexandra, our autumn sale is on: 20% off everything in store.\n\

@@ -17,6 +17,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 /// The line of a process's status that tells the most memory it ever had at once.
@@ -51,6 +52,9 @@ pub struct Options {
     /// Hand-overs in flight at once, over all connections and over one.
     #[arg(long)]
     in_flight: Option<u16>,
+    /// How long a claim holds.
+    #[arg(long)]
+    lease_s: Option<u16>,
     /// Whether bare resolvers are served beside it; then the first line has their URL, too.
     #[arg(long)]
     bare: bool,
@@ -68,6 +72,11 @@ pub(super) async fn serve(options: &Options, out: &mut (impl Write + Send)) -> R
         config.engine.max_in_flight = in_flight;
         config.engine.max_in_flight_per_connection = in_flight;
         config.engine.claim_batch_max = in_flight.min(CLAIM_BATCH_MAX);
+    }
+    if let Some(lease_s) = options.lease_s {
+        config.engine.lease = Duration::from_secs(lease_s.into());
+        // A request and the grace before it must fit.
+        config.engine.submit_timeout = config.engine.submit_timeout.min(config.engine.lease / 2);
     }
     "warn".clone_into(&mut config.log.filter);
     start_logging(&config.log);
@@ -117,6 +126,11 @@ impl Running {
         self
     }
 
+    /// With claims that hold so long.
+    pub(super) fn lease_s(self, seconds: u16) -> Self {
+        self.with("--lease-s", seconds.to_string())
+    }
+
     /// With so many hand-overs in flight at once.
     pub(super) fn in_flight(self, count: u16) -> Self {
         self.with("--in-flight", count.to_string())
@@ -161,7 +175,7 @@ impl Service {
     }
 
     /// How long it kept a core busy, in user space and in the kernel.
-    pub(super) fn cpu(&self) -> Result<std::time::Duration, Error> {
+    pub(super) fn cpu(&self) -> Result<Duration, Error> {
         let path = format!("/proc/{}/stat", self.0.id());
         let line = std::fs::read_to_string(path).map_err(Error::Memory)?;
         // A name may have spaces in it, and ends with the last parenthesis.
@@ -170,7 +184,7 @@ impl Service {
         let ticks: Vec<u64> =
             ticks.map(str::parse).collect::<Result<_, _>>().map_err(Error::BadMemory)?;
         let ms = ticks.iter().sum::<u64>() * 1_000 / TICKS_PER_S;
-        Ok(std::time::Duration::from_millis(ms))
+        Ok(Duration::from_millis(ms))
     }
 
     /// Whether it still runs.

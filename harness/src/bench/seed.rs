@@ -36,7 +36,7 @@ use entity::{convert::ms, subscriber};
 use sea_orm::{ActiveValue::Set, EntityTrait as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
-use std::{fmt::Display, path::Path, sync::Arc};
+use std::{fmt::Display, ops::Range, path::Path, sync::Arc};
 
 /// An area code in each of ten zones.
 const AREAS: [(u16, &str); 10] = [
@@ -107,10 +107,27 @@ pub(super) async fn seed_into(db: &Db, at: DateTime<Utc>, count: u32) -> Result<
     let ids = Ids::new(clock.clone());
     let app = App::new(db.clone(), clock, Settings::new(&Config::default(), NOWHERE.to_owned()))?;
     let (site_id, actor, key) = site(&app).await?;
-    let campaign = draft(&app, &actor, site_id).await?;
+    let campaign = draft(&app, &actor, site_id, ("Everybody", AudienceRules::default())).await?;
     drop(app);
-    people(db, &ids, site_id, at, count).await?;
+    people(db, &ids, site_id, (at, at - SUBSCRIBED_AGO), 0..count).await?;
     Ok(Seeded { campaign, site: site_id, key })
+}
+
+/// Adds `count` subscribers who came at `at`, beside the `before` who were seeded, and a draft to them alone: a
+/// campaign that is planned by then is not for them.
+pub(super) async fn latecomers(
+    db: &Db,
+    site_id: SiteId,
+    at: DateTime<Utc>,
+    (before, count): (u32, u32),
+) -> Result<CampaignId, Error> {
+    let clock = Arc::new(RunningClock::new(at));
+    let ids = Ids::new(clock.clone());
+    people(db, &ids, site_id, (at, at), before..before + count).await?;
+    let app = App::new(db.clone(), clock, Settings::new(&Config::default(), NOWHERE.to_owned()))?;
+    let (actor, _) = admin(&app, site_id, "late").await?;
+    let late = AudienceRules { subscribed_from: Some(at), ..AudienceRules::default() };
+    draft(&app, &actor, site_id, ("Latecomers", late)).await
 }
 
 /// Opens a SQLite file as the service does.
@@ -155,21 +172,28 @@ async fn site(app: &App) -> Result<(SiteId, Actor, SecretString), Error> {
         is_ready: Some(true),
     };
     service.admin_sender(sender).await?;
-    let key =
-        KeySettings { name: "bench", role: Role::Admin, sites: &[site_id], is_development: false };
-    let (key_id, secret) = service.admin_key(key).await?;
-    let actor = Actor::new(key_id, "bench".to_owned(), Role::Admin, vec![site_id]);
-    Ok((site_id, actor, secret.expose_secret().to_owned().into()))
+    let (actor, key) = admin(app, site_id, "bench").await?;
+    Ok((site_id, actor, key))
 }
 
-async fn draft(app: &App, actor: &Actor, site_id: SiteId) -> Result<CampaignId, Error> {
-    let everybody = NewAudience {
-        site_id: Some(site_id),
-        name: "Everybody".to_owned(),
-        rules: AudienceRules::default(),
-        idempotency_key: None,
-    };
-    let audience = app.service().audience_create(actor, everybody).await?.map_err(refused)?;
+/// A key for all of a site.
+async fn admin(app: &App, site_id: SiteId, name: &str) -> Result<(Actor, SecretString), Error> {
+    let key = KeySettings { name, role: Role::Admin, sites: &[site_id], is_development: false };
+    let (key_id, secret) = app.service().admin_key(key).await?;
+    let actor = Actor::new(key_id, name.to_owned(), Role::Admin, vec![site_id]);
+    Ok((actor, secret.expose_secret().to_owned().into()))
+}
+
+/// A draft to an audience of its own.
+async fn draft(
+    app: &App,
+    actor: &Actor,
+    site_id: SiteId,
+    (name, rules): (&str, AudienceRules),
+) -> Result<CampaignId, Error> {
+    let name = name.to_owned();
+    let audience = NewAudience { site_id: Some(site_id), name, rules, idempotency_key: None };
+    let audience = app.service().audience_create(actor, audience).await?.map_err(refused)?;
     let step = NewStep {
         body: TEXT.to_owned(),
         media_url: None,
@@ -195,27 +219,35 @@ fn refused<C: Display>(refusals: Vec<Refusal<C>>) -> Error {
     Error::Refused(first.unwrap_or_default())
 }
 
-/// Writes the subscribers, in large transactions.
+/// Writes the subscribers of `numbers`, in large transactions; `instants` are now, and when they subscribed.
 async fn people(
     db: &Db,
     ids: &Ids,
     site_id: SiteId,
-    at: DateTime<Utc>,
-    count: u32,
+    instants: (DateTime<Utc>, DateTime<Utc>),
+    numbers: Range<u32>,
 ) -> Result<(), Error> {
     let zones = AREAS.map(|(_, name)| name.parse::<Zone>());
-    let mut next = 0;
-    while next < count {
+    let mut next = numbers.start;
+    while next < numbers.end {
         let txn = db.begin_write().await?;
         for _ in 0..STATEMENTS {
-            let end = count.min(next + STATEMENT_ROWS);
+            let end = numbers.end.min(next + STATEMENT_ROWS);
             let mut rows = Vec::new();
             for number in next..end {
                 let area = usize::try_from(number).unwrap_or_default() % AREAS.len();
                 let (Some((code, _)), Some(Ok(zone))) = (AREAS.get(area), zones.get(area)) else {
                     return Err(Error::Value("a zone of the seed"));
                 };
-                rows.push(person(ids, site_id, at, Which { number, code: *code, zone: *zone }));
+                rows.push(person(
+                    ids,
+                    site_id,
+                    instants,
+                    Which { number, code: *code, zone: *zone },
+                ));
+            }
+            if rows.is_empty() {
+                break;
             }
             subscriber::Entity::insert_many(rows).exec_without_returning(&txn).await?;
             next = end;
@@ -235,7 +267,7 @@ struct Which {
 fn person(
     ids: &Ids,
     site_id: SiteId,
-    at: DateTime<Utc>,
+    (at, subscribed_at): (DateTime<Utc>, DateTime<Utc>),
     Which { number, code, zone }: Which,
 ) -> subscriber::ActiveModel {
     let areas = u32::try_from(AREAS.len()).unwrap_or(1);
@@ -250,7 +282,7 @@ fn person(
     let (is_texted, has_left) = (has(TEXTED_EVERY), (number / areas) % LEFT_EVERY == 1);
     let status =
         if has_left { SubscriberStatus::Unsubscribed } else { SubscriberStatus::Subscribed };
-    let since = ms(at - SUBSCRIBED_AGO);
+    let since = ms(subscribed_at);
     subscriber::ActiveModel {
         id: Set(ids.next::<SubscriberId>().0),
         site_id: Set(site_id.0),

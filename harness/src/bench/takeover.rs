@@ -1,7 +1,7 @@
 //! `harness bench takeover`: two nodes hand a campaign over together, one of them is killed, and the other settles
 //! what the dead one had in flight.
 //!
-//! The leases are the service's own. The kill comes when most messages are accepted, so that the other has sent the
+//! The kill comes when most messages are accepted, so that the other has sent the
 //! rest long before the dead one's leases run out: what is measured is the takeover alone.
 
 use super::{
@@ -12,13 +12,16 @@ use super::{
     sink::Sink,
 };
 use crate::store::Store;
-use api::{config::Config, db::counts};
+use api::db::counts;
 use entity::aggregator_connection;
 use sea_orm::EntityTrait as _;
 use std::time::Instant;
 
 /// How many in ten messages are accepted when the node is killed.
 const TENTHS_BEFORE: i64 = 8;
+
+/// The shortest lease there may be: a request, and the grace before it, must fit.
+const LEASE_MIN_S: i64 = 6;
 
 /// How to measure.
 #[derive(Clone, Debug, clap::Args)]
@@ -29,6 +32,9 @@ pub struct Options {
     /// How long the aggregator takes to answer, in milliseconds.
     #[arg(long, default_value_t = 20)]
     latency_ms: u64,
+    /// How long a claim holds, in seconds.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(LEASE_MIN_S..))]
+    lease_s: u16,
     /// The PostgreSQL server on which databases are made.
     #[arg(long)]
     database: String,
@@ -50,7 +56,9 @@ async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {
         .col_expr(aggregator_connection::Column::BaseUrl, sink.url().into())
         .exec(db.read())
         .await?;
-    let node = || Service::start(&Running::new(instant(DUE_AT)?).database(store.url("run")));
+    let running = Running::new(instant(DUE_AT)?).database(store.url("run"));
+    let running = running.lease_s(options.lease_s);
+    let node = || Service::start(&running);
     let (mut dying, mut other) = (node()?, node()?);
     let partition = async || {
         Ok::<_, Error>(counts::partition(&counts::read(db.read(), seeded.campaign, None).await?))
@@ -78,6 +86,6 @@ async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {
     }
     Ok(Figures::of("takeover")
         .with("messages", total)
-        .with("lease_s", Config::default().engine.lease.as_secs())
+        .with("lease_s", options.lease_s)
         .with("takeover_ms", rounded(took.as_secs_f64() * 1e3, 0)))
 }

@@ -55,6 +55,9 @@ pub struct Simulate {
     /// Plays that finding the simplest story of one failure may cost.
     #[arg(long, default_value_t = 3_000)]
     pub shrink: usize,
+    /// Stop at the first schedule that fails; it is told as it was played, not simplified.
+    #[arg(long)]
+    pub fail_fast: bool,
     /// Write the story of each failing schedule to this folder.
     #[arg(long)]
     pub write: Option<PathBuf>,
@@ -211,8 +214,11 @@ fn thread(wanted: &Simulate, ground: &Ground, file: &Path, shared: &Shared) -> R
         let played = runtime.block_on(one(ground, &store, seed, (is_told, wanted.coverage)));
         match played {
             Ok(played) => {
-                let at = (seed, place, wanted.shrink);
-                runtime.block_on(run.add(ground, &store, at, played))?;
+                let tries = if wanted.fail_fast { 0 } else { wanted.shrink };
+                runtime.block_on(run.add(ground, &store, (seed, place, tries), played))?;
+                if wanted.fail_fast && !run.failures.is_empty() {
+                    shared.is_over.store(true, Ordering::Relaxed);
+                }
             }
             Err(error) => {
                 shared.is_over.store(true, Ordering::Relaxed);

@@ -55,6 +55,16 @@ fn queries_tell_their_figures() {
     }
 }
 
+/// Goal: what a small campaign waits beside a large one can be measured. Method: a small run, which fails by itself
+/// where the large one is over before.
+#[test]
+fn a_small_campaign_beside_a_large_one_tells_its_figures() {
+    let told = figures(&["beside", "--messages", "5000", "--small", "30", "--latency-ms", "20"]);
+    let figure = |name: &str| told.get(name).and_then(Value::as_f64).unwrap_or_default();
+    assert!(figure("small") >= 10.0, "{told}");
+    assert!(0.0 < figure("answered_ms") && figure("first_ms") <= figure("last_ms"), "{told}");
+}
+
 /// Goal: fan-out can be measured, and every socket is told of every change once, in order. Method: a small run, which
 /// fails by itself where one is not.
 #[test]

@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use api::db::Pending;
+use api::config::ServerRole;
+use api::db::Schema;
+use api::ports::Task;
+use chrono::TimeDelta;
 use harness::world::World;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityName as _, EntityTrait, Iterable as _,
     PrimaryKeyToColumn as _, QueryResult, Statement,
 };
 
-use crate::common::{TABLES, world};
+use crate::common::{TABLES, activated, now, page, status, world};
+use crate::nodes::Node;
+use crate::restart::{process, run};
 
 /// A table's columns: whether each may be null, and its place in the primary key, from 1.
 type Columns = BTreeMap<String, (bool, i64)>;
@@ -25,12 +30,55 @@ async fn the_schema_is_that_of_the_entities_up_and_down_and_up_again() {
     compare(&world).await;
     world.db().unmigrate().await.unwrap();
     assert_eq!(tables(&world).await, [""; 0], "nothing is left behind");
-    assert_eq!(world.db().pending().await.unwrap(), Pending(migration_count()));
+    let none = Schema { behind: migration_count(), ahead: 0 };
+    assert_eq!(world.db().schema().await.unwrap(), none);
     world.db().migrate().await.unwrap();
     compare(&world).await;
-    assert_eq!(world.db().pending().await.unwrap(), Pending(0));
+    assert_eq!(world.db().schema().await.unwrap(), Schema::default());
     world.db().migrate().await.unwrap();
     compare(&world).await;
+}
+
+/// What a newer version does to every table, and what it notes of it.
+async fn upgrade(world: &World) {
+    let txn = world.db().begin_write().await.unwrap();
+    for table in TABLES {
+        let sql = format!("ALTER TABLE \"{table}\" ADD COLUMN newer text DEFAULT 'unknown to us'");
+        txn.execute_unprepared(&sql).await.unwrap();
+    }
+    txn.execute_unprepared("CREATE TABLE newer (site_id text NOT NULL)").await.unwrap();
+    let note = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_newer', 1)";
+    txn.execute_unprepared(note).await.unwrap();
+    txn.commit().await.unwrap();
+}
+
+/// Goal: while an upgrade is under way nodes of the version before go on, and may begin again. Method: what a
+/// newer version may do to every table happens while a campaign is handed over, and by statements that were
+/// prepared before; the same process goes on, another begins on what it finds, and a node answers that it is ready.
+#[tokio::test]
+async fn a_version_goes_on_beside_a_newer_one() {
+    let world = world("subscribers: [{ count: 4 }]\ndefaults: { receipts: [] }\n").await;
+    let sent = activated(&world, now()).await;
+    run(&world.app()).await;
+    assert_eq!(status(&world, &sent).await, "SENT");
+    let waiting = activated(&world, now()).await;
+    world.activate(Task::Planner).await.unwrap();
+
+    upgrade(&world).await;
+    assert_eq!(world.db().schema().await.unwrap(), Schema { behind: 0, ahead: 1 });
+    world.db().migrate().await.unwrap();
+
+    run(&world.app()).await;
+    assert_eq!(status(&world, &waiting).await, "SENT");
+    let next = activated(&world, now()).await;
+    run(&process(&world, TimeDelta::zero())).await;
+    assert_eq!(status(&world, &next).await, "SENT");
+    assert_eq!(world.aggregator().core().summary().accepted, 12);
+    let node = Node::start(&world, ServerRole::All, TimeDelta::hours(1).to_std().unwrap()).await;
+    let (code, body) = page(&format!("{}/readyz", node.url), None).await;
+    assert_eq!(code, 200, "{body}");
+    node.stop().await;
+    world.stop().await.unwrap();
 }
 
 /// Goal: no entity is left out of these tests. Method: the list is that of the files.
