@@ -26,6 +26,8 @@ pub struct Model {
     pub request_digest: String,
     /// Started at, in ms.
     pub started_at: i64,
+    /// When its request was last repeated for the answer's sake, in ms.
+    pub repeated_at: Option<i64>,
     /// Outcome.
     pub outcome: Option<String>,
     /// Outcome code.

@@ -38,10 +38,6 @@ pub struct Model {
     pub region: Option<String>,
     /// The message last accepted.
     pub last_message_id: Option<Uuid>,
-    /// The message being handed over, or of unknown outcome; the id of zeros where there are several.
-    pub reserved_by: Option<Uuid>,
-    /// Since when, in ms.
-    pub reserved_at: Option<i64>,
     /// When they last texted, in ms.
     pub last_inbound_at: Option<i64>,
     /// When they wrote what may be a wish to opt out, in ms.

@@ -42,6 +42,7 @@ mod m0017_paces;
 mod m0018_uncertain;
 mod m0019_callers;
 mod m0020_audit;
+mod m0021_outstanding;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -100,6 +101,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_uncertain::Migration),
             Box::new(m0019_callers::Migration),
             Box::new(m0020_audit::Migration),
+            Box::new(m0021_outstanding::Migration),
         ]
     }
 }

@@ -14,7 +14,6 @@ use super::{
     plans::{self, key, standing_of},
     receipts,
     recipients::Found,
-    touches::{self, Pair},
     trials,
 };
 use crate::ports::Ids;
@@ -37,7 +36,6 @@ use sea_orm::{
     QuerySelect,
     sea_query::{self, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use uuid::Uuid;
 
@@ -47,7 +45,6 @@ pub struct Candidate {
     row: message::Model,
     standing: Standing,
     closes_at: Option<Instant>,
-    is_only: bool,
 }
 
 impl Candidate {
@@ -126,8 +123,7 @@ pub async fn candidates(
         match judge.verdict(&facts) {
             Verdict::Send => {
                 let closes_at = judge.closes_at(now, &facts);
-                let (standing, is_only) = (standing_of(&row)?, found.is_only(&row));
-                taken.push(Candidate { row, standing, closes_at, is_only });
+                taken.push(Candidate { standing: standing_of(&row)?, closes_at, row });
             }
             other => held.push((row, other)),
         }
@@ -180,7 +176,7 @@ async fn hold(
             Verdict::Send => continue,
         };
         let why = Why::of(verdict);
-        let is_over = !to.state.is_pending() && !touches::keeps_reservation(to.state);
+        let is_over = plans::is_over(to.state);
         if is_over {
             deltas.unreserve(row);
         }
@@ -270,11 +266,11 @@ pub async fn claim(
     let connection = bulk::id(claimer.connection_id.0);
     let messages = claims.iter().map(|claim| {
         let id = bulk::id(claim.candidate.row.id);
-        json!([id, claim.segments, ms(claimer.lease_until), connection, ms(now)])
+        (id, claim.segments, ms(claimer.lease_until), connection, ms(now))
     });
     let attempts = claims.iter().map(|claim| {
         let row = &claim.candidate.row;
-        json!([
+        (
             bulk::id(claim.attempt_id.0),
             bulk::id(row.site_id),
             bulk::id(row.campaign_id),
@@ -282,17 +278,14 @@ pub async fn claim(
             row.fence + 1,
             connection,
             claimer.node,
-            claim.request_digest,
+            claim.request_digest.as_str(),
             ms(now),
-            claim.request,
-        ])
+            claim.request.as_str(),
+        )
     });
     let mut script = Script::new(txn);
-    script.update(&CLAIM, messages.collect());
-    let reserving = claims.iter().map(|claim| &claim.candidate);
-    let reserving = reserving.map(|candidate| (Pair::from(&candidate.row), candidate.is_only));
-    touches::reserve(&mut script, reserving, now);
-    script.insert(&WRITE_AHEAD, attempts.collect());
+    script.update(&CLAIM, messages);
+    script.insert(&WRITE_AHEAD, attempts);
     paces::move_on(&mut script, arrivals);
     deltas.write(&mut script);
     script.run(txn).await
@@ -341,10 +334,6 @@ pub(super) async fn reclaim(
     let mut deltas = Deltas::default();
     let to = Standing::plain(MessageState::InFlight);
     plans::move_rows(txn, &rows, to, now, &mut deltas).await?;
-    // What is repeated may arrive now: whoever asks what the phone is sent is told so.
-    let mut script = Script::new(txn);
-    touches::reserve(&mut script, rows.iter().map(|row| (Pair::from(row), false)), now);
-    script.run(txn).await?;
     message::Entity::update_many()
         .col_expr(message::Column::LeaseUntil, ms(claimer.lease_until).into())
         .col_expr(message::Column::ResolveAt, Option::<i64>::None.into())
@@ -353,6 +342,8 @@ pub(super) async fn reclaim(
         .await?;
     attempt::Entity::update_many()
         .col_expr(attempt::Column::Node, claimer.node.into())
+        // What is repeated may arrive now: whoever asks what the phone is sent is told so.
+        .col_expr(attempt::Column::RepeatedAt, ms(now).into())
         .filter(attempt::Column::Id.is_in(repeats.iter().map(|repeat| repeat.attempt_id.0)))
         .exec(txn)
         .await?;

@@ -1,4 +1,5 @@
-//! Many rows found, changed or added by one statement, each with values of its own.
+//! Many rows found, changed or added by one statement, each with values of its own: a tuple, or whatever else is
+//! written as an array.
 //!
 //! The values travel as one JSON array: the statement reads the same whatever the number of rows, so both
 //! databases prepare it once, and a batch costs one round trip.
@@ -10,7 +11,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, QueryTrait, Statement,
     sea_query::{Expr, SimpleExpr, Values},
 };
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::json;
 use uuid::Uuid;
 
 /// What a column holds.
@@ -58,7 +60,11 @@ pub(super) struct Bulk {
 
 impl Bulk {
     /// Updates one row for each of `rows`: its id, then the values.
-    pub(super) async fn update(&self, txn: &Txn, rows: Vec<Value>) -> Result<()> {
+    pub(super) async fn update<R: Serialize>(
+        &self,
+        txn: &Txn,
+        rows: impl IntoIterator<Item = R>,
+    ) -> Result<()> {
         let mut script = Script::new(txn);
         script.update(self, rows);
         script.run(txn).await
@@ -149,19 +155,27 @@ impl Script {
     }
 
     /// Updates one row for each of `rows`: its id, then the values.
-    pub(super) fn update(&mut self, bulk: &Bulk, rows: Vec<Value>) {
+    pub(super) fn update<R: Serialize>(&mut self, bulk: &Bulk, rows: impl IntoIterator<Item = R>) {
         self.add(bulk.what, rows, |backend| bulk.sql(backend));
     }
 
     /// Adds a row for each of `rows`, its values.
-    pub(super) fn insert(&mut self, insert: &Insert, rows: Vec<Value>) {
+    pub(super) fn insert<R: Serialize>(
+        &mut self,
+        insert: &Insert,
+        rows: impl IntoIterator<Item = R>,
+    ) {
         self.add(insert.what, rows, |backend| insert.sql(backend));
     }
 
-    fn add(&mut self, what: &'static str, rows: Vec<Value>, sql: impl Fn(DbBackend) -> String) {
-        let expected = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    fn add<R: Serialize>(
+        &mut self,
+        what: &'static str,
+        rows: impl IntoIterator<Item = R>,
+        sql: impl Fn(DbBackend) -> String,
+    ) {
+        let (values, expected) = text(rows);
         if expected > 0 {
-            let values = Value::Array(rows).to_string();
             let sql = sql(self.backend);
             let statement = Statement::from_sql_and_values(self.backend, sql, [values.into()]);
             self.parts.push(Part { what, statement, expected: Some(expected) });
@@ -176,9 +190,9 @@ impl Script {
 
     /// Locks the rows that `rows` are for, in the order of `order`, so that two updates of the same rows never
     /// wait for each other in a circle. On SQLite there is one writer, and nothing to lock.
-    pub(super) fn lock(&mut self, bulk: &Bulk, rows: &[Value], order: &str) {
+    pub(super) fn lock<R: Serialize>(&mut self, bulk: &Bulk, rows: &[R], order: &str) {
         if self.backend == DbBackend::Postgres && rows.len() > 1 {
-            let values = Value::Array(rows.to_vec()).to_string();
+            let (values, _) = text(rows);
             let sql = bulk.lock_sql(order);
             let statement = Statement::from_sql_and_values(self.backend, sql, [values.into()]);
             self.parts.push(Part { what: bulk.what, statement, expected: None });
@@ -254,7 +268,27 @@ fn one_of<C: ColumnTrait>(column: C, sql: &'static str, values: String) -> Simpl
     Expr::cust_with_exprs(sql, [column, Expr::val(values)])
 }
 
+/// Rows of values as one value, and how many there are. Whatever a row is made of can be written; were it not, a
+/// statement with a part of them would fail, and its transaction with it.
+fn text<R: Serialize>(rows: impl IntoIterator<Item = R>) -> (String, u64) {
+    let (mut text, mut count) = (Vec::new(), 0);
+    let counted = rows.into_iter().inspect(|_| count += 1);
+    let written = serde_json::Serializer::new(&mut text).collect_seq(counted);
+    debug_assert!(written.is_ok(), "values are numbers and texts");
+    (String::from_utf8(text).unwrap_or_default(), count)
+}
+
 /// An id as a value.
-pub(super) fn id(id: Uuid) -> Value {
-    Value::String(id.simple().to_string())
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Id(Uuid);
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.simple().encode_lower(&mut Uuid::encode_buffer()))
+    }
+}
+
+/// An id as a value.
+pub(super) const fn id(id: Uuid) -> Id {
+    Id(id)
 }

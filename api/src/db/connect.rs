@@ -33,6 +33,8 @@ pub struct Presence {
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long opening may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may rest before it is asked whether it still lives: asking takes a trip of its own.
+const RESTED: Duration = Duration::from_secs(1);
 /// How long SQLite waits for a lock held by another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -138,6 +140,8 @@ fn common(url: &str) -> ConnectOptions {
     options
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
+        // A connection is asked whether it lives whenever it comes back, which is enough until it has rested.
+        .test_before_acquire_if_idle_for(RESTED)
         // Statements hold phone numbers and texts as bound values; none may reach a log.
         .sqlx_logging(false)
         .record_stmt_in_spans(false);

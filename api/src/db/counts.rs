@@ -5,7 +5,7 @@
 
 use super::{
     Result, Txn,
-    bulk::{self, Bulk, Insert, Kind, Script},
+    bulk::{self, Bulk, Id, Insert, Kind, Script},
     trials,
 };
 use domain::{
@@ -23,7 +23,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
     sea_query::{Expr, ExprTrait, Func},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
@@ -115,12 +115,12 @@ impl Deltas {
         for (key, _) in &changed {
             runs.entry(key.campaign).or_default();
         }
-        let values: Vec<Value> = changed.iter().map(value).collect();
+        let values: Vec<_> = changed.iter().map(value).collect();
         script.lock(&CHANGE, &values, KEYS);
         let (raised, lowered): (Vec<_>, Vec<_>) =
             changed.into_iter().partition(|(_, delta)| *delta > 0);
-        script.insert(&RAISE, raised.iter().map(new_value).collect());
-        script.update(&CHANGE, lowered.iter().map(value).collect());
+        script.insert(&RAISE, raised.iter().map(new_value));
+        script.update(&CHANGE, lowered.iter().map(value));
         for (campaign, news) in runs {
             script.change_one("a campaign's progress", &touch(campaign, news));
         }
@@ -142,15 +142,9 @@ const CHANGE: Bulk = Bulk {
 /// The key of a count, in the order in which counts are locked.
 const KEYS: &str = "campaign_id, step_id, time_zone, state, reason";
 
-fn value((key, delta): &(Key, i64)) -> Value {
-    json!([
-        bulk::id(key.campaign),
-        bulk::id(key.step),
-        key.time_zone,
-        key.state.as_str(),
-        key.reason_text(),
-        delta,
-    ])
+fn value((key, delta): &(Key, i64)) -> (Id, Id, &str, &str, &str, i64) {
+    let (campaign, step) = (bulk::id(key.campaign), bulk::id(key.step));
+    (campaign, step, &key.time_zone, key.state.as_str(), key.reason_text(), *delta)
 }
 
 /// Counts that are raised, in the order of their keys; those that are not there begin.
@@ -172,12 +166,9 @@ const RAISE: Insert = Insert {
     ),
 };
 
-fn new_value(raised: &(Key, i64)) -> Value {
-    let mut value = value(raised);
-    if let Value::Array(values) = &mut value {
-        values.push(bulk::id(raised.0.site));
-    }
-    value
+fn new_value(raised: &(Key, i64)) -> impl Serialize {
+    let (campaign, step, zone, state, reason, count) = value(raised);
+    (campaign, step, zone, state, reason, count, bulk::id(raised.0.site))
 }
 
 /// What a campaign's run learns beside its counts, in ms.

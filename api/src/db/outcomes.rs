@@ -9,7 +9,7 @@ mod record;
 pub use claimed::AsClaimed;
 pub use record::{Basis, record};
 
-use super::{Result, Txn, receipts, touches};
+use super::{Result, Txn, plans, receipts};
 use chrono::TimeDelta;
 use domain::{
     Instant,
@@ -266,7 +266,7 @@ fn change(row: &mut message::Model, end: &Ended, after: Standing, now: Instant) 
     if let Some(code) = end.outcome.code() {
         row.aggregator_code = Some(code.to_owned());
     }
-    if !after.state.is_pending() && !touches::keeps_reservation(after.state) {
+    if plans::is_over(after.state) {
         row.reserved = 0;
     }
     // What is known for certain need not be asked for, also where the message stays unknown for the sake of an

@@ -64,5 +64,5 @@ const MOVE_ON: Insert = Insert {
 /// Has paces moved on, whose rows are locked.
 pub(super) fn move_on(script: &mut Script, arrivals: &[Arrival]) {
     let value = |(id, at): &Arrival| json!([bulk::id(*id), at.timestamp_micros()]);
-    script.insert(&MOVE_ON, arrivals.iter().map(value).collect());
+    script.insert(&MOVE_ON, arrivals.iter().map(value));
 }

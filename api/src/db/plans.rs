@@ -10,7 +10,7 @@ use super::{
     decisions,
     prospects::{self, Bench, Planned, Prospect, Search, TooLong, outset},
     revisions::FrozenRules,
-    runs, touches, trials,
+    runs, trials,
 };
 use crate::ports::Ids;
 use domain::{
@@ -220,6 +220,11 @@ pub(super) fn in_states(states: &[MessageState]) -> SimpleExpr {
     }
 }
 
+/// Whether a message in `state` neither waits nor may be on its way, so that nothing need be reserved for it.
+pub(super) const fn is_over(state: MessageState) -> bool {
+    !state.is_pending() && !matches!(state, MessageState::InFlight | MessageState::Unknown)
+}
+
 /// What a row is counted by in a standing it has or had.
 pub(super) fn key(row: &message::Model, standing: Standing) -> Key {
     Key {
@@ -296,7 +301,7 @@ async fn move_all(
     if rows.is_empty() {
         return Ok(());
     }
-    let is_over = !to.state.is_pending() && !touches::keeps_reservation(to.state);
+    let is_over = is_over(to.state);
     for row in rows {
         deltas.moved(key(row, standing_of(row)?), to);
         if is_over {

@@ -17,7 +17,7 @@ use super::{
     direct_texts, follow_ups, gate,
     plans::{key, standing_of},
     rows,
-    touches::{self, Pair},
+    touches::{self, Asked, Pair},
 };
 use crate::ports::Ids;
 use domain::{
@@ -216,7 +216,7 @@ pub async fn apply(
         if after != before {
             deltas.moved(key(row, before), after);
         }
-        news.note(row, receipt, about.taken_at.unwrap_or(ms(now)));
+        news.note(row, receipt, about.asked.unwrap_or(Asked::new(ms(now), None)));
         news.verdicts.extend(Verdict::of_receipt(
             row,
             (before, *evidence, after),
@@ -229,13 +229,14 @@ pub async fn apply(
     let changed: BTreeSet<Uuid> = applied.iter().map(|(_, message)| *message).collect();
     let mut script = Script::new(txn);
     rows::write_back(&mut script, changed.iter().filter_map(|id| messages.get(id)));
-    script.update(&SETTLE, applied.iter().map(|applied| settled(applied, now)).collect());
+    script.update(&SETTLE, applied.iter().map(|applied| settled(applied, now)));
     script.flush(txn).await?;
     for (connection, provider_ids) in &news.named {
         unpark(txn, (*connection).into(), provider_ids).await?;
     }
     let taken = news.taken(&messages);
-    let texted = taken.iter().filter_map(|row| Some((Pair::from(row), row.accepted_at?)));
+    let texted =
+        news.taken.iter().filter_map(|it| Some((Pair::from(messages.get(&it.id)?), it.at)));
     let touched = taken.iter().map(|row| row.subscriber_id);
     touches::hold(txn, touched.chain(news.verdicts.iter().map(Verdict::subscriber_id))).await?;
     touches::accepted(&mut script, texted.collect());
@@ -261,8 +262,8 @@ pub async fn apply(
 /// What receipts tell beside the message's state: an acceptance whose own answer was lost or is late.
 #[derive(Default)]
 struct News {
-    /// Messages that are now known to have been taken, with what was reserved for them.
-    taken: Vec<(Uuid, i64)>,
+    /// Messages that are now known to have been taken.
+    taken: Vec<Taken>,
     /// The campaigns of these messages.
     campaigns: BTreeSet<Uuid>,
     /// What was said of numbers themselves.
@@ -271,13 +272,22 @@ struct News {
     named: BTreeMap<Uuid, Vec<String>>,
 }
 
+/// A message that is now known to have been taken.
+struct Taken {
+    id: Uuid,
+    /// What was reserved for it.
+    reserved: i64,
+    /// When it may last have been, in ms.
+    at: i64,
+}
+
 impl News {
     /// Looks at a message before a receipt is merged into it. The first that proves that the aggregator took
-    /// it, should its answer never come, proves that it did so at `taken_at`, in ms.
-    fn note(&mut self, row: &mut message::Model, receipt: &Waiting, taken_at: i64) {
+    /// it, should its answer never come, proves that it did so when it was asked.
+    fn note(&mut self, row: &mut message::Model, receipt: &Waiting, asked: Asked) {
         if row.accepted_at.is_none() {
-            row.accepted_at = Some(taken_at);
-            self.taken.push((row.id, row.reserved));
+            row.accepted_at = Some(asked.first);
+            self.taken.push(Taken { id: row.id, reserved: row.reserved, at: asked.last });
             self.campaigns.insert(row.campaign_id);
         }
         if let (None, Some(provider_id)) = (&row.provider_id, &receipt.provider_id) {
@@ -287,11 +297,10 @@ impl News {
 
     /// The messages now known to have been taken, as all receipts left them, but with what was reserved.
     fn taken(&self, messages: &HashMap<Uuid, message::Model>) -> Vec<message::Model> {
-        let taken = self.taken.iter();
-        let with_reserved = |(id, reserved): &(Uuid, i64)| {
+        let with_reserved = |Taken { id, reserved, .. }: &Taken| {
             Some(message::Model { reserved: *reserved, ..messages.get(id)?.clone() })
         };
-        taken.filter_map(with_reserved).collect()
+        self.taken.iter().filter_map(with_reserved).collect()
     }
 }
 

@@ -24,7 +24,7 @@ use entity::{
     message, opt_out, receipt, subscriber,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, ExprTrait, UnionType},
 };
 use std::collections::{HashMap, HashSet};
@@ -55,8 +55,8 @@ impl Found {
             rows.iter().filter_map(move |row| Some((known(row)?, row.region.as_deref())))
         };
         let mut touches = touches::recent(txn, packs, in_regions(), now).await?;
-        let is_resent = |row: &subscriber::Model| words.resent.contains(&row.phone);
-        touches.add_uncertain(txn, (packs, is_resent), in_regions(), rows, now).await?;
+        let is_asked = |row: &message::Model| words.uncertain.contains(&row.phone);
+        touches.add_uncertain(txn, is_asked, rows, now).await?;
         let previous = previous(txn, rows).await?;
         Ok(Self { subscribers, words, touches, previous })
     }
@@ -64,11 +64,6 @@ impl Found {
     /// Whether the recipient of `row` texted something that is not acted on yet: it may be a STOP.
     pub(super) fn is_unheard(&self, row: &message::Model) -> bool {
         self.words.unheard.contains(&row.phone)
-    }
-
-    /// Whether nothing but `row` and what is judged with it is on its way to its recipient, or of unknown outcome.
-    pub(super) fn is_only(&self, row: &message::Model) -> bool {
-        self.touches.are_over(row.subscriber_id)
     }
 
     /// What the gate needs to know of the recipient of `row`.
@@ -95,7 +90,7 @@ impl Found {
             send_by: row.send_by.map(instant),
             last: subscriber.and_then(touches::last),
             recent: self.touches.of(row.subscriber_id),
-            reservation: subscriber.and_then(|found| self.touches.reservation(found, row.id)),
+            reservation: self.touches.reservation(row.subscriber_id),
         })
     }
 
@@ -113,13 +108,13 @@ impl Found {
     }
 }
 
-/// Phones of a site that opted out, those whose text is not acted on yet, and those that somebody chose to send a
-/// message again which may have been taken.
+/// Phones of a site that opted out, those whose text is not acted on yet, and those with a message that is on its
+/// way, of unknown outcome, or sent again although it may have been taken.
 #[derive(Default)]
 struct Words {
     opted_out: HashSet<String>,
     unheard: HashSet<String>,
-    resent: HashSet<String>,
+    uncertain: HashSet<String>,
 }
 
 impl Words {
@@ -138,20 +133,22 @@ impl Words {
             .select_only()
             .column(receipt::Column::Phone)
             .expr_as(named(UNHEARD), "word");
-        let resent = touches::resent(txn, site_id, phones)
-            .select_only()
-            .column(message::Column::Phone)
-            .expr_as(named(RESENT), "word");
+        let uncertain = |messages: Select<message::Entity>| {
+            let phones = messages.select_only().column(message::Column::Phone);
+            phones.expr_as(named(UNCERTAIN), "word").into_query()
+        };
+        let outstanding = touches::outstanding(txn, site_id, phones.clone());
         let mut all = opted_out.into_query();
         all.union(UnionType::All, unheard.into_query());
-        all.union(UnionType::All, resent.into_query());
+        all.union(UnionType::All, uncertain(outstanding));
+        all.union(UnionType::All, uncertain(touches::resent(txn, site_id, phones)));
         let mut words = Self::default();
         for row in txn.query_all(&all).await? {
             let phone: Option<String> = row.try_get("", "phone")?;
             let of = match row.try_get::<i64>("", "word")? {
                 OPTED_OUT => &mut words.opted_out,
                 UNHEARD => &mut words.unheard,
-                _ => &mut words.resent,
+                _ => &mut words.uncertain,
             };
             of.extend(phone);
         }
@@ -162,7 +159,7 @@ impl Words {
 /// What a phone's word is called while it is read.
 const OPTED_OUT: i64 = 0;
 const UNHEARD: i64 = 1;
-const RESENT: i64 = 2;
+const UNCERTAIN: i64 = 2;
 
 /// Where a subscriber is taken to be by now; none where that is still the place that `row` was planned for.
 fn moved_to(

@@ -181,7 +181,7 @@ const POSTPONE: Bulk = Bulk {
 pub async fn postpone(txn: &Txn, next: &[(MessageId, Option<Instant>, i64)]) -> Result<()> {
     rows::lock(txn, next.iter().map(|(id, ..)| id.0)).await?;
     let values = next.iter().map(|(id, at, tries)| json!([bulk::id(id.0), at.map(ms), *tries]));
-    POSTPONE.update(txn, values.collect()).await
+    POSTPONE.update(txn, values).await
 }
 
 /// What a person chose for messages whose outcome is not known.
@@ -291,8 +291,7 @@ async fn settle_batch(
         Settlement::Resend => Some(ms(now)),
         Settlement::WriteOff => row.uncertain_at,
     };
-    let values =
-        open.iter().map(|row| json!([bulk::id(row.id), due_at(row), uncertain_at(row)])).collect();
+    let values = open.iter().map(|row| (bulk::id(row.id), due_at(row), uncertain_at(row)));
     SETTLED.update(txn, values).await?;
     let decisions = open
         .iter()

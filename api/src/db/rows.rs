@@ -81,5 +81,5 @@ pub(super) fn write_back<'a>(script: &mut Script, rows: impl Iterator<Item = &'a
             row.resolve_tries,
         ])
     });
-    script.update(&WRITE_BACK, values.collect());
+    script.update(&WRITE_BACK, values);
 }

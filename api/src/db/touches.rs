@@ -1,13 +1,10 @@
 //! Touches: what each phone was sent lately, and what is being handed over to it at this moment.
 //!
-//! A subscriber's row carries the last message accepted, and the one that is being handed over: the
-//! *reservation*. Whoever claims a message locks the row first, so of two campaigns that race for one phone
-//! the second sees the first.
+//! A subscriber's row carries the last message accepted. What is on its way to a phone, or of unknown outcome, is
+//! asked of the messages themselves. Whoever claims a message locks the subscriber's row first, so of two
+//! campaigns that race for one phone the second sees the first.
 //!
-//! **Invariant:** a reservation is made in the transaction that claims its message, and given back in the
-//! one that learns that nothing was taken.
-//! **Invariant:** who has no reservation has no message of unknown outcome or on its way. A row has room for one;
-//! where there are several it says just that, and the messages tell which.
+//! **Invariant:** who claims asks after it has the row: no claim to the phone can come between.
 
 use super::{
     Result, Txn,
@@ -30,17 +27,13 @@ use entity::{
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
-    sea_query::{Expr, ExprTrait},
+    sea_query::{Expr, ExprTrait, Func, SimpleExpr},
 };
-use serde_json::json;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
-/// What stands for the message of a reservation where there are several; no message has this id.
-const SEVERAL: Uuid = Uuid::nil();
-
-/// Accepted messages of several subscribers within the longest window of any cap, and those that may have
-/// been.
+/// Accepted messages of several subscribers within the longest window of any cap, those that may have been, and
+/// what is outstanding.
 #[derive(Clone, Debug, Default)]
 pub struct Touches {
     taken: HashMap<Uuid, Vec<Touch>>,
@@ -54,18 +47,10 @@ impl Touches {
         self.taken.get(&subscriber).map_or(&[], Vec::as_slice)
     }
 
-    /// A message other than `this` that is being handed over to a subscriber, or whose outcome is not known.
-    pub(super) fn reservation(&self, row: &subscriber::Model, this: Uuid) -> Option<Touch> {
-        if row.reserved_by == Some(SEVERAL) {
-            return self.outstanding.get(&row.id).copied();
-        }
-        let reserved = row.reserved_by.zip(row.reserved_at).filter(|(message, _)| *message != this);
-        reserved.map(|(message, at)| Touch { message: message.into(), at: instant(at) })
-    }
-
-    /// Whether a subscriber has no message on its way or of unknown outcome but those that are judged.
-    pub(super) fn are_over(&self, subscriber: Uuid) -> bool {
-        !self.outstanding.contains_key(&subscriber)
+    /// The last message to a subscriber, other than those judged, that is being handed over or whose outcome is not
+    /// known.
+    pub(super) fn reservation(&self, subscriber: Uuid) -> Option<Touch> {
+        self.outstanding.get(&subscriber).copied()
     }
 }
 
@@ -125,42 +110,42 @@ impl Touches {
     }
 
     /// Adds messages other than `judged` that may have been taken: nobody has known for long what became of them,
-    /// or they are sent again all the same; and of those that are on their way the last. A subscriber's row names
-    /// one at most, so whoever has one, is sent one again, or may be capped, is looked up.
-    pub(super) async fn add_uncertain<'a>(
+    /// or they are sent again all the same; and of those that are outstanding the last. `is_asked` tells whose
+    /// messages are looked at.
+    pub(super) async fn add_uncertain(
         &mut self,
         connection: &impl ConnectionTrait,
-        (packs, is_resent): (RulePacks, impl Fn(&subscriber::Model) -> bool),
-        rows: impl Iterator<Item = InRegion<'a>>,
+        is_asked: impl Fn(&message::Model) -> bool,
         judged: &[message::Model],
         now: Instant,
     ) -> Result<()> {
-        let rows = rows.filter(|known| {
-            known.0.reserved_by.is_some() || is_resent(known.0) || may_be_capped(packs, *known)
-        });
-        let ids: BTreeSet<Uuid> = rows.map(|(row, _)| row.id).collect();
+        let asked = judged.iter().filter(|row| is_asked(row));
+        let ids: BTreeSet<Uuid> = asked.map(|row| row.subscriber_id).collect();
         if ids.is_empty() {
             return Ok(());
         }
         let latest = Expr::col((message::Entity, message::Column::Fence))
             .equals((attempt::Entity, attempt::Column::Fence));
-        let is_outstanding = plans::in_states(&[MessageState::InFlight, MessageState::Unknown]);
+        let began = Func::coalesce([
+            Expr::col((attempt::Entity, attempt::Column::RepeatedAt)),
+            Expr::col((attempt::Entity, attempt::Column::StartedAt)),
+        ]);
         let mut found: Vec<(Uuid, Uuid, i64, bool, bool)> = attempt::Entity::find()
             .select_only()
             .column(message::Column::SubscriberId)
             .column(message::Column::Id)
-            .column(attempt::Column::StartedAt)
-            .expr_as(is_outstanding.clone(), "is_outstanding")
+            .expr_as(began, "began")
+            .expr_as(is_outstanding(), "is_outstanding")
             .expr_as(is_resent_message(), "is_resent")
             .inner_join(message::Entity)
             .filter(message::Column::SubscriberId.is_in(ids))
             .filter(latest)
-            .filter(Condition::any().add(is_resent_message()).add(is_outstanding))
-            .order_by_asc(attempt::Column::StartedAt)
+            .filter(Condition::any().add(is_resent_message()).add(is_outstanding()))
             .into_tuple()
             .all(connection)
             .await?;
         found.retain(|found| judged.iter().all(|row| row.id != found.1));
+        found.sort_unstable_by_key(|found| (found.2, found.1));
         let long_ago = ms(now - RESERVATION_MAX);
         for (subscriber, id, at, is_outstanding, is_resent) in found {
             if is_outstanding {
@@ -173,6 +158,23 @@ impl Touches {
         }
         Ok(())
     }
+}
+
+/// Whether a message is being handed over, or its outcome is not known.
+fn is_outstanding() -> SimpleExpr {
+    plans::in_states(&[MessageState::InFlight, MessageState::Unknown])
+}
+
+/// Messages to these phones of a site that are being handed over, or whose outcome is not known.
+pub(super) fn outstanding<'a>(
+    db: &impl ConnectionTrait,
+    site_id: SiteId,
+    phones: impl Iterator<Item = &'a str>,
+) -> Select<message::Entity> {
+    message::Entity::find()
+        .filter(message::Column::SiteId.eq(site_id.0))
+        .filter(bulk::among_texts(db, message::Column::Phone, phones))
+        .filter(is_outstanding())
 }
 
 /// Of a message that is or was sent again, whether its earlier attempt may still be all that was taken of it.
@@ -225,76 +227,15 @@ pub(super) async fn hold(txn: &Txn, ids: impl Iterator<Item = Uuid>) -> Result<(
     Ok(())
 }
 
-/// Subscribers to whom a message is being handed over, each with what names several.
-const RESERVE: Bulk = Bulk {
-    what: "reservations",
-    table: "subscriber",
-    which: bulk::BY_ID,
-    kinds: &[Kind::Id, Kind::Number, Kind::Id],
-    set: "reserved_by = CASE WHEN reserved_by IS NULL OR reserved_by = v.c1 THEN v.c1 \
-              ELSE v.c3 END, \
-          reserved_at = v.c2",
-};
-
-/// Has it noted that messages are being handed over to subscribers whose rows are locked; `is_only` tells of each
-/// whether it is known to be the only one of its subscriber, whatever the row says.
-pub(super) fn reserve(
-    script: &mut Script,
-    messages: impl Iterator<Item = (Pair, bool)>,
-    now: Instant,
-) {
-    let rows = messages.map(|(pair, is_only)| {
-        let otherwise = if is_only { pair.message } else { SEVERAL };
-        (
-            pair,
-            json!([
-                bulk::id(pair.subscriber),
-                bulk::id(pair.message),
-                ms(now),
-                bulk::id(otherwise)
-            ]),
-        )
-    });
-    write(script, &RESERVE, rows.collect());
-}
-
-/// Subscribers who were sent a message: the reservation goes if it is that message's, and an older touch
-/// never takes the place of a newer one. A request that was repeated may have been taken when it was repeated last,
-/// whatever is known to have begun it; where there were several, that may have been when the last of them began.
+/// Subscribers who were sent a message: an older touch never takes the place of a newer one.
 const ACCEPT: Bulk = Bulk {
     what: "touches",
     table: "subscriber",
     which: bulk::BY_ID,
-    kinds: &[Kind::Id, Kind::Number, Kind::Id],
-    set: "reserved_at = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_at END, \
-          reserved_by = CASE WHEN reserved_by = v.c1 THEN NULL ELSE reserved_by END, \
-          last_message_id = CASE \
-              WHEN last_messaged_at >= v.c2 AND (reserved_by IS NULL OR reserved_by NOT IN (v.c1, v.c3) \
-                  OR last_messaged_at >= reserved_at) THEN last_message_id \
-              ELSE v.c1 END, \
-          last_messaged_at = CASE \
-              WHEN reserved_by IN (v.c1, v.c3) AND reserved_at > v.c2 \
-                  AND (last_messaged_at IS NULL OR last_messaged_at < reserved_at) THEN reserved_at \
-              WHEN last_messaged_at IS NULL OR last_messaged_at < v.c2 THEN v.c2 \
-              ELSE last_messaged_at END",
+    kinds: &[Kind::Id, Kind::Number],
+    set: "last_message_id = CASE WHEN last_messaged_at >= v.c2 THEN last_message_id ELSE v.c1 END, \
+          last_messaged_at = CASE WHEN last_messaged_at >= v.c2 THEN last_messaged_at ELSE v.c2 END",
 };
-
-/// Has `rows` written, each subscriber once a statement: a subscriber with several messages takes several.
-fn write(script: &mut Script, bulk: &Bulk, rows: Vec<(Pair, serde_json::Value)>) {
-    let rounds_max = rows.len();
-    let mut rest = rows;
-    // Each round writes at least one of them.
-    for _ in 0..rounds_max {
-        let mut seen = HashSet::new();
-        let (round, later): (Vec<_>, Vec<_>) =
-            rest.into_iter().partition(|(pair, _)| seen.insert(pair.subscriber));
-        script.update(bulk, round.into_iter().map(|(_, row)| row).collect());
-        if later.is_empty() {
-            break;
-        }
-        rest = later;
-    }
-}
 
 /// A message and its subscriber.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,32 +250,36 @@ impl From<&message::Model> for Pair {
     }
 }
 
-/// Gives back reservations of messages that were not taken.
-pub(super) async fn release(txn: &Txn, messages: &[Pair]) -> Result<()> {
-    if messages.is_empty() {
-        return Ok(());
-    }
-    subscriber::Entity::update_many()
-        .col_expr(subscriber::Column::ReservedBy, Option::<Uuid>::None.into())
-        .col_expr(subscriber::Column::ReservedAt, Option::<i64>::None.into())
-        .filter(subscriber::Column::Id.is_in(messages.iter().map(|pair| pair.subscriber)))
-        .filter(subscriber::Column::ReservedBy.is_in(messages.iter().map(|pair| pair.message)))
-        .exec(txn)
-        .await?;
-    Ok(())
-}
-
-/// Has it noted that messages were accepted, each when it was, in ms: what Smart Sending looks at. Subscribers
-/// must be locked.
+/// Has it noted that messages may last have been taken at their instants, in ms: what Smart Sending looks at.
+/// Subscribers must be locked; one with several messages takes several statements.
 pub(super) fn accepted(script: &mut Script, messages: Vec<(Pair, i64)>) {
-    let several = bulk::id(SEVERAL);
-    let rows = messages.into_iter().map(|(pair, at)| {
-        (pair, json!([bulk::id(pair.subscriber), bulk::id(pair.message), at, several]))
-    });
-    write(script, &ACCEPT, rows.collect());
+    let rounds_max = messages.len();
+    let mut rest = messages;
+    // Each round writes at least one of them.
+    for _ in 0..rounds_max {
+        let mut seen = HashSet::new();
+        let (round, later): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|(pair, _)| seen.insert(pair.subscriber));
+        let values =
+            round.iter().map(|(pair, at)| (bulk::id(pair.subscriber), bulk::id(pair.message), *at));
+        script.update(&ACCEPT, values);
+        if later.is_empty() {
+            break;
+        }
+        rest = later;
+    }
 }
 
-/// Whether a message in `state` may have been taken, so that its reservation stands.
-pub(super) const fn keeps_reservation(state: MessageState) -> bool {
-    matches!(state, MessageState::InFlight | MessageState::Unknown)
+/// When an attempt may have been taken, in ms: it counts as taken when it first was asked for, whenever that is
+/// found out, and for its phone when it last was.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) first: i64,
+    pub(super) last: i64,
+}
+
+impl Asked {
+    pub(super) fn new(started_at: i64, repeated_at: Option<i64>) -> Self {
+        Self { first: started_at, last: std::cmp::max(started_at, repeated_at.unwrap_or_default()) }
+    }
 }

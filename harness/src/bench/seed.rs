@@ -298,8 +298,6 @@ fn person(
         zone_source: Set(Some(place.source.as_str().to_owned())),
         region: Set(place.region.map(|region| region.to_string())),
         last_message_id: Set(is_texted.then(|| ids.next::<MessageId>().0)),
-        reserved_by: Set(None),
-        reserved_at: Set(None),
         last_inbound_at: Set(None),
         suspected_opt_out_at: Set(None),
         created_at: Set(since),

@@ -12,7 +12,7 @@ use crate::db::{
 };
 use domain::{Instant, message::MessageState};
 use entity::{convert::ms, message};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 /// A message as its claim left it.
 #[derive(Clone, Debug)]
@@ -75,15 +75,17 @@ pub(super) fn write<'a>(
 ) {
     let mut taken: Vec<_> = taken.collect();
     taken.sort_unstable_by_key(|(row, _)| row.id);
-    let message = |(row, _): &(&message::Model, &Ended)| {
-        let (id, provider_id) = (bulk::id(row.id), row.provider_id.as_deref());
-        json!([id, row.fence, row.segments, provider_id, row.accepted_at, row.updated_at])
-    };
-    let attempt = |(_, end): &(&message::Model, &Ended)| {
-        json!([bulk::id(end.attempt_id.0), ms(now), end.outcome.provider_id()])
-    };
-    let messages: Vec<Value> = taken.iter().map(message).collect();
+    let messages: Vec<_> = taken.iter().map(|(row, _)| message(row)).collect();
     script.lock(&TAKEN, &messages, "id");
     script.update(&TAKEN, messages);
-    script.update(&PROVED, taken.iter().map(attempt).collect());
+    script.update(&PROVED, taken.iter().map(|(_, end)| attempt(end, now)));
+}
+
+fn message(row: &message::Model) -> impl Serialize {
+    let (id, provider_id) = (bulk::id(row.id), row.provider_id.as_deref());
+    (id, row.fence, row.segments, provider_id, row.accepted_at, row.updated_at)
+}
+
+fn attempt(end: &Ended, now: Instant) -> impl Serialize {
+    (bulk::id(end.attempt_id.0), ms(now), end.outcome.provider_id())
 }

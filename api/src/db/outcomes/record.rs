@@ -11,7 +11,7 @@ use crate::{
         follow_ups, health,
         plans::{self, key, standing_of},
         rows,
-        touches::{self, Pair},
+        touches::{self, Asked, Pair},
         trials,
     },
     ports::Ids,
@@ -22,7 +22,7 @@ use domain::{
 };
 use entity::{attempt, convert::ms, message};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
-use serde_json::{Value, json};
+use serde::Serialize;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
@@ -91,8 +91,6 @@ struct News<'a> {
     followed: Vec<message::Model>,
     /// Those who were texted, and when.
     texted: Vec<(Pair, i64)>,
-    /// Those who turned out not to be.
-    given_up: Vec<Pair>,
     /// The aggregator's ids that are new.
     accepted: Vec<String>,
     /// What was said of numbers themselves.
@@ -110,7 +108,7 @@ impl<'a> News<'a> {
         end: &'a Ended,
         known: &Known,
         row: &mut message::Model,
-        (gate, late): (Gate, Option<i64>),
+        (gate, late): (Gate, Option<Asked>),
         now: Instant,
     ) -> Result<()> {
         // An attempt that ended before was recorded by a try whose commit was not heard of.
@@ -139,7 +137,7 @@ impl<'a> News<'a> {
             self.accepted.push(provider_id.to_owned());
             // A receipt that overtook the answer has begun what follows already.
             if row.accepted_at.is_none() {
-                row.accepted_at = late.or(Some(ms(now)));
+                row.accepted_at = Some(late.map_or(ms(now), |asked| asked.first));
                 self.taken.push(row.clone());
                 if end.is_last {
                     self.deltas.spend(row, 0);
@@ -147,15 +145,10 @@ impl<'a> News<'a> {
                     self.followed.push(row.clone());
                 }
             }
-            self.texted.extend(row.accepted_at.map(|at| (Pair::from(&*row), at)));
-        } else if is_latest && !touches::keeps_reservation(after.state) {
-            if !after.state.is_pending() {
-                self.deltas.unreserve(row);
-            }
-            // An attempt before it may have been taken: then it counts for its phone still.
-            if row.uncertain_at.is_none() {
-                self.given_up.push(Pair::from(&*row));
-            }
+            let texted_at = late.map(|asked| asked.last).or(row.accepted_at);
+            self.texted.extend(texted_at.map(|at| (Pair::from(&*row), at)));
+        } else if is_latest && plans::is_over(after.state) {
+            self.deltas.unreserve(row);
         }
         change(row, end, after, now);
         self.changed.insert(row.id);
@@ -164,8 +157,8 @@ impl<'a> News<'a> {
 
     /// Whether what is written now must be read again before all is written.
     fn is_involved(&self, gate: Gate) -> bool {
-        let told = self.verdicts.is_empty() && self.given_up.is_empty() && self.lost.is_empty();
-        !told || matches!(gate, Gate::Closed(_))
+        let is_plain = self.verdicts.is_empty() && self.lost.is_empty();
+        !is_plain || matches!(gate, Gate::Closed(_))
     }
 
     async fn write(
@@ -176,8 +169,7 @@ impl<'a> News<'a> {
         gate: Gate,
         now: Instant,
     ) -> Result<Recorded> {
-        let touched = self.texted.iter().map(|(pair, _)| pair).chain(&self.given_up);
-        let touched = touched.map(|pair| pair.subscriber);
+        let touched = self.texted.iter().map(|(pair, _)| pair.subscriber);
         let spoken_of = self.verdicts.iter().map(Verdict::subscriber_id);
         touches::hold(txn, touched.chain(spoken_of)).await?;
         let is_involved = self.is_involved(gate);
@@ -187,7 +179,6 @@ impl<'a> News<'a> {
         if is_involved {
             script.flush(txn).await?;
             note_lost(txn, ids, messages, self.lost, now).await?;
-            touches::release(txn, &self.given_up).await?;
         }
         follow_ups::begin(txn, ids, &self.followed, &mut self.deltas, now).await?;
         consent::write_back(txn, ids, &self.verdicts, &mut self.deltas, now).await?;
@@ -215,7 +206,7 @@ impl<'a> News<'a> {
         let rows =
             remembered.into_iter().filter_map(|end| Some((messages.get(&end.message_id.0)?, end)));
         claimed::write(script, rows, now);
-        script.update(&END, read.into_iter().map(|end| of_attempt(end, now)).collect());
+        script.update(&END, read.into_iter().map(|end| of_attempt(end, now)));
         let changed = self.changed.difference(&self.remembered);
         rows::write_back(script, changed.filter_map(|id| messages.get(id)));
     }
@@ -267,13 +258,13 @@ async fn attempts(txn: &Txn, ended: &[&Ended]) -> Result<HashMap<Uuid, Known>> {
     Ok(known.collect())
 }
 
-/// When those attempts began, in ms, that turn out to have been taken after nobody knew: their messages were
+/// When those attempts were asked for that turn out to have been taken after nobody knew: their messages were
 /// accepted then, and not when it was found out.
 async fn late_proofs(
     txn: &Txn,
     ended: &[&Ended],
     messages: &HashMap<Uuid, message::Model>,
-) -> Result<HashMap<Uuid, i64>> {
+) -> Result<HashMap<Uuid, Asked>> {
     let was_unknown = |end: &&&Ended| {
         let row = messages.get(&end.message_id.0);
         end.outcome.provider_id().is_some()
@@ -283,14 +274,17 @@ async fn late_proofs(
     if late.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(Uuid, i64)> = attempt::Entity::find()
+    let rows: Vec<(Uuid, i64, Option<i64>)> = attempt::Entity::find()
         .select_only()
-        .columns([attempt::Column::Id, attempt::Column::StartedAt])
+        .column(attempt::Column::Id)
+        .column(attempt::Column::StartedAt)
+        .column(attempt::Column::RepeatedAt)
         .filter(attempt::Column::Id.is_in(late))
         .into_tuple()
         .all(txn)
         .await?;
-    Ok(rows.into_iter().collect())
+    let asked = |(id, started_at, repeated_at)| (id, Asked::new(started_at, repeated_at));
+    Ok(rows.into_iter().map(asked).collect())
 }
 
 /// Attempts that ended.
@@ -304,12 +298,8 @@ const END: Bulk = Bulk {
 };
 
 /// What [`END`] writes of an attempt.
-fn of_attempt(end: &Ended, now: Instant) -> Value {
-    json!([
-        bulk::id(end.attempt_id.0),
-        end.outcome.as_str(),
-        end.outcome.code(),
-        ms(now),
-        end.outcome.provider_id(),
-    ])
+fn of_attempt(end: &Ended, now: Instant) -> impl Serialize {
+    let Ended { attempt_id, outcome, .. } = end;
+    let id = bulk::id(attempt_id.0);
+    (id, outcome.as_str(), outcome.code(), ms(now), outcome.provider_id())
 }

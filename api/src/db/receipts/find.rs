@@ -1,7 +1,7 @@
 //! Which messages receipts are about.
 
 use super::Waiting;
-use crate::db::{Result, Txn};
+use crate::db::{Result, Txn, touches::Asked};
 use entity::{attempt, message};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,8 +12,8 @@ use uuid::Uuid;
 pub(super) struct About {
     /// The message.
     pub(super) message: Uuid,
-    /// When the attempt that it names began, in ms: the aggregator took it then, whenever that is found out.
-    pub(super) taken_at: Option<i64>,
+    /// When the attempt that it names was asked for: the aggregator took it then, whenever that is found out.
+    pub(super) asked: Option<Asked>,
 }
 
 /// Which message each receipt is about, and the campaigns of all of them: by our reference where it is
@@ -29,7 +29,8 @@ pub(super) async fn messages(
     // An echo counts only on the connection the attempt went out on.
     let mut campaigns: BTreeSet<Uuid> = attempts.iter().map(|row| row.campaign_id).collect();
     let about = |row: attempt::Model| {
-        let about = About { message: row.message_id, taken_at: Some(row.started_at) };
+        let asked = Some(Asked::new(row.started_at, row.repeated_at));
+        let about = About { message: row.message_id, asked };
         ((row.connection_id, row.id), about)
     };
     let by_attempt: HashMap<(Uuid, Uuid), About> = attempts.into_iter().map(about).collect();
@@ -41,7 +42,7 @@ pub(super) async fn messages(
             .provider_id
             .as_ref()
             .and_then(|id| by_provider.get(&(receipt.connection_id, id.clone())))
-            .map(|message| About { message: *message, taken_at: None });
+            .map(|message| About { message: *message, asked: None });
         if let Some(about) = by_echo.copied().or(by_id) {
             found.insert(receipt.id, about);
         }
