@@ -33,8 +33,6 @@ pub struct Presence {
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long opening may take.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a connection may rest before it is asked whether it still lives: asking takes a trip of its own.
-const RESTED: Duration = Duration::from_secs(1);
 /// How long SQLite waits for a lock held by another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -140,8 +138,6 @@ fn common(url: &str) -> ConnectOptions {
     options
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
-        // A connection is asked whether it lives whenever it comes back, which is enough until it has rested.
-        .test_before_acquire_if_idle_for(RESTED)
         // Statements hold phone numbers and texts as bound values; none may reach a log.
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
@@ -150,6 +146,9 @@ fn common(url: &str) -> ConnectOptions {
 
 async fn open_sqlite(url: &str, connections: u32, cache_kib: u32) -> Result<DatabaseConnection> {
     let mut options = common(url);
+    // Whether it still lives need not be asked of one within the process, which takes a trip of its own. A server's is
+    // asked each time: else the first to use each that was cut would be told that there is no database.
+    options.test_before_acquire(false);
     options.min_connections(1).max_connections(connections).map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .create_if_missing(true)
