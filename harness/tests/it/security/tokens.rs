@@ -168,6 +168,8 @@ async fn a_token_reaches_what_it_says() {
     let input = json!({ "id": site, "input": { "textPrefix": "Acme" } });
     let answer = post(&issuer.client(&json!({ "role": "sender" })), SITE_UPDATE, input).await;
     assert_eq!(problems(&answer), ["! FORBIDDEN"]);
+    let message = "The caller's role does not grant the scope SITE_WRITE.";
+    assert_eq!(answer["errors"][0]["message"], message);
     let keyed = patched(&draft_input(world), &json!({ "idempotencyKey": "once" }));
     let create = |changes: Value| {
         let (client, input) = (issuer.client(&changes), json!({ "input": keyed }));
