@@ -189,6 +189,25 @@ async fn a_token_reaches_what_it_says() {
     issuer.world.stop().await.unwrap();
 }
 
+/// Goal: what was done with a token is found in the audit by its subject, whichever token it was.
+#[tokio::test]
+async fn what_a_token_did_is_found_by_its_subject() {
+    let issuer = Issuer::start(usize::MAX).await;
+    let world = &issuer.world;
+    let longer = json!({ "exp": world.now().timestamp() + 2 * WORKS_S });
+    for changes in [json!({}), longer, json!({ "sub": "auth0|8" })] {
+        done(&issuer.client(&changes), CREATE, json!({ "input": draft_input(world) })).await;
+    }
+    let query = "query($by: ID) { site { auditEntries(filter: { actorId: $by }) { nodes { actorId \
+        actor { kind name } operation } } } }";
+    let by = "subject:auth0|7";
+    let told = post(&issuer.client(&json!({})), query, json!({ "by": by })).await;
+    let entry = json!({ "actorId": by, "actor": { "kind": "TOKEN", "name": "auth0|7" },
+        "operation": "CAMPAIGN_CREATE" });
+    assert_eq!(told["data"]["site"]["auditEntries"]["nodes"], json!([entry, entry]), "{told}");
+    issuer.world.stop().await.unwrap();
+}
+
 /// Goal: what a token opened ends when it does; its holder comes back with a new one.
 #[tokio::test]
 async fn a_live_connection_ends_with_its_token() {
