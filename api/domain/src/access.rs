@@ -61,7 +61,7 @@ impl FromStr for CallerId {
 }
 
 crate::codes! {
-    /// What an API key may do.
+    /// What a caller may do.
     pub enum Scope {
         /// Read sites and their settings.
         SiteRead = "site_read",

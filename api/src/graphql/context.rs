@@ -81,7 +81,9 @@ fn require(actor: &Actor, scope: Scope) -> Result<()> {
         return Ok(());
     }
     let scope = async_graphql::Value::from(scope);
-    Err(error::coded(code::FORBIDDEN, format!("The API key lacks the scope {scope}.")))
+    // A key and a token have their scopes alike, from a role.
+    let message = format!("The caller's role does not grant the scope {scope}.");
+    Err(error::coded(code::FORBIDDEN, message))
 }
 
 /// The id that `text` is; none for a text that is no id of the kind, which is to be answered like a

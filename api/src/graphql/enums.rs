@@ -5,7 +5,7 @@
 
 use async_graphql::Enum;
 
-/// What an API key may do.
+/// What a caller may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 #[graphql(remote = "domain::access::Scope")]
 pub(crate) enum Scope {

@@ -43,7 +43,7 @@ pub mod code {
         NO_OPERATION = "OPERATION_RESOLUTION_FAILURE";
         /// No valid API key.
         UNAUTHENTICATED = "UNAUTHENTICATED";
-        /// The key's role lacks the scope.
+        /// The caller's role does not grant the scope.
         FORBIDDEN = "FORBIDDEN";
         /// There is no such object, or none the caller may see.
         NOT_FOUND = "NOT_FOUND";

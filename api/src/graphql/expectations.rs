@@ -14,9 +14,9 @@ use async_graphql::{
 use std::sync::Arc;
 
 /// How validation begins to speak of an argument's value.
-const INVALID_VALUE: &str = "Invalid value for argument";
+pub(super) const INVALID_VALUE: &str = "Invalid value for argument";
 /// How it names the type it expected.
-const EXPECTED_TYPE: &str = "expected type \"";
+pub(super) const EXPECTED_TYPE: &str = "expected type \"";
 
 /// The schema extension that adds to validation's words on scalars what their text looks like.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,8 @@ impl Extension for Expectations {
     }
 }
 
-fn explain(mut error: ServerError) -> ServerError {
+/// The same, with what the type it expected looks like, and the code.
+pub(super) fn explain(mut error: ServerError) -> ServerError {
     if !error.message.starts_with(INVALID_VALUE) {
         return error;
     }

@@ -11,6 +11,7 @@ mod enums;
 mod error;
 mod expectations;
 mod inputs;
+mod kinds;
 mod live;
 mod loaders;
 mod mutation;

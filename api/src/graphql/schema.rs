@@ -1,7 +1,7 @@
 //! The schema: the three roots, and the limits on what is asked of them.
 
 use super::{
-    expectations::Expectations, loaders, mutation::Mutation, query::Query,
+    expectations::Expectations, kinds::Kinds, loaders, mutation::Mutation, query::Query,
     subscription::Subscription, types::UserError,
 };
 use crate::service::Service;
@@ -22,6 +22,7 @@ pub(super) fn bare() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation, Subscription)
         .register_output_type::<UserError>()
         .extension(Expectations)
+        .extension(Kinds)
         .limit_depth(DEPTH_MAX)
         .limit_directives(DIRECTIVES_MAX)
         .limit_aliases(ALIASES_MAX)

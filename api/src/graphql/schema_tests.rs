@@ -142,7 +142,7 @@ async fn a_write_asks_for_the_scope_that_the_schema_names() {
         assert_eq!(directive.node.name.node, "requiresScope");
         assert_eq!(directive.node.get_argument("scope").unwrap().node.to_string(), scope);
         let refused = error(&answer(&format!("mutation {{{write}}}"), Some(viewer())).await);
-        let message = format!("The API key lacks the scope {scope}.");
+        let message = format!("The caller's role does not grant the scope {scope}.");
         assert_eq!(refused, (message, "\"FORBIDDEN\"".to_owned()), "{name}");
     }
     let declared = types().into_iter().find(|of| of.name.node == "Mutation").unwrap();

@@ -22,7 +22,7 @@ const STRANGER: &str = "+14155550177";
 const SILENT: &str = "subscribers: [{ count: 2 }]\ndefaults: { receipts: [] }\n";
 
 /// Lets a phone text, and the service act on it.
-async fn say(world: &World, id: &str, from: &str, words: &str, at: DateTime<Utc>) {
+pub(crate) async fn say(world: &World, id: &str, from: &str, words: &str, at: DateTime<Utc>) {
     let event = json!({
         "type": "message.received",
         "timestamp": at.to_rfc3339(),

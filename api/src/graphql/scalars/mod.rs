@@ -55,9 +55,10 @@ fn parse<T: TextScalar + InputType>(value: &Value) -> InputValueResult<T> {
     })
 }
 
-/// What the text of the scalar `name` looks like, if it is one of ours.
+/// What the scalar `name` looks like, if it is one of ours or a number.
 pub(super) fn expected(name: &str) -> Option<&'static str> {
-    const ALL: [(&str, &str); 10] = [
+    const ALL: [(&str, &str); 11] = [
+        ("Int", "a whole number of 32 bits, such as 25"),
         (Decimal::NAME, Decimal::EXPECTED),
         (DateTime::NAME, DateTime::EXPECTED),
         (LocalDate::NAME, LocalDate::EXPECTED),

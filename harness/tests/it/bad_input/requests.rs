@@ -51,7 +51,7 @@ async fn a_missing_variable_keeps_every_mutation_from_running() {
         c: campaignUpdate(id: $first, input: { name: \"Other\", expectedRevision: $third }) { \
         campaign { id } userErrors { code message field } } }";
     let input = draft_input(&world);
-    let cases: [Case<'_>; 6] = [
+    let cases: [Case<'_>; 8] = [
         ("no second", json!({ "first": id }), &["! BAD_USER_INPUT"]),
         ("a null second", json!({ "first": id, "second": null }), &["! BAD_USER_INPUT"]),
         ("an empty second", json!({ "first": id, "second": {} }), &["! BAD_USER_INPUT"]),
@@ -66,6 +66,12 @@ async fn a_missing_variable_keeps_every_mutation_from_running() {
             json!({ "first": id, "second": input, "third": "1" }),
             &["! BAD_USER_INPUT"],
         ),
+        (
+            "a number of more than 32 bits",
+            json!({ "first": id, "second": input, "third": 2_147_483_648_i64 }),
+            &["! BAD_USER_INPUT"],
+        ),
+        ("a number for an input", json!({ "first": id, "second": 5 }), &["! BAD_USER_INPUT"]),
     ];
     all_refused(&world, world.client(), query, &cases).await;
     let good = post(world.client(), query, json!({ "first": id, "second": input })).await;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::TimeDelta;
+use chrono::{SecondsFormat, TimeDelta};
 use domain::access::Role;
 use domain::audit::AuditOperation;
 use harness::client::Client;
@@ -13,10 +13,11 @@ use harness::world::World;
 use serde_json::{Value, json};
 
 use crate::common::{
-    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESUME, Rows,
-    SEND_TEST, SITE_UPDATE, UNSUBSCRIBE, UPDATE, UPSERT, at, caller, done, draft_input, now,
-    patched, post, problems, text, world,
+    ACTIVATE, AUDIENCE, CANCEL, CLEAR, CREATE, DELETE, DUPLICATE, PAUSE, RESCHEDULE, RESOLVE,
+    RESUME, Rows, SEND_TEST, SITE_UPDATE, UNSUBSCRIBE, UPDATE, UPSERT, activated, at, caller, done,
+    draft_input, now, patched, post, problems, text, world,
 };
+use crate::consent::say;
 use crate::sdl::Sdl;
 
 const ENTRIES: &str = "query($filter: AuditFilterInput, $first: Int, $after: String) { site { \
@@ -137,6 +138,44 @@ async fn in_vain(world: &World, client: &Client) {
         assert_eq!(problems(&answer).len(), 1, "{answer}");
     }
     assert_eq!(Rows::of(world).await.count("audit_entry"), before.count("audit_entry"));
+}
+
+/// Goal: what a person decides about a doubt leaves one entry, and deciding it again leaves none. Method: a
+/// message of which nobody knows what became, and words that may be a wish to opt out.
+#[tokio::test]
+async fn what_is_decided_by_hand_is_told() {
+    let yaml = "subscribers: [{ count: 1 }]\nconnection: { key_hours: 0, look_up: false }\n\
+        rules: [{ transport: close_after_read, accepts: true, receipts: [] }]\n";
+    let world = world(yaml).await;
+    let campaign = activated(&world, now()).await;
+    world.run_until_idle().await.unwrap();
+    say(&world, "e1", "+14155550100", "take me off your list", world.now()).await;
+    let marked = "{ site { subscribers(filter: { possibleOptOut: true }) { nodes { id } } } }";
+    let marked = post(world.client(), marked, json!({})).await;
+    let subscriber = text(&marked["data"]["site"]["subscribers"]["nodes"][0]["id"]);
+    let client = caller(&world, Role::Admin).await;
+    let before = Rows::of(&world).await;
+    let write_off = json!({ "id": campaign, "input": { "resolution": "WRITE_OFF" } });
+    for resolved in [1, 0] {
+        let settled = done(&client, RESOLVE, write_off.clone()).await;
+        assert_eq!(settled["resolvedCount"], resolved, "{settled}");
+        let cleared = done(&client, CLEAR, json!({ "id": subscriber })).await;
+        assert_eq!(cleared["subscriber"]["possibleOptOutAt"], Value::Null);
+    }
+    assert_eq!(Rows::of(&world).await.count("audit_entry"), before.count("audit_entry") + 2);
+    let viewer = post(&client, "{ viewer { apiKey { id } } }", json!({})).await;
+    let key = &viewer["data"]["viewer"]["apiKey"]["id"];
+    for (operation, object) in
+        [("CAMPAIGN_RESOLVE_UNKNOWN", campaign), ("SUBSCRIBER_CLEAR_POSSIBLE_OPT_OUT", subscriber)]
+    {
+        let entry = json!({
+            "actorId": key, "actor": { "kind": "API_KEY", "name": "admin" },
+            "operation": operation, "objectId": object, "outcome": "DONE",
+            "occurredAt": world.now().to_rfc3339_opts(SecondsFormat::Millis, true),
+        });
+        assert_eq!(entries(&client, json!({ "operations": [operation] })).await, [entry]);
+    }
+    world.stop().await.unwrap();
 }
 
 /// Goal: the audit is of one site; it is found by caller, object, operation and time, page by page.

@@ -168,6 +168,8 @@ async fn a_token_reaches_what_it_says() {
     let input = json!({ "id": site, "input": { "textPrefix": "Acme" } });
     let answer = post(&issuer.client(&json!({ "role": "sender" })), SITE_UPDATE, input).await;
     assert_eq!(problems(&answer), ["! FORBIDDEN"]);
+    let message = "The caller's role does not grant the scope SITE_WRITE.";
+    assert_eq!(answer["errors"][0]["message"], message);
     let keyed = patched(&draft_input(world), &json!({ "idempotencyKey": "once" }));
     let create = |changes: Value| {
         let (client, input) = (issuer.client(&changes), json!({ "input": keyed }));
@@ -184,6 +186,25 @@ async fn a_token_reaches_what_it_says() {
     assert_eq!(answer["data"]["campaign"]["events"]["nodes"], actor);
     draft(world).await;
     world.run_until_idle().await.unwrap();
+    issuer.world.stop().await.unwrap();
+}
+
+/// Goal: what was done with a token is found in the audit by its subject, whichever token it was.
+#[tokio::test]
+async fn what_a_token_did_is_found_by_its_subject() {
+    let issuer = Issuer::start(usize::MAX).await;
+    let world = &issuer.world;
+    let longer = json!({ "exp": world.now().timestamp() + 2 * WORKS_S });
+    for changes in [json!({}), longer, json!({ "sub": "auth0|8" })] {
+        done(&issuer.client(&changes), CREATE, json!({ "input": draft_input(world) })).await;
+    }
+    let query = "query($by: ID) { site { auditEntries(filter: { actorId: $by }) { nodes { actorId \
+        actor { kind name } operation } } } }";
+    let by = "subject:auth0|7";
+    let told = post(&issuer.client(&json!({})), query, json!({ "by": by })).await;
+    let entry = json!({ "actorId": by, "actor": { "kind": "TOKEN", "name": "auth0|7" },
+        "operation": "CAMPAIGN_CREATE" });
+    assert_eq!(told["data"]["site"]["auditEntries"]["nodes"], json!([entry, entry]), "{told}");
     issuer.world.stop().await.unwrap();
 }
 
