@@ -8,7 +8,7 @@
 
 use super::expectations::{EXPECTED_TYPE, INVALID_VALUE, explain};
 use async_graphql::{
-    Pos, Positioned, Request, ServerError, ServerResult, ValidationResult, Value, Variables,
+    Name, Pos, Positioned, Request, ServerError, ServerResult, ValidationResult, Value, Variables,
     extensions::{
         Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation,
     },
@@ -86,7 +86,7 @@ struct Wrong {
 }
 
 impl Wrong {
-    fn within(mut self, place: impl ToString) -> Self {
+    fn within(mut self, place: &impl ToString) -> Self {
         self.path.push(place.to_string());
         self
     }
@@ -116,7 +116,7 @@ impl Places<'_> {
         variables: &Variables,
     ) -> Option<ServerError> {
         for (own, operation) in document.operations.iter() {
-            let is_chosen = name.is_none() || own.map(|own| own.as_str()) == name;
+            let is_chosen = name.is_none() || own.map(Name::as_str) == name;
             let wrong = self.wrong_variable(&operation.node, is_chosen.then_some(variables));
             let root = match operation.node.ty {
                 OperationType::Query => Some(&self.registry.query_type),
@@ -205,7 +205,7 @@ impl Places<'_> {
                 let Value::List(items) = value else { return self.wrong(of, value, source) };
                 let mut items = items.iter().enumerate();
                 return items.find_map(|(index, item)| {
-                    self.wrong(of, item, source).map(|wrong| wrong.within(index))
+                    self.wrong(of, item, source).map(|wrong| wrong.within(&index))
                 });
             }
             MetaTypeName::Named(name) => name,
