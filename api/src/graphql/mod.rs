@@ -25,6 +25,7 @@ mod types;
 pub use self::{
     context::RequestId,
     error::code,
+    expectations::explain,
     mutation::Mutation,
     query::Query,
     schema::{SendoffSchema, builder, sdl},

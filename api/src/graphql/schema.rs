@@ -1,8 +1,7 @@
 //! The schema: the three roots, and the limits on what is asked of them.
 
 use super::{
-    expectations::Expectations, loaders, mutation::Mutation, query::Query,
-    subscription::Subscription, types::UserError,
+    loaders, mutation::Mutation, query::Query, subscription::Subscription, types::UserError,
 };
 use crate::service::Service;
 use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
@@ -21,7 +20,6 @@ pub type SendoffSchema = Schema<Query, Mutation, Subscription>;
 pub(super) fn bare() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation, Subscription)
         .register_output_type::<UserError>()
-        .extension(Expectations)
         .limit_depth(DEPTH_MAX)
         .limit_directives(DIRECTIVES_MAX)
         .limit_aliases(ALIASES_MAX)

@@ -38,7 +38,7 @@ mod tests;
 
 pub use cost::{Costs, Unreadable};
 pub use count::Sockets;
-pub use execute::Track;
+pub use execute::Tracked;
 pub use limits::Limits;
 pub use quota::Rate;
 pub use trusted::{Trusted, Untrusted};
@@ -84,7 +84,7 @@ impl Default for Options {
 
 /// The handler of `/graphql`.
 ///
-/// The executor's schema must have the [`Track`] extension. The caller that `A` recognises is put
+/// The executor is a [`Tracked`] schema. The caller that `A` recognises is put
 /// into the data of each request.
 pub struct GraphqlEndpoint<E: Executor, A: Authenticator> {
     shared: Arc<Shared<E, A>>,
