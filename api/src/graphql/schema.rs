@@ -30,7 +30,7 @@ pub(super) fn bare() -> SchemaBuilder<Query, Mutation, Subscription> {
 /// [`Actor`](crate::service::Actor) who calls, and the [`RequestId`](super::RequestId) if there is
 /// one, are read from the data of each request. To be called inside a Tokio runtime.
 pub fn builder(service: Service) -> SchemaBuilder<Query, Mutation, Subscription> {
-    bare().data(service).data(loaders::loader())
+    bare().data(service).data(loaders::Together::default())
 }
 
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.
