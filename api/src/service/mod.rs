@@ -118,6 +118,8 @@ pub struct Parts {
     estimates: Turns,
     /// The ends of the sites' logs, shared by those who follow them.
     tails: Arc<tails::Tails>,
+    /// Counts of campaigns that have not changed.
+    sums: Arc<campaigns::Sums>,
     /// What those who run the process see of it.
     vitals: Vitals,
     /// What checks signed tokens, where they are taken.
@@ -142,7 +144,7 @@ impl Service {
         let aggregator = direct.aggregator();
         let inbox = Arc::default();
         let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
-        let (tails, probing) = (Arc::default(), Arc::default());
+        let (tails, sums, probing) = (Arc::default(), Arc::default(), Arc::default());
         let holders = Gather::new(holders::Holders(db.clone()));
         Self(Arc::new(Parts {
             db,
@@ -156,6 +158,7 @@ impl Service {
             inbox,
             estimates,
             tails,
+            sums,
             vitals,
             tokens: None,
             audit_kept: AUDIT_KEPT,
