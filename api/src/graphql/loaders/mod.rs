@@ -108,7 +108,9 @@ impl<K: Load> Loading for Kind<K> {
 /// What there is of `key`.
 async fn find<K: Load>(ctx: &Context<'_>, key: K) -> Result<Option<K::Value>> {
     let gather = wired::<Together>(ctx)?.kind::<K>();
-    match gather.ask(Whose(Caller::of(ctx)?), key).await {
+    // Each field of an object makes room for the largest of all: this one is kept apart.
+    let asking = Box::pin(gather.ask(Whose(Caller::of(ctx)?), key));
+    match asking.await {
         Ok(found) => Ok(found),
         Err(Unanswered::Failed(error)) => Err(error),
         Err(Unanswered::Lost(lost)) => Err(Caller::of(ctx)?.internal(&lost)),

@@ -252,13 +252,15 @@ fn snapshot(as_of: Instant, run: &counts::Run, counted: &[counts::Counted]) -> P
 }
 
 fn by_reason(counted: &[counts::Counted], state: MessageState) -> Vec<(MessageReason, i64)> {
-    let mut sums: HashMap<MessageReason, i64> = HashMap::new();
+    // There are a handful, and a list asks for them once a campaign.
+    let mut sums: Vec<(MessageReason, i64)> = Vec::new();
     for entry in counted.iter().filter(|entry| entry.standing.state == state) {
-        if let Some(reason) = entry.standing.reason {
-            *sums.entry(reason).or_default() += entry.count;
+        let Some(reason) = entry.standing.reason else { continue };
+        match sums.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => *sum += entry.count,
+            None => sums.push((reason, entry.count)),
         }
     }
-    let mut sums: Vec<(MessageReason, i64)> = sums.into_iter().collect();
     sums.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.as_str().cmp(b.as_str())));
     sums
 }
