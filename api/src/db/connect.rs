@@ -146,6 +146,9 @@ fn common(url: &str) -> ConnectOptions {
 
 async fn open_sqlite(url: &str, connections: u32, cache_kib: u32) -> Result<DatabaseConnection> {
     let mut options = common(url);
+    // A connection is a thread of this process: there is no other end that could have hung up, and asking whether it
+    // has is a trip to that thread before each statement.
+    options.test_before_acquire(false);
     options.min_connections(1).max_connections(connections).map_sqlx_sqlite_opts(move |sqlite| {
         sqlite
             .create_if_missing(true)
