@@ -12,6 +12,7 @@ mod ask;
 mod bound;
 mod cost;
 mod count;
+mod documents;
 mod execute;
 mod lane;
 pub mod limits;
@@ -45,6 +46,7 @@ pub use trusted::{Trusted, Untrusted};
 
 use super::auth::Authenticator;
 use async_graphql::Executor;
+use documents::Documents;
 use negotiate::Accepted;
 use poem::{
     Endpoint, Request, Response, Result,
@@ -118,6 +120,7 @@ impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
             sockets,
             reservations,
             costs,
+            documents: Documents::default(),
             quotas,
             watches: Watches::default(),
         };
