@@ -17,7 +17,7 @@ use crate::{
     graphql, hex,
     http::{
         self,
-        graphql::{Costs, Limits, Options, Rate, Track, Trusted},
+        graphql::{Costs, Limits, Options, Rate, Tracked, Trusted},
         patience::Patient,
     },
     ports::{Aggregator, Bells, Clock, Hints, Ids, Outlet, StatusPages},
@@ -189,7 +189,7 @@ impl App {
         let service = kept_and_taken(service, &settings)?;
         let shutdown = watch::Sender::new(false);
         let options = options(&settings)?;
-        let schema = graphql::builder(service.clone()).extension(Track).finish();
+        let schema = Tracked::of(|| graphql::builder(service.clone()));
         let costs = Costs::of(&graphql::sdl())?;
         let open = http::Open {
             api: settings.role.has_api(),

@@ -11,6 +11,7 @@ pub mod config;
 pub mod db;
 pub mod direct;
 pub mod engine;
+mod gather;
 pub mod graphql;
 mod hex;
 pub mod http;

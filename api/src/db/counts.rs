@@ -20,8 +20,9 @@ use entity::{
     message, message_count,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, UpdateMany,
-    sea_query::{Expr, ExprTrait, Func},
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QuerySelect,
+    RelationDef, UpdateMany,
+    sea_query::{Expr, ExprTrait, Func, IntoCondition as _},
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -246,37 +247,57 @@ pub async fn read(
     select.all(connection).await?.into_iter().map(counted).collect()
 }
 
-/// The counts of several campaigns of the sites given, all time zones of a campaign taken together: theirs are
-/// left out. A hundred campaigns in ten zones have thousands of counts, and a list of campaigns shows a dozen each.
+/// A count of a campaign, all its time zones taken together, beside how far the engine is with it.
+#[derive(FromQueryResult)]
+struct SumRow {
+    #[sea_orm(nested)]
+    run: campaign_progress::Model,
+    step_id: Option<Uuid>,
+    state: Option<String>,
+    reason: Option<String>,
+    sum: Option<i64>,
+}
+
+/// How far the engine is with several campaigns of the sites given, and their counts, all of one moment; those not
+/// processed yet are left out. All time zones of a campaign are taken together, and theirs left out: a hundred
+/// campaigns in ten zones have thousands of counts, and a list of campaigns shows a dozen each.
 pub async fn sums(
     connection: &impl ConnectionTrait,
     sites: &[SiteId],
     campaigns: &[CampaignId],
-) -> Result<HashMap<CampaignId, Vec<Counted>>> {
+) -> Result<Vec<(Run, Vec<Counted>)>> {
+    use campaign_progress::Column as Of;
     use message_count::Column;
+    let counted: RelationDef = campaign_progress::Entity::belongs_to(message_count::Entity)
+        .from(Of::CampaignId)
+        .to(Column::CampaignId)
+        .on_condition(|_, counted| Expr::col((counted, Column::Count)).gt(0).into_condition())
+        .into();
     // A sum of PostgreSQL's is a numeric unless it is said not to be.
-    let sum = Expr::expr(Expr::col(Column::Count).sum()).cast_as("bigint");
-    let rows: Vec<(Uuid, Uuid, String, String, i64)> = message_count::Entity::find()
-        .select_only()
-        .columns([Column::CampaignId, Column::StepId, Column::State, Column::Reason])
-        .expr_as(sum, "count")
-        .filter(bulk::among(connection, Column::CampaignId, campaigns.iter().map(|id| id.0)))
-        .filter(Column::SiteId.is_in(sites.iter().map(|site| site.0)))
-        .filter(Column::Count.gt(0))
-        .group_by(Column::CampaignId)
+    let sum = Expr::expr(Column::Count.sum()).cast_as("bigint");
+    let rows: Vec<SumRow> = campaign_progress::Entity::find()
+        .columns([Column::StepId, Column::State, Column::Reason])
+        .expr_as(sum, "sum")
+        .join(JoinType::LeftJoin, counted)
+        .filter(bulk::among(connection, Of::CampaignId, campaigns.iter().map(|id| id.0)))
+        .filter(Of::SiteId.is_in(sites.iter().map(|site| site.0)))
+        .group_by(Of::CampaignId)
         .group_by(Column::StepId)
         .group_by(Column::State)
         .group_by(Column::Reason)
-        .into_tuple()
+        .into_model()
         .all(connection)
         .await?;
-    let mut counts: HashMap<CampaignId, Vec<Counted>> = HashMap::new();
-    for (campaign, step, state, reason, count) in rows {
-        let (step_id, standing) = (step.into(), standing(&state, &reason)?);
-        let counted = Counted { step_id, time_zone: String::new(), standing, count };
-        counts.entry(campaign.into()).or_default().push(counted);
+    let mut sums: HashMap<Uuid, (Run, Vec<Counted>)> = HashMap::new();
+    for SumRow { run, step_id, state, reason, sum } in rows {
+        let (_, counted) = sums.entry(run.campaign_id).or_insert_with(|| (run.into(), Vec::new()));
+        if let (Some(step), Some(state), Some(count)) = (step_id, state, sum) {
+            let standing = standing(&state, reason.as_deref().unwrap_or_default())?;
+            let time_zone = String::new();
+            counted.push(Counted { step_id: step.into(), time_zone, standing, count });
+        }
     }
-    Ok(counts)
+    Ok(sums.into_values().collect())
 }
 
 /// The counts of several campaigns of the sites given, zone by zone.

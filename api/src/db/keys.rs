@@ -1,6 +1,6 @@
 //! API keys and the sites they reach.
 
-use super::{Result, Txn};
+use super::{Result, Txn, bulk};
 use domain::{
     Instant,
     access::Role,
@@ -13,9 +13,12 @@ use entity::{
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
+use std::collections::HashMap;
+use uuid::Uuid;
 
 /// An API key as callers see it: never its secret.
 #[derive(Clone, Debug)]
@@ -79,6 +82,68 @@ pub async fn find_by_hash(connection: &impl ConnectionTrait, hash: &str) -> Resu
     row.map(read).transpose()
 }
 
+/// Who holds a secret: the key, whether or not it still works, and what it reaches.
+#[derive(Clone, Debug)]
+pub struct Holder {
+    /// The key.
+    pub id: ApiKeyId,
+    /// Its label.
+    pub name: String,
+    /// Its role.
+    pub role: Role,
+    /// When it last authenticated a request, to the minute.
+    pub last_used_at: Option<Instant>,
+    /// When it stops working.
+    pub expires_at: Option<Instant>,
+    /// When it was revoked.
+    pub revoked_at: Option<Instant>,
+    /// The sites it reaches, in order of id.
+    pub sites: Vec<SiteId>,
+}
+
+/// A digest, its key's id, name and role, when it was last used, expires and was revoked, and a site it reaches.
+type HeldRow = (String, Uuid, String, String, Option<i64>, Option<i64>, Option<i64>, Option<Uuid>);
+
+/// Who holds the secrets with these digests, by digest. All are asked for by one statement, with what they reach:
+/// every request begins with it.
+pub async fn holders(
+    connection: &impl ConnectionTrait,
+    hashes: &[String],
+) -> Result<HashMap<String, Holder>> {
+    use api_key::Column;
+    let reached = api_key::Entity::belongs_to(api_key_site::Entity)
+        .from(Column::Id)
+        .to(api_key_site::Column::ApiKeyId)
+        .into();
+    let hashes = hashes.iter().map(String::as_str);
+    let rows: Vec<HeldRow> = api_key::Entity::find()
+        .select_only()
+        .columns([Column::SecretHash, Column::Id, Column::Name, Column::Role])
+        .columns([Column::LastUsedAt, Column::ExpiresAt, Column::RevokedAt])
+        .column(api_key_site::Column::SiteId)
+        .join(JoinType::LeftJoin, reached)
+        .filter(bulk::among_texts(connection, Column::SecretHash, hashes))
+        .order_by_asc(api_key_site::Column::SiteId)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    let mut holders: HashMap<String, Holder> = HashMap::new();
+    for (hash, id, name, role, last_used_at, expires_at, revoked_at, site) in rows {
+        let role = code("api_key", &role)?;
+        let holder = holders.entry(hash).or_insert_with(|| Holder {
+            id: id.into(),
+            name,
+            role,
+            last_used_at: last_used_at.map(instant),
+            expires_at: expires_at.map(instant),
+            revoked_at: revoked_at.map(instant),
+            sites: Vec::new(),
+        });
+        holder.sites.extend(site.map(SiteId::from));
+    }
+    Ok(holders)
+}
+
 /// The key with this id.
 pub async fn find(connection: &impl ConnectionTrait, id: ApiKeyId) -> Result<Option<ApiKey>> {
     api_key::Entity::find_by_id(id.0).one(connection).await?.map(read).transpose()
@@ -114,16 +179,6 @@ pub async fn find_working(
         found = found.filter(Column::Id.in_subquery(reaching(site().eq(reached.0))));
     }
     found.order_by_asc(Column::Id).one(connection).await?.map(read).transpose()
-}
-
-/// The sites a key reaches, in order of id.
-pub async fn sites(connection: &impl ConnectionTrait, id: ApiKeyId) -> Result<Vec<SiteId>> {
-    let rows = api_key_site::Entity::find()
-        .filter(api_key_site::Column::ApiKeyId.eq(id.0))
-        .order_by_asc(api_key_site::Column::SiteId)
-        .all(connection)
-        .await?;
-    Ok(rows.into_iter().map(|row| row.site_id.into()).collect())
 }
 
 /// Notes that a key was used at `at`.

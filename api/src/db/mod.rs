@@ -92,6 +92,12 @@ pub enum Error {
         /// Rows that did.
         found: u64,
     },
+    /// A failure that is told to several, who asked together.
+    #[error(transparent)]
+    Shared(Arc<Self>),
+    /// What several asked together was not asked to the end.
+    #[error("the database was not heard to the end")]
+    Unheard,
 }
 
 /// The result of asking the database.

@@ -5,7 +5,8 @@
 use super::{Result, each};
 use domain::limits::PAGE_MAX;
 use sea_orm::{
-    ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult as _, Order, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait as _, Select,
     sea_query::{Expr, ExprTrait, SimpleExpr, Value},
 };
 use uuid::Uuid;
@@ -178,7 +179,10 @@ where
     C: ConnectionTrait,
 {
     let asked = Asked::new(select, sort, request);
-    let rows = asked.select.all(connection).await?;
+    let statement = each::steady(connection, asked.select.as_query());
+    let rows = connection.query_all_raw(statement).await?;
+    let read = |row: &QueryResult| E::Model::from_query_result(row, "");
+    let rows = rows.iter().map(read).collect::<std::result::Result<_, DbErr>>()?;
     Ok(page_of(rows, (asked.count, asked.backwards), sort.cursor, request))
 }
 

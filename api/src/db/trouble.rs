@@ -18,6 +18,8 @@ impl Error {
         match self {
             Self::Sql(error) => code_of(error),
             Self::Corrupt(_) | Self::Rows { .. } => FaultCode::DataUnusable,
+            Self::Shared(error) => error.code(),
+            Self::Unheard => FaultCode::DatabaseUnreachable,
         }
     }
 }

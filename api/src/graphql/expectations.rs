@@ -7,42 +7,18 @@ use super::{
     error::{CODE, code},
     scalars,
 };
-use async_graphql::{
-    ErrorExtensionValues, ServerError, ValidationResult,
-    extensions::{Extension, ExtensionContext, ExtensionFactory, NextValidation},
-};
-use std::sync::Arc;
+use async_graphql::{ErrorExtensionValues, ServerError};
 
 /// How validation begins to speak of an argument's value.
 pub(super) const INVALID_VALUE: &str = "Invalid value for argument";
 /// How it names the type it expected.
 pub(super) const EXPECTED_TYPE: &str = "expected type \"";
 
-/// The schema extension that adds to validation's words on scalars what their text looks like.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Expectations;
-
-impl ExtensionFactory for Expectations {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(Self)
-    }
-}
-
-#[async_trait::async_trait]
-impl Extension for Expectations {
-    async fn validation(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        next: NextValidation<'_>,
-    ) -> Result<ValidationResult, Vec<ServerError>> {
-        next.run(ctx).await.map_err(|errors| errors.into_iter().map(explain).collect())
-    }
-}
-
-/// The same, with what the type it expected looks like, and the code.
-pub(super) fn explain(mut error: ServerError) -> ServerError {
-    if !error.message.starts_with(INVALID_VALUE) {
-        return error;
+/// Adds to validation's words on scalars what their text looks like; other errors stay as they are. It is for whoever
+/// runs the schema to call: a schema with extensions asks each of them about each field.
+pub fn explain(error: &mut ServerError) {
+    if !error.path.is_empty() || !error.message.starts_with(INVALID_VALUE) {
+        return;
     }
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     extensions.set(CODE, code::BAD_USER_INPUT);
@@ -50,7 +26,6 @@ pub(super) fn explain(mut error: ServerError) -> ServerError {
     if let Some(expected) = name.and_then(scalars::expected) {
         error.message = format!("{}: {expected}", error.message);
     }
-    error
 }
 
 #[cfg(test)]
@@ -59,7 +34,11 @@ mod tests {
 
     #[test]
     fn a_scalar_says_what_is_expected() {
-        let said = |message: &str| explain(ServerError::new(message, None));
+        let said = |message: &str| {
+            let mut error = ServerError::new(message, None);
+            explain(&mut error);
+            error
+        };
         let scalar =
             said("Invalid value for argument \"input.sendBy\", expected type \"TimeZone\"");
         assert_eq!(

@@ -6,9 +6,10 @@
 //!
 //! **Invariant:** no field of an operation runs when a value anywhere in its document is of the wrong kind.
 
-use super::expectations::{EXPECTED_TYPE, INVALID_VALUE, explain};
+use super::expectations::{EXPECTED_TYPE, INVALID_VALUE};
 use async_graphql::{
-    Name, Pos, Positioned, Request, ServerError, ServerResult, ValidationResult, Value, Variables,
+    Name, ObjectType, Pos, Positioned, Request, ServerError, ServerResult, SubscriptionType,
+    ValidationResult, Value, Variables,
     extensions::{
         Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest, NextValidation,
     },
@@ -19,18 +20,52 @@ use async_graphql::{
 };
 use std::{
     convert::Infallible,
-    mem,
+    fmt, mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
 /// The scalar whose own check is too wide: it has 32 bits.
 const INT: &str = "Int";
 
-/// The schema extension that refuses what validation lets pass. Its words come after those of validation.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kinds;
+/// What a schema says of its places for values.
+pub struct Kinds(Registry);
 
-impl ExtensionFactory for Kinds {
+impl Kinds {
+    /// Those of the schema of these roots.
+    pub fn of<Q: ObjectType, M: ObjectType, S: SubscriptionType>() -> Self {
+        let mut registry =
+            Registry { query_type: Q::type_name().into_owned(), ..Registry::default() };
+        Q::create_type_info(&mut registry);
+        if !M::is_empty() {
+            registry.mutation_type = Some(M::type_name().into_owned());
+            M::create_type_info(&mut registry);
+        }
+        if !S::is_empty() {
+            registry.subscription_type = Some(S::type_name().into_owned());
+            S::create_type_info(&mut registry);
+        }
+        Self(registry)
+    }
+
+    /// Whether a value of a request is of the wrong kind. [`Unkind`] tells which, after whatever else is wrong.
+    pub fn are_wrong_in(&self, request: &mut Request) -> bool {
+        Places { registry: &self.0 }.wrong_of(request).is_some()
+    }
+}
+
+impl fmt::Debug for Kinds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kinds").finish_non_exhaustive()
+    }
+}
+
+/// The schema extension that refuses what validation lets pass. Its words come after those of validation. A schema with
+/// extensions asks each of them about each field, so that it is for those requests of which [`Kinds`] found that
+/// it has something to say.
+#[derive(Clone, Copy, Debug)]
+pub struct Unkind;
+
+impl ExtensionFactory for Unkind {
     fn create(&self) -> Arc<dyn Extension> {
         Arc::new(Found::default())
     }
@@ -49,15 +84,8 @@ impl Extension for Found {
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
         let mut request = next.run(ctx, request).await?;
-        let name = request.operation_name.clone();
-        let variables = mem::take(&mut request.variables);
-        // What cannot be parsed is told by who parses it.
-        if let Ok(document) = request.parsed_query() {
-            let places = Places { registry: &ctx.schema_env.registry };
-            let found = places.wrong_in(document, name.as_deref(), &variables);
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
-        }
-        request.variables = variables;
+        let found = Places { registry: &ctx.schema_env.registry }.wrong_of(&mut request);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = found;
         Ok(request)
     }
 
@@ -95,10 +123,7 @@ impl Wrong {
         self.path.push(argument.to_owned());
         self.path.reverse();
         let (path, of) = (self.path.join("."), self.of);
-        explain(ServerError::new(
-            format!("{INVALID_VALUE} \"{path}\", {EXPECTED_TYPE}{of}\""),
-            Some(at),
-        ))
+        ServerError::new(format!("{INVALID_VALUE} \"{path}\", {EXPECTED_TYPE}{of}\""), Some(at))
     }
 }
 
@@ -108,6 +133,18 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
+    /// The first value of the wrong kind in a request.
+    fn wrong_of(&self, request: &mut Request) -> Option<ServerError> {
+        let name = request.operation_name.clone();
+        let variables = mem::take(&mut request.variables);
+        // What cannot be parsed is told by who parses it.
+        let document = request.parsed_query().ok();
+        let found =
+            document.and_then(|document| self.wrong_in(document, name.as_deref(), &variables));
+        request.variables = variables;
+        found
+    }
+
     /// The first value of the wrong kind: of a variable of the operation that is to run, or of any argument.
     fn wrong_in(
         &self,
@@ -237,13 +274,25 @@ impl Places<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::bare;
+    use super::super::{
+        expectations::explain, mutation::Mutation, query::Query, schema::bare,
+        subscription::Subscription,
+    };
+    use super::{Kinds, Unkind};
     use async_graphql::{Request, Response, Variables};
     use serde_json::json;
 
     async fn answer(query: &str, variables: serde_json::Value) -> Response {
-        let request = Request::new(query).variables(Variables::from_json(variables));
-        bare().finish().execute(request).await
+        run(Request::new(query).variables(Variables::from_json(variables))).await
+    }
+
+    /// As whoever runs the schema does.
+    async fn run(mut request: Request) -> Response {
+        let are_wrong = Kinds::of::<Query, Mutation, Subscription>().are_wrong_in(&mut request);
+        let schema = if are_wrong { bare().extension(Unkind) } else { bare() };
+        let mut response = schema.finish().execute(request).await;
+        response.errors.iter_mut().for_each(explain);
+        response
     }
 
     /// What is said of the only error, which nothing ran before.
@@ -337,7 +386,7 @@ mod tests {
                    query B($v: String) {site {campaigns(after: $v) {totalCount}}}";
         let request = Request::new(two).operation_name("B");
         let request = request.variables(Variables::from_json(json!({ "v": "x" })));
-        let response = bare().finish().execute(request).await;
+        let response = run(request).await;
         assert_eq!(response.errors.first().unwrap().path.len(), 1, "{response:?}");
     }
 }

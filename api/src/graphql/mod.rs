@@ -26,6 +26,8 @@ mod types;
 pub use self::{
     context::RequestId,
     error::code,
+    expectations::explain,
+    kinds::{Kinds, Unkind},
     mutation::Mutation,
     query::Query,
     schema::{SendoffSchema, builder, sdl},

@@ -4,7 +4,7 @@ use super::{
     context::{Answered as _, Caller, id, id_or_nobody},
     directive::requires_scope,
     enums::Scope,
-    error,
+    error, loaders,
     scalars::Url,
     types::{Campaign, EngineStatus, MessagePreview, Node, Site, Viewer},
 };
@@ -47,8 +47,8 @@ impl Query {
         let found = async {
             let caller = Caller::with(ctx, Scope::SiteRead)?;
             let named = id.map(|text| id_or_nobody(&text));
-            let site = caller.service.site(&caller.actor, named).await.or_internal(&caller)?;
-            Ok(site.map(Site::from))
+            let Some(id) = caller.actor.site(named) else { return Ok(None) };
+            Ok(loaders::site_if_any(ctx, id).await?.map(Site::from))
         };
         found.await.transpose()
     }
@@ -61,10 +61,9 @@ impl Query {
         #[graphql(name = "id", desc = "The campaign.")] text: ID,
     ) -> Option<Result<Campaign>> {
         let found = async {
-            let caller = Caller::with(ctx, Scope::CampaignRead)?;
+            Caller::with(ctx, Scope::CampaignRead)?;
             let Some(id) = id(&text) else { return Ok(None) };
-            let campaign = caller.service.campaign(&caller.actor, id).await.or_internal(&caller)?;
-            Ok(campaign.map(Campaign::from))
+            Ok(loaders::campaign_if_any(ctx, id).await?.map(Campaign::from))
         };
         found.await.transpose()
     }

@@ -1,8 +1,7 @@
 //! The schema: the three roots, and the limits on what is asked of them.
 
 use super::{
-    expectations::Expectations, kinds::Kinds, loaders, mutation::Mutation, query::Query,
-    subscription::Subscription, types::UserError,
+    loaders, mutation::Mutation, query::Query, subscription::Subscription, types::UserError,
 };
 use crate::service::Service;
 use async_graphql::{SDLExportOptions, Schema, SchemaBuilder};
@@ -21,8 +20,6 @@ pub type SendoffSchema = Schema<Query, Mutation, Subscription>;
 pub(super) fn bare() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation, Subscription)
         .register_output_type::<UserError>()
-        .extension(Expectations)
-        .extension(Kinds)
         .limit_depth(DEPTH_MAX)
         .limit_directives(DIRECTIVES_MAX)
         .limit_aliases(ALIASES_MAX)
@@ -33,7 +30,7 @@ pub(super) fn bare() -> SchemaBuilder<Query, Mutation, Subscription> {
 /// [`Actor`](crate::service::Actor) who calls, and the [`RequestId`](super::RequestId) if there is
 /// one, are read from the data of each request. To be called inside a Tokio runtime.
 pub fn builder(service: Service) -> SchemaBuilder<Query, Mutation, Subscription> {
-    bare().data(service).data(loaders::loader())
+    bare().data(service).data(loaders::Together::default())
 }
 
 /// The schema in GraphQL's own language, as `schema.graphql` holds it.

@@ -1,6 +1,9 @@
 //! Tests of the schema as a whole, with no service behind it.
 
-use super::schema::{bare, sdl};
+use super::{
+    expectations::explain,
+    schema::{bare, sdl},
+};
 use crate::service::Actor;
 use async_graphql::{
     Request, Response,
@@ -171,7 +174,8 @@ async fn an_unreadable_scalar_is_refused_before_anything_runs() {
             input: {schedule: {atStoreTime: {localDateTime: "tomorrow"}}}
         ) {campaign {id}}
     }"#;
-    let response = answer(document, Some(viewer())).await;
+    let mut response = answer(document, Some(viewer())).await;
+    response.errors.iter_mut().for_each(explain);
     let (message, code) = error(&response);
     assert_eq!(code, "\"BAD_USER_INPUT\"");
     assert_eq!(

@@ -17,7 +17,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use auth::{AuthRefusal, Authenticator};
-use graphql::{Costs, GraphqlEndpoint, Options, Sockets};
+use graphql::{Costs, GraphqlEndpoint, Options, Sockets, Tracked};
 use poem::{EndpointExt as _, IntoEndpoint, Route, get, post};
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -64,7 +64,7 @@ pub struct Open {
 /// Everything that is answered, and the count of open sockets.
 pub fn routes(
     service: &Service,
-    (schema, costs): (SendoffSchema, Costs),
+    (schema, costs): (Tracked<SendoffSchema>, Costs),
     options: Options,
     open: Open,
     shutdown: watch::Receiver<bool>,

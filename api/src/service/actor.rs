@@ -58,8 +58,8 @@ impl Actor {
 
     /// Whether the two are one caller with one reach.
     pub fn is_same(&self, other: &Self) -> bool {
-        let reach = |actor: &Self| (actor.role, Arc::clone(&actor.sites));
-        self.caller == other.caller && reach(self) == reach(other)
+        let is_caller = self.caller == other.caller && self.role == other.role;
+        is_caller && self.sites == other.sites
     }
 
     /// What the caller has open and asks for is counted under this: for a subject, the beginning of a digest.

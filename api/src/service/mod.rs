@@ -15,6 +15,7 @@ mod campaigns;
 mod check;
 mod consent;
 mod events;
+mod holders;
 mod inbox;
 mod messages;
 mod once;
@@ -58,12 +59,13 @@ pub use subscribers::{NewSubscriber, SubscriberFilter, SubscriberView, Upserted}
 use crate::{
     db::Db,
     direct::Direct,
+    gather::Gather,
     ports::{Aggregator, Bells, Clock, Hints, Ids},
     tokens::Tokens,
     vitals::Vitals,
 };
 use chrono::TimeDelta;
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 use turns::Turns;
 
 /// Estimates worked out at once. Each reads for up to some seconds, and as many readers are left to all others.
@@ -79,9 +81,21 @@ const AUDIT_KEPT: TimeDelta = TimeDelta::days(400);
 #[error("the service could not do what was asked")]
 pub struct Fault(#[from] crate::db::Error);
 
-/// The service. Cheap to clone.
+/// The service. A clone is a pointer: each field of an answer that asks something of it has one.
 #[derive(Clone, Debug)]
-pub struct Service {
+pub struct Service(Arc<Parts>);
+
+impl Deref for Service {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What the service consists of.
+#[derive(Clone, Debug)]
+pub struct Parts {
     /// The database.
     pub(crate) db: Db,
     /// Time.
@@ -96,12 +110,16 @@ pub struct Service {
     pub(crate) aggregator: Arc<dyn Aggregator>,
     /// What hands over texts outside the ledger.
     pub(crate) direct: Direct,
+    /// Who holds API keys, asked for together.
+    holders: Gather<holders::Holders>,
     /// Receipts on their way into the database.
     inbox: Arc<inbox::Inbox>,
     /// Turns at working out estimates.
     estimates: Turns,
     /// The ends of the sites' logs, shared by those who follow them.
     tails: Arc<tails::Tails>,
+    /// Counts of campaigns that have not changed.
+    sums: Arc<campaigns::Sums>,
     /// What those who run the process see of it.
     vitals: Vitals,
     /// What checks signed tokens, where they are taken.
@@ -126,8 +144,9 @@ impl Service {
         let aggregator = direct.aggregator();
         let inbox = Arc::default();
         let estimates = Turns::new(ESTIMATES_AT_ONCE, ESTIMATES_WAITING);
-        let (tails, probing) = (Arc::default(), Arc::default());
-        Self {
+        let (tails, sums, probing) = (Arc::default(), Arc::default(), Arc::default());
+        let holders = Gather::new(holders::Holders(db.clone()));
+        Self(Arc::new(Parts {
             db,
             clock,
             ids,
@@ -135,26 +154,28 @@ impl Service {
             hints,
             aggregator,
             direct,
+            holders,
             inbox,
             estimates,
             tails,
+            sums,
             vitals,
             tokens: None,
             audit_kept: AUDIT_KEPT,
             probing,
-        }
+        }))
     }
 
     /// The same, keeping the audit for as long as this.
     #[must_use]
     pub fn with_audit_kept(self, kept: Duration) -> Self {
         let audit_kept = TimeDelta::from_std(kept).unwrap_or(AUDIT_KEPT);
-        Self { audit_kept, ..self }
+        Self(Arc::new(Parts { audit_kept, ..Arc::unwrap_or_clone(self.0) }))
     }
 
     /// The same, taking the tokens that these keys have signed beside API keys.
     #[must_use]
     pub fn with_tokens(self, tokens: Arc<Tokens>) -> Self {
-        Self { tokens: Some(tokens), ..self }
+        Self(Arc::new(Parts { tokens: Some(tokens), ..Arc::unwrap_or_clone(self.0) }))
     }
 }

@@ -1,26 +1,19 @@
 //! Keys and sites.
 
-use super::{Actor, ApiKey, Carrier, Fault, Page, PageRequest, Service, secrets};
+use super::{Actor, ApiKey, Carrier, Fault, Page, PageRequest, Service};
 use crate::{
     db::{keys, site_changes, sites},
     tokens::{self, Flaw},
 };
-use chrono::TimeDelta;
 use domain::{
-    Instant,
     access::CallerId,
     campaign::CampaignStatus,
-    id::{ApiKeyId, SiteId},
+    id::SiteId,
     reason::StatusReason,
     setting::LoggedChange,
     site::{self, Site},
 };
 use std::collections::HashMap;
-
-/// How stale a key's "last used" may be: it is written at most once in this time.
-const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
-/// Longer keys than this are nobody's, and are not even hashed.
-const KEY_CHARS_MAX: usize = 256;
 
 /// Why a bearer token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,33 +40,6 @@ impl Service {
             }
             _ => Ok(self.holder(bearer).await?.ok_or(Unrecognised::Key)),
         }
-    }
-
-    /// Who holds an API key; nobody when it is unknown, expired or revoked.
-    async fn holder(&self, token: &str) -> Result<Option<Actor>, Fault> {
-        if token.len() > KEY_CHARS_MAX {
-            return Ok(None);
-        }
-        let now = self.clock.now();
-        let key = keys::find_by_hash(self.db.read(), &secrets::hash(token)).await?;
-        let works = |key: &ApiKey| {
-            key.revoked_at.is_none() && key.expires_at.is_none_or(|expires_at| now < expires_at)
-        };
-        let Some(key) = key.filter(works) else { return Ok(None) };
-        let reached = keys::sites(self.db.read(), key.id).await?;
-        if key.last_used_at.is_none_or(|used| now - used >= TOUCH_EVERY)
-            && let Err(fault) = self.touch(key.id, now).await
-        {
-            // A database that takes no writes still answers those who only read.
-            tracing::warn!(key.id = %key.id, error = %fault, "the use of a key was not noted");
-        }
-        Ok(Some(Actor::new(key.id, key.name, key.role, reached)))
-    }
-
-    async fn touch(&self, key: ApiKeyId, now: Instant) -> Result<(), Fault> {
-        let txn = self.db.begin_write().await?;
-        keys::touch(&txn, key, now).await?;
-        Ok(txn.commit().await.map_err(crate::db::Error::from)?)
     }
 
     /// The key that authenticated `actor`; none where a token did.

@@ -26,6 +26,7 @@ const ALL: &[&str] = &[
     "db",
     "direct",
     "engine",
+    "gather",
     "graphql",
     "hex",
     "http",
@@ -50,6 +51,7 @@ const MODULES: &[Module] = &[
     },
     Module { name: "app", may_name: ALL, never: &[] },
     Module { name: "causes", may_name: &[], never: OUTSIDE },
+    Module { name: "gather", may_name: &[], never: OUTSIDE },
     Module { name: "hex", may_name: &[], never: OUTSIDE },
     Module { name: "wall_clock", may_name: &["ports"], never: OUTSIDE },
     Module { name: "config", may_name: &[], never: OUTSIDE },
@@ -63,12 +65,12 @@ const MODULES: &[Module] = &[
     },
     Module {
         name: "graphql",
-        may_name: &["causes", "config", "ports", "service", "vitals"],
+        may_name: &["causes", "config", "gather", "ports", "service", "vitals"],
         never: &["sea_orm", "entity", "migration", "poem", "reqwest"],
     },
     Module {
         name: "service",
-        may_name: &["config", "db", "direct", "hex", "ports", "tokens", "vitals"],
+        may_name: &["config", "db", "direct", "gather", "hex", "ports", "tokens", "vitals"],
         never: &["sea_orm", "async_graphql", "poem", "reqwest"],
     },
     Module {

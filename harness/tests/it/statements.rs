@@ -12,6 +12,9 @@ mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::access::Role;
+use domain::id::SiteId;
+use futures_util::future::join_all;
 use harness::client::Client;
 use harness::world::World;
 use serde_json::{Value, json};
@@ -144,6 +147,36 @@ async fn a_longer_list_costs_no_more_statements() {
     let empty: Vec<&str> =
         found.iter().filter(|(_, told)| !**told).map(|(name, _)| *name).collect();
     assert_eq!(empty, EMPTY, "fields of which the story has nothing to tell");
+    world.stop().await.unwrap();
+}
+
+/// Goal: requests that come in at one moment ask for their keys together, and each is told of its own. Method: holders
+/// of three keys and of none ask at once; the statements are counted.
+#[tokio::test]
+async fn keys_are_asked_for_together_and_their_holders_told_apart() {
+    let world = crate::common::world(story::WORLD).await;
+    let site: SiteId = world.site_id().parse().unwrap();
+    let mut held = Vec::new();
+    for (role, sites) in
+        [(Role::Admin, vec![site]), (Role::Viewer, vec![site]), (Role::Admin, vec![])]
+    {
+        held.push((crate::common::key(&world, role, &sites).await, Some((role, sites))));
+    }
+    held.push(("sk_nobody".to_owned(), None));
+    let app = world.app();
+    let ask = async |token: &str| app.service().authenticate(token).await.unwrap();
+    for (token, _) in &held {
+        // A key's first use in a minute is written down.
+        ask(token).await.ok();
+    }
+    let before = world.db().statements_run();
+    let many: Vec<_> = held.iter().cycle().take(MANY).collect();
+    let told = join_all(many.iter().map(|(token, _)| ask(token))).await;
+    assert_eq!(world.db().statements_run() - before, 1, "statements for {MANY} who ask");
+    for ((_, holder), told) in many.into_iter().zip(told) {
+        let told = told.ok().map(|actor| (actor.role, actor.sites().to_vec()));
+        assert_eq!(told, *holder);
+    }
     world.stop().await.unwrap();
 }
 

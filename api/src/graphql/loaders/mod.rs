@@ -15,7 +15,7 @@ pub(super) use self::{
     campaigns::{audiences, circumstances, position, previews, steps, tally},
     objects::{
         campaign, campaign_counts, campaign_if_any, carrier, latency, log_position, message_events,
-        message_if_any, observed, site, subscriber,
+        message_if_any, observed, site, site_if_any, subscriber,
     },
     pages::{
         AudiencesOf, AuditOf, CampaignsOf, ConsentOf, EventsOf, MessagesOf, MessagesTo, SettingsOf,
@@ -28,59 +28,54 @@ use super::{
     context::{Answered as _, Caller, wired},
     error::Missing,
 };
-use crate::service::Fault;
-use async_graphql::{
-    Context, Error, Result,
-    dataloader::{DataLoader, Loader},
-    runtime::{TokioSpawner, TokioTimer},
+use crate::{
+    gather::{Gather, Loading, Unanswered},
+    service::Fault,
 };
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use async_graphql::{Context, Error, Result};
 use std::{
+    any::{Any, TypeId},
     collections::HashMap,
     hash::{Hash, Hasher},
+    marker::PhantomData,
+    sync::{Arc, PoisonError, RwLock},
 };
 
-/// How many different objects are loaded together at most.
-const BATCH_MAX: usize = 200;
+/// What is gathered of each kind, by the kind: as many as there are kinds.
+#[derive(Default)]
+pub(super) struct Together(RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>);
 
-/// How many callers are answered at once: no load takes all of the database's connections.
-const LOADS_AT_ONCE: usize = 4;
-
-/// Loads what is asked for by whoever asks.
-pub(super) struct Together(());
-
-/// The loader for `schema` to hold. To be called inside a Tokio runtime.
-pub(super) fn loader() -> DataLoader<Together> {
-    DataLoader::new(Together(()), TokioSpawner::current(), TokioTimer::default())
-        .max_batch_size(BATCH_MAX)
+impl Together {
+    /// Where what there is of a kind is asked for.
+    fn kind<K: Load>(&self) -> Arc<Gather<Kind<K>>> {
+        let id = TypeId::of::<K>();
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(Ok(gather)) = known.map(Arc::downcast) {
+            return gather;
+        }
+        let mut all = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let new = Arc::new(Gather::new(Kind(PhantomData)));
+        let known =
+            Arc::clone(all.entry(id).or_insert_with(|| Arc::<Gather<Kind<K>>>::clone(&new)));
+        known.downcast().unwrap_or(new)
+    }
 }
 
-/// What is asked for, and by whom.
+/// Whoever is answered alike.
 #[derive(Clone)]
-struct Asked<K> {
-    caller: Caller,
-    key: K,
-}
+struct Whose(Caller);
 
-impl<K> Asked<K> {
-    /// Whether one caller asks for both.
-    fn is_of(&self, caller: &Caller) -> bool {
-        self.caller.actor.is_same(&caller.actor)
-    }
-}
-
-impl<K: PartialEq> PartialEq for Asked<K> {
+impl PartialEq for Whose {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key && self.is_of(&other.caller)
+        self.0.actor.is_same(&other.0.actor)
     }
 }
 
-impl<K: Eq> Eq for Asked<K> {}
+impl Eq for Whose {}
 
-impl<K: Hash> Hash for Asked<K> {
+impl Hash for Whose {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
-        self.caller.actor.caller.hash(state);
+        self.0.actor.caller.hash(state);
     }
 }
 
@@ -96,45 +91,30 @@ trait Load: Clone + Eq + Hash + Send + Sync + 'static {
     ) -> impl Future<Output = Result<HashMap<Self, Self::Value>, Fault>> + Send;
 }
 
-impl<K: Load> Loader<Asked<K>> for Together {
+/// Loads what is asked of a kind.
+struct Kind<K>(PhantomData<fn() -> K>);
+
+impl<K: Load> Loading for Kind<K> {
+    type Lane = Whose;
+    type Key = K;
     type Value = K::Value;
     type Error = Error;
 
-    async fn load(&self, asked: &[Asked<K>]) -> Result<HashMap<Asked<K>, K::Value>> {
-        let mut callers: Vec<(Caller, Vec<K>)> = Vec::new();
-        for asked in asked {
-            let known = callers.iter_mut().find(|(caller, _)| asked.is_of(caller));
-            match known {
-                Some((_, keys)) => keys.push(asked.key.clone()),
-                None => callers.push((asked.caller.clone(), vec![asked.key.clone()])),
-            }
-        }
-        let loads = callers.into_iter().map(load_for);
-        let loaded = stream::iter(loads).buffer_unordered(LOADS_AT_ONCE);
-        loaded.try_fold(HashMap::new(), merge).await
+    async fn load(&self, Whose(caller): &Whose, asked: &[K]) -> Result<HashMap<K, K::Value>> {
+        K::load(caller, asked).await.or_internal(caller)
     }
-}
-
-async fn load_for<K: Load>(
-    (caller, keys): (Caller, Vec<K>),
-) -> Result<HashMap<Asked<K>, K::Value>> {
-    let found = K::load(&caller, &keys).await.or_internal(&caller)?;
-    let of = |(key, value)| (Asked { caller: caller.clone(), key }, value);
-    Ok(found.into_iter().map(of).collect())
-}
-
-async fn merge<K: Hash + Eq, V>(
-    mut all: HashMap<K, V>,
-    more: HashMap<K, V>,
-) -> Result<HashMap<K, V>> {
-    all.extend(more);
-    Ok(all)
 }
 
 /// What there is of `key`.
 async fn find<K: Load>(ctx: &Context<'_>, key: K) -> Result<Option<K::Value>> {
-    let caller = Caller::of(ctx)?;
-    wired::<DataLoader<Together>>(ctx)?.load_one(Asked { caller, key }).await
+    let gather = wired::<Together>(ctx)?.kind::<K>();
+    // Each field of an object makes room for the largest of all: this one is kept apart.
+    let asking = Box::pin(gather.ask(Whose(Caller::of(ctx)?), key));
+    match asking.await {
+        Ok(found) => Ok(found),
+        Err(Unanswered::Failed(error)) => Err(error),
+        Err(Unanswered::Lost(lost)) => Err(Caller::of(ctx)?.internal(&lost)),
+    }
 }
 
 /// What there is of `key`, of which something must be there; `kind` is what it is called when it is missing.

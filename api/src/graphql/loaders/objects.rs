@@ -81,6 +81,11 @@ beside!(ObservedOf(ConnectionId) -> Observed = aggregators_observed);
 beside!(LatencyOf(ConnectionId) -> Option<LatencySummary> = handoff_latencies);
 beside!(HistoryOf(MessageId) -> Vec<MessageEvent> = message_events);
 
+/// The site, if the caller reaches it.
+pub(in crate::graphql) async fn site_if_any(ctx: &Context<'_>, id: SiteId) -> Result<Option<Site>> {
+    find(ctx, id).await
+}
+
 /// The site, which is there because a row of it is.
 pub(in crate::graphql) async fn site(ctx: &Context<'_>, id: SiteId) -> Result<Site> {
     get(ctx, id, "site").await

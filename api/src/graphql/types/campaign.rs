@@ -56,6 +56,7 @@ impl Campaign {
     }
 }
 
+// Each field of each campaign of a list makes room for the largest of all: what takes much is kept apart.
 /// A message, or a chain of messages, for an audience.
 #[Object]
 impl Campaign {
@@ -165,7 +166,7 @@ impl Campaign {
             let details = service.sending_details(&self.row, &around, &steps, site.zone);
             Ok(details.map(SendingDetails::from))
         };
-        details.await.transpose()
+        Box::pin(details).await.transpose()
     }
 
     /// What it waits for and until when, in a sentence or two. Null when it waits for nothing.
@@ -174,7 +175,7 @@ impl Campaign {
             let around = loaders::circumstances(ctx, &self.row).await?;
             Ok(Caller::of(ctx)?.service.campaign_waiting_for(&self.row, &around))
         };
-        waiting.await.transpose()
+        Box::pin(waiting).await.transpose()
     }
 
     /// How far along it is. Null before it enters `PROCESSING`.
@@ -193,7 +194,7 @@ impl Campaign {
     /// What it is waiting for, if it is waiting: why a long `PROCESSING` or `SENDING` is normal, or
     /// is not, and why a message handed over has not arrived.
     async fn delays(&self, ctx: &Context<'_>) -> Result<Vec<CampaignDelay>> {
-        let around = loaders::circumstances(ctx, &self.row).await?;
+        let around = Box::pin(loaders::circumstances(ctx, &self.row)).await?;
         let delays = Caller::of(ctx)?.service.campaign_delays(&self.row, &around);
         let own = delays.own.into_iter().map(CampaignDelay::from);
         Ok(own.chain(delays.aggregator.into_iter().map(CampaignDelay::from)).collect())
@@ -228,7 +229,7 @@ impl Campaign {
                 Estimated::Busy => Err(error::coded(error::code::RATE_LIMITED, BUSY)),
             }
         };
-        estimate.await.transpose()
+        Box::pin(estimate).await.transpose()
     }
 
     /// Why one subscriber gets its messages, or does not: give the subscriber's ID or phone number.
@@ -257,7 +258,7 @@ impl Campaign {
             let found = service.explain_recipient(actor, &self.row, whom).await;
             Ok(found.or_internal(&caller)?.map(RecipientExplanation::from))
         };
-        explanation.await.transpose()
+        Box::pin(explanation).await.transpose()
     }
 
     /// Its message ledger: one row for each recipient and step.
@@ -276,7 +277,8 @@ impl Campaign {
         Caller::with(ctx, Scope::MessageRead)?;
         let page = PageArgs { first, after, last, before }.request(Sort::Id)?;
         let filter = MessageFilter::from(filter.unwrap_or_default());
-        let page = loaders::page(ctx, MessagesOf(self.row.id, filter.clone(), page)).await?;
+        let wanted = MessagesOf(self.row.id, filter.clone(), page);
+        let page = Box::pin(loaders::page(ctx, wanted)).await?;
         let total = Total::Messages(self.row.id, filter);
         Ok(MessageConnection::new(page, Sort::Id, total))
     }
@@ -293,7 +295,7 @@ impl Campaign {
         #[graphql(desc = "Return edges before this cursor.")] before: Option<String>,
     ) -> Result<CampaignEventConnection> {
         let page = PageArgs { first, after, last, before }.request(Sort::Sequence)?;
-        let page = loaders::page(ctx, EventsOf(self.row.id, page)).await?;
+        let page = Box::pin(loaders::page(ctx, EventsOf(self.row.id, page))).await?;
         Ok(CampaignEventConnection::new(page, Sort::Sequence))
     }
 

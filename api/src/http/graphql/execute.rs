@@ -9,8 +9,10 @@ use super::{
     problem::{INTERNAL_MESSAGE, Outcome, code, error, set_code},
     quota::Share,
 };
+use crate::graphql::{Kinds, Unkind, explain};
 use async_graphql::{
-    Executor, Request, Response, ServerError, Value,
+    Data, Executor, ObjectType, Request, Response, Schema, SchemaBuilder, ServerError,
+    SubscriptionType, Value,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
     parser::types::OperationType,
     value,
@@ -32,11 +34,49 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// The schema extension that notes whether execution began. The schema behind the endpoint must
-/// have it (`.extension(Track)`): async-graphql answers `data: null` for a document it refused and
-/// for a failed non-null root field alike.
+/// A schema twice: plain for what is answered once, and with extensions, one that notes whether execution began
+/// for streams, one that tells what is wrong with values. A schema with extensions asks each of them about
+/// each field, which costs a list more than its fields do; a subscription's event has few.
+#[derive(Clone)]
+pub struct Tracked<E> {
+    plain: E,
+    extended: E,
+    kinds: Arc<Kinds>,
+}
+
+impl<Q, M, S> Tracked<Schema<Q, M, S>>
+where
+    Q: ObjectType + 'static,
+    M: ObjectType + 'static,
+    S: SubscriptionType + 'static,
+{
+    /// The schema that `build` begins.
+    pub fn of(build: impl Fn() -> SchemaBuilder<Q, M, S>) -> Self {
+        let extended = build().extension(Track).extension(Unkind).finish();
+        Self { plain: build().finish(), extended, kinds: Arc::new(Kinds::of::<Q, M, S>()) }
+    }
+}
+
+impl<E: Executor> Executor for Tracked<E> {
+    async fn execute(&self, mut request: Request) -> Response {
+        if self.kinds.are_wrong_in(&mut request) {
+            return self.extended.execute(request).await;
+        }
+        self.plain.execute(request).await
+    }
+
+    fn execute_stream(
+        &self,
+        request: Request,
+        session_data: Option<Arc<Data>>,
+    ) -> BoxStream<'static, Response> {
+        self.extended.execute_stream(request, session_data)
+    }
+}
+
+/// Notes whether execution began: a subscription that does not start and one whose event fails are told alike.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Track;
+struct Track;
 
 impl ExtensionFactory for Track {
     fn create(&self) -> Arc<dyn Extension> {
@@ -88,11 +128,14 @@ pub(super) enum Answer {
 
 /// Runs a query or a mutation.
 pub(super) async fn run<E: Executor>(executor: &E, request: Request, admitted: Admitted) -> Answer {
-    let began = Began::default();
     let Admitted { prepared, cost_max, request_timeout, share } = admitted;
-    let answer = match timeout(request_timeout, executor.execute(request.data(began.clone()))).await
-    {
-        Ok(response) => judge(response, &began),
+    let answer = match timeout(request_timeout, executor.execute(request)).await {
+        Ok(response) => {
+            // `data` is null for a refused document and for a failed non-null root field alike; but what fails
+            // while it runs has a path.
+            let has_begun = response.errors.iter().any(|error| !error.path.is_empty());
+            judge(response, has_begun)
+        }
         Err(_elapsed) => timed_out(request_timeout),
     };
     drop(share);
@@ -126,7 +169,7 @@ pub(super) fn run_stream<E: Executor>(
         .map(move |response| {
             // The stream owns its place and gives it back with itself.
             let _held = &share;
-            judge(response, &began)
+            judge(response, began.0.load(Ordering::Relaxed))
         })
         .boxed()
 }
@@ -144,10 +187,8 @@ fn timed_out(most: Duration) -> Answer {
     Answer::Refused(Outcome::TimedOut, vec![error])
 }
 
-fn judge(mut response: Response, began: &Began) -> Answer {
-    let refused = !began.0.load(Ordering::Relaxed)
-        && response.is_err()
-        && matches!(response.data, Value::Null);
+fn judge(mut response: Response, has_begun: bool) -> Answer {
+    let refused = !has_begun && response.is_err() && matches!(response.data, Value::Null);
     response.errors.iter_mut().for_each(complete);
     if refused {
         Answer::Refused(Outcome::Refused, response.errors)
@@ -159,6 +200,7 @@ fn judge(mut response: Response, began: &Began) -> Answer {
 /// Gives an error its code where it has none. An error that was made of a Rust error and was not
 /// given a code by its resolver is a defect, and its text stays inside.
 fn complete(error: &mut ServerError) {
+    explain(error);
     if error.extensions.as_ref().is_some_and(|known| known.get("code").is_some()) {
         return;
     }

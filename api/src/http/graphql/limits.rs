@@ -81,8 +81,9 @@ pub const RESERVATION_TIMEOUT: Duration = Duration::from_secs(30);
 pub const OPERATION_ID_BYTES: usize = 256;
 /// Bytes of the reason in a close frame: 125 of a control frame less the two of the code.
 pub const CLOSE_REASON_BYTES: usize = 123;
-/// Bytes of a socket's read buffer, which is allocated when the socket opens.
-pub const READ_BUFFER_BYTES: usize = 8 * 1024;
+/// Bytes of a socket's read buffer, which is allocated when the socket opens and stays: clients say little, and a
+/// longer frame makes room for itself.
+pub const READ_BUFFER_BYTES: usize = 2 * 1024;
 
 /// The bounds that a deployment or a test may set; the constants above are the defaults.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,7 @@ mod ask;
 mod bound;
 mod cost;
 mod count;
+mod documents;
 mod execute;
 mod lane;
 pub mod limits;
@@ -38,13 +39,14 @@ mod tests;
 
 pub use cost::{Costs, Unreadable};
 pub use count::Sockets;
-pub use execute::Track;
+pub use execute::Tracked;
 pub use limits::Limits;
 pub use quota::Rate;
 pub use trusted::{Trusted, Untrusted};
 
 use super::auth::Authenticator;
 use async_graphql::Executor;
+use documents::Documents;
 use negotiate::Accepted;
 use poem::{
     Endpoint, Request, Response, Result,
@@ -84,7 +86,7 @@ impl Default for Options {
 
 /// The handler of `/graphql`.
 ///
-/// The executor's schema must have the [`Track`] extension. The caller that `A` recognises is put
+/// The executor is a [`Tracked`] schema. The caller that `A` recognises is put
 /// into the data of each request.
 pub struct GraphqlEndpoint<E: Executor, A: Authenticator> {
     shared: Arc<Shared<E, A>>,
@@ -118,6 +120,7 @@ impl<E: Executor, A: Authenticator> GraphqlEndpoint<E, A> {
             sockets,
             reservations,
             costs,
+            documents: Documents::default(),
             quotas,
             watches: Watches::default(),
         };

@@ -6,6 +6,7 @@
 use super::{
     bound::Bound,
     cost::Costs,
+    documents::Documents,
     limits::{DOCUMENT_BYTES, DOCUMENT_DEPTH, TOKENS, VARIABLES_DEPTH},
     problem::{Outcome, Problem, code, error, set_code},
     scan::scan,
@@ -38,6 +39,7 @@ pub(super) struct Terms {
 pub(super) fn prepare(
     request: &mut Request,
     costs: &Costs,
+    documents: &Documents,
     terms: Terms,
 ) -> Result<Prepared, Problem> {
     Bound::DocumentBytes.check(request.query.len(), DOCUMENT_BYTES)?;
@@ -50,6 +52,13 @@ pub(super) fn prepare(
     Bound::VariablesDepth.check(deepest, VARIABLES_DEPTH)?;
     let name = request.operation_name.clone();
     let variables = request.variables.clone();
+    let new = match documents.of(&request.query) {
+        Some(known) => {
+            request.set_parsed_query(known);
+            None
+        }
+        None => Some(request.query.clone()),
+    };
     let document = request.parsed_query().map_err(|mut fault| {
         fault.message = gist(&fault.message);
         set_code(&mut fault, code::PARSE_FAILED);
@@ -67,6 +76,9 @@ pub(super) fn prepare(
     }
     let cost = costs.reckon(document, operation, &variables);
     Bound::Cost.check(cost, terms.cost_max)?;
+    if let Some(text) = new {
+        documents.keep(&text, document);
+    }
     Ok(Prepared { kind, cost })
 }
 
@@ -152,7 +164,7 @@ fn require_one_root_field(operation: &OperationDefinition) -> Result<(), Problem
 
 #[cfg(test)]
 mod tests {
-    use super::{Costs, Prepared, Terms, levels};
+    use super::{Costs, Documents, Prepared, Terms, levels};
     use async_graphql::{Request, Variables, parser::types::OperationType};
     use serde_json::json;
 
@@ -161,7 +173,7 @@ mod tests {
     }
 
     fn prepare(request: &mut Request) -> Result<Prepared, super::Problem> {
-        super::prepare(request, &Costs::default(), terms(1_000))
+        super::prepare(request, &Costs::default(), &Documents::default(), terms(1_000))
     }
 
     fn terms(cost_max: usize) -> Terms {
@@ -300,9 +312,33 @@ mod tests {
         let mut request = Request::new(format!("{{{}}}", "a{b} ".repeat(11)));
         let prepared = prepare(&mut request).unwrap();
         assert_eq!(prepared, Prepared { kind: OperationType::Query, cost: 11 });
-        let problem = super::prepare(&mut request, &Costs::default(), terms(10)).unwrap_err();
+        let (costs, documents) = (Costs::default(), Documents::default());
+        let problem = super::prepare(&mut request, &costs, &documents, terms(10)).unwrap_err();
         let error = problem.into_errors().remove(0);
         assert_eq!(error.message, "At most 10 points of cost are allowed; there are 11.");
+    }
+
+    /// Goal: a document that is known is checked as at first. Method: it runs once, then with other variables, names and
+    /// terms.
+    #[test]
+    fn a_known_document_is_checked_again() {
+        let (costs, documents) = (Costs::default(), Documents::default());
+        let query = "query A($n:Int!){a(n:$n){b} __schema{d}} query B{a}";
+        let ask = |name: &str, variables: serde_json::Value, terms: Terms| {
+            let mut request = Request::new(query).operation_name(name);
+            request = request.variables(Variables::from_json(variables));
+            let prepared = super::prepare(&mut request, &costs, &documents, terms);
+            prepared.map_err(|problem| problem.into_errors().remove(0).message)
+        };
+        let first = ask("A", json!({"n": 1}), terms(10)).unwrap();
+        assert!(documents.of(query).is_some(), "it is known");
+        assert_eq!(ask("A", json!({"n": 1}), terms(10)), Ok(first));
+        assert_eq!(ask("B", json!({}), terms(10)).unwrap().cost, 0);
+        assert!(ask("A", json!({}), terms(10)).unwrap_err().contains("is required"));
+        assert!(ask("A", json!({"n": 1}), terms(1)).unwrap_err().contains("points of cost"));
+        let closed = Terms { cost_max: 10, introspection: false };
+        assert!(ask("A", json!({"n": 1}), closed).is_err());
+        assert!(ask("C", json!({}), terms(10)).is_err());
     }
 
     #[test]

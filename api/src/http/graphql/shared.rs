@@ -4,6 +4,7 @@ use super::{
     bound::{Bound, set_limit},
     cost::Costs,
     count::Guard,
+    documents::Documents,
     execute::Admitted,
     prepare::{Terms, prepare},
     problem::{Outcome, Problem, code, error},
@@ -39,6 +40,7 @@ pub(super) struct Shared<E: Executor, A: Authenticator> {
     pub(super) sockets: Sockets,
     pub(super) reservations: Reservations,
     pub(super) costs: Costs,
+    pub(super) documents: Documents,
     pub(super) quotas: Quotas,
     pub(super) watches: Watches<A::Caller>,
 }
@@ -80,7 +82,7 @@ impl<E: Executor, A: Authenticator> Shared<E, A> {
         self.spend(account, 1)?;
         trusted::resolve(self.options.trusted.as_deref(), request)?;
         let terms = Terms { cost_max: limits.cost, introspection: self.options.introspection };
-        let prepared = prepare(request, &self.costs, terms)?;
+        let prepared = prepare(request, &self.costs, &self.documents, terms)?;
         self.spend(account, prepared.cost.saturating_sub(1))?;
         let most = limits.operations_of_key;
         let share = self.share(account, Kind::Operation, most, Bound::OperationsOfKey)?;

@@ -13,6 +13,7 @@ mod places;
 mod read;
 mod resolve_unknown;
 mod send_test;
+mod sums;
 mod waiting;
 
 pub use content::{Preview, StepText};
@@ -24,6 +25,7 @@ pub use pause::{Paused, Resumed, Suspension};
 pub use read::{CampaignView, CancelPreview, Progress, Tally};
 pub use resolve_unknown::{UnknownResolution, UnknownResolved};
 pub use send_test::{TestSending, TestSent};
+pub(super) use sums::Sums;
 pub use waiting::{Circumstances, Delays, Ledger, SendingDetails};
 
 use super::{Actor, Fault, Service};

@@ -10,7 +10,10 @@ use domain::{
     message::{MessageCounts, MessageState},
     reason::MessageReason,
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// A campaign's audiences, in the order set.
 #[derive(Clone, Debug)]
@@ -135,16 +138,30 @@ impl Service {
     }
 
     /// How far the engine is with each of the caller's campaigns, and what became of its messages: all of one
-    /// moment.
+    /// moment. Those are counted again whose version has changed.
     pub async fn tallies(
         &self,
         actor: &Actor,
         ids: &[CampaignId],
     ) -> Result<HashMap<CampaignId, Tally>, Fault> {
-        let snapshot = self.db.begin_read().await?;
-        let counted = counts::sums(&snapshot, actor.sites(), ids).await?;
-        let tallies = tallies(&snapshot, actor, ids, counted).await?;
-        snapshot.rollback().await.map_err(crate::db::Error::from)?;
+        let runs = counts::runs(self.db.read(), actor.sites(), ids).await?;
+        let mut tallies: HashMap<CampaignId, Tally> = HashMap::with_capacity(ids.len());
+        let mut changed = Vec::new();
+        for (id, run) in runs {
+            match self.sums.of(&run) {
+                Some(counted) => drop(tallies.insert(id, Tally { run: Some(run), counted })),
+                None => changed.push(id),
+            }
+        }
+        if !changed.is_empty() {
+            for (run, counted) in counts::sums(self.db.read(), actor.sites(), &changed).await? {
+                let counted = self.sums.keep(&run, counted);
+                tallies.insert(run.campaign_id, Tally { run: Some(run), counted });
+            }
+        }
+        for id in ids {
+            tallies.entry(*id).or_default();
+        }
         Ok(tallies)
     }
 
@@ -174,7 +191,7 @@ pub(super) async fn tallies(
     let mut runs = counts::runs(snapshot, actor.sites(), ids).await?;
     let tally = |id: &CampaignId| {
         let (run, counted) = (runs.remove(id), counted.remove(id).unwrap_or_default());
-        (*id, Tally { run, counted })
+        (*id, Tally { run, counted: counted.into() })
     };
     Ok(ids.iter().map(tally).collect())
 }
@@ -183,7 +200,7 @@ pub(super) async fn tallies(
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub(super) run: Option<counts::Run>,
-    pub(super) counted: Vec<counts::Counted>,
+    pub(super) counted: Arc<[counts::Counted]>,
 }
 
 impl Tally {
@@ -235,13 +252,15 @@ fn snapshot(as_of: Instant, run: &counts::Run, counted: &[counts::Counted]) -> P
 }
 
 fn by_reason(counted: &[counts::Counted], state: MessageState) -> Vec<(MessageReason, i64)> {
-    let mut sums: HashMap<MessageReason, i64> = HashMap::new();
+    // There are a handful, and a list asks for them once a campaign.
+    let mut sums: Vec<(MessageReason, i64)> = Vec::new();
     for entry in counted.iter().filter(|entry| entry.standing.state == state) {
-        if let Some(reason) = entry.standing.reason {
-            *sums.entry(reason).or_default() += entry.count;
+        let Some(reason) = entry.standing.reason else { continue };
+        match sums.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, sum)) => *sum += entry.count,
+            None => sums.push((reason, entry.count)),
         }
     }
-    let mut sums: Vec<(MessageReason, i64)> = sums.into_iter().collect();
     sums.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.as_str().cmp(b.as_str())));
     sums
 }

@@ -8,7 +8,7 @@ mod protocol;
 mod single;
 mod streams;
 
-use super::{Costs, GraphqlEndpoint, Limits, Options, Sockets, Track};
+use super::{Costs, GraphqlEndpoint, Limits, Options, Sockets, Tracked};
 use crate::http::{
     auth::{AuthRefusal, Authenticator},
     patience::Patient,
@@ -229,13 +229,11 @@ impl Toy {
             reach: AtomicU32::new(1),
             gate: Mutex::new(None),
         });
-        let schema = Schema::build(Query, Mutation, Events)
-            .data(Arc::clone(&world))
-            .extension(Track)
-            .finish();
+        let build = || Schema::build(Query, Mutation, Events).data(Arc::clone(&world));
+        let schema = Tracked::of(build);
         let (shutdown, told) = watch::channel(false);
         let limits = (options.limits.write_timeout, options.limits.head_timeout);
-        let costs = Costs::of(&schema.sdl()).unwrap();
+        let costs = Costs::of(&build().finish().sdl()).unwrap();
         let keys = Keys(Arc::clone(&world));
         let endpoint = GraphqlEndpoint::new(schema, costs, keys, options, told);
         let sockets = endpoint.sockets();
