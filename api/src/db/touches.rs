@@ -171,10 +171,7 @@ pub(super) fn outstanding<'a>(
     site_id: SiteId,
     phones: impl Iterator<Item = &'a str>,
 ) -> Select<message::Entity> {
-    message::Entity::find()
-        .filter(message::Column::SiteId.eq(site_id.0))
-        .filter(bulk::among_texts(db, message::Column::Phone, phones))
-        .filter(is_outstanding())
+    to_phones(db, site_id, phones).filter(is_outstanding())
 }
 
 /// Of a message that is or was sent again, whether its earlier attempt may still be all that was taken of it.
@@ -190,10 +187,20 @@ pub(super) fn resent<'a>(
     site_id: SiteId,
     phones: impl Iterator<Item = &'a str>,
 ) -> Select<message::Entity> {
-    message::Entity::find()
-        .filter(message::Column::SiteId.eq(site_id.0))
-        .filter(bulk::among_texts(db, message::Column::Phone, phones))
-        .filter(is_resent_message())
+    to_phones(db, site_id, phones).filter(is_resent_message())
+}
+
+/// Messages to these phones of a site.
+fn to_phones<'a>(
+    db: &impl ConnectionTrait,
+    site_id: SiteId,
+    phones: impl Iterator<Item = &'a str>,
+) -> Select<message::Entity> {
+    message::Entity::find().filter(message::Column::SiteId.eq(site_id.0)).filter(bulk::among_texts(
+        db,
+        message::Column::Phone,
+        phones,
+    ))
 }
 
 /// Reads subscribers by id, and locks them, in order, to the end of the transaction.

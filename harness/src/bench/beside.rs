@@ -18,8 +18,6 @@ use super::{
 use crate::{client::Client, store::Store};
 use api::db::{Db, counts};
 use domain::id::CampaignId;
-use entity::aggregator_connection;
-use sea_orm::EntityTrait as _;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use std::{
@@ -62,10 +60,7 @@ async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {
     let sink = Sink::start(options.latency_ms)?;
     store.copy("planned", "run").await?;
     let db = store.open("run").await?;
-    aggregator_connection::Entity::update_many()
-        .col_expr(aggregator_connection::Column::BaseUrl, sink.url().into())
-        .exec(db.read())
-        .await?;
+    handover::aim(&db, &sink).await?;
     let who = (options.messages, options.small);
     let small = seed::latecomers(&db, seeded.site, instant(PLANS_AT)?, who).await?;
     let running = Running::new(instant(DUE_AT)?).database(store.url("run"));

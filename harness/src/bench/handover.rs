@@ -266,6 +266,15 @@ pub(super) async fn wait(
     Err(Error::Late)
 }
 
+/// Has messages handed over to a sink.
+pub(super) async fn aim(db: &Db, sink: &Sink) -> Result<(), Error> {
+    aggregator_connection::Entity::update_many()
+        .col_expr(aggregator_connection::Column::BaseUrl, sink.url().into())
+        .exec(db.read())
+        .await?;
+    Ok(())
+}
+
 /// Lets a service hand over what is planned.
 pub(super) async fn hand_over(
     options: &Options,
@@ -277,10 +286,7 @@ pub(super) async fn hand_over(
     store.copy("planned", "run").await?;
     store.settle("run").await?;
     let db = store.open("run").await?;
-    aggregator_connection::Entity::update_many()
-        .col_expr(aggregator_connection::Column::BaseUrl, sink.url().into())
-        .exec(db.read())
-        .await?;
+    aim(&db, sink).await?;
     let before = store.bytes("run").await?;
     let forgot = sink.counted().await?.told;
     let forgot_at = Instant::now();

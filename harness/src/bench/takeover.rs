@@ -13,8 +13,6 @@ use super::{
 };
 use crate::store::Store;
 use api::db::counts;
-use entity::aggregator_connection;
-use sea_orm::EntityTrait as _;
 use std::time::Instant;
 
 /// How many in ten messages are accepted when the node is killed.
@@ -52,10 +50,7 @@ async fn measure(options: &Options, store: &Store) -> Result<Figures, Error> {
     let sink = Sink::start(options.latency_ms)?;
     store.copy("planned", "run").await?;
     let db = store.open("run").await?;
-    aggregator_connection::Entity::update_many()
-        .col_expr(aggregator_connection::Column::BaseUrl, sink.url().into())
-        .exec(db.read())
-        .await?;
+    handover::aim(&db, &sink).await?;
     let running = Running::new(instant(DUE_AT)?).database(store.url("run"));
     let running = running.lease_s(options.lease_s);
     let node = || Service::start(&running);
