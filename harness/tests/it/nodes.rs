@@ -96,6 +96,8 @@ async fn send(world: &World, node: &Node) -> Vec<String> {
     let id = draft(world).await;
     let client = node.client(world);
     let mut statuses = client.subscribe(STATUS, json!({ "id": id })).await.unwrap();
+    // The first value tells where the campaign stands: from there on the node misses nothing.
+    timeout(PATIENCE, statuses.next_value()).await.unwrap().unwrap().unwrap();
     done(&client, ACTIVATE, json!({ "id": id, "input": now() })).await;
     let mut seen = Vec::new();
     loop {
