@@ -1,4 +1,6 @@
 //! The live updates at the root.
+//!
+//! What begins one is boxed: async-graphql keeps the room for it for as long as the subscription lives.
 
 use super::{
     context::{Answered as _, Caller, id, id_or_nobody},
@@ -10,7 +12,6 @@ use super::{
 };
 use async_graphql::{Context, ID, Result, Subscription as GraphqlSubscription};
 use domain::id::SiteId;
-use futures_util::stream::BoxStream;
 
 /// Live updates.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +33,9 @@ impl Subscription {
                     current status."
         )]
         after: Option<EventCursor>,
-    ) -> Result<BoxStream<'static, Result<CampaignChange>>> {
+    ) -> Result<live::Told<CampaignChange>> {
         let caller = Caller::with(ctx, Scope::CampaignRead)?;
-        live::status_changes(caller, id(&campaign_id), after).await
+        Box::pin(live::status_changes(caller, id(&campaign_id), after)).await
     }
 
     /// One campaign's progress: the latest snapshot, at most once every `interval`, and always the
@@ -50,9 +51,9 @@ impl Subscription {
             default_with = "live::interval_default()"
         )]
         interval: Duration,
-    ) -> Result<BoxStream<'static, Result<Campaign>>> {
+    ) -> Result<live::Told<Campaign>> {
         let caller = Caller::with(ctx, Scope::CampaignRead)?;
-        live::progress(caller, id(&campaign_id), interval).await
+        Box::pin(live::progress(caller, id(&campaign_id), interval)).await
     }
 
     /// Every change to a site's campaigns: what a list needs to stay true. Changes to one campaign
@@ -64,11 +65,11 @@ impl Subscription {
         #[graphql(desc = "The site. With no ID, the only site the caller's key reaches.")]
         site_id: Option<ID>,
         #[graphql(desc = "The last position handled. By default, now.")] after: Option<EventCursor>,
-    ) -> Result<BoxStream<'static, Result<CampaignChange>>> {
+    ) -> Result<live::Told<CampaignChange>> {
         let caller = Caller::with(ctx, Scope::CampaignRead)?;
         let named = site_id.map(|text| id_or_nobody(&text));
-        let site = site_of(&caller, named).await?;
-        live::changes(caller, site, after).await
+        let site = Box::pin(site_of(&caller, named)).await?;
+        Box::pin(live::changes(caller, site, after)).await
     }
 }
 

@@ -14,6 +14,8 @@
 //! **Invariant:** only a write that waits is timed, and a head that was begun. A connection on which there is
 //! nothing to write and nothing begun may be as quiet as it likes, once it has sent a first head.
 //! **Invariant:** a connection that has become a socket, or speaks HTTP/2, has no heads.
+//! **Invariant:** of a connection that is given up while a write waits nothing is left, not even in the kernel, which
+//! would keep what it has not sent, up to some megabytes, for a client who does not read.
 use poem::{
     http::uri::Scheme,
     listener::Acceptor,
@@ -27,8 +29,21 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::{Sleep, sleep},
 };
+
+/// A connection that can be told to leave nothing behind.
+pub trait Cut {
+    /// Lets the closing, which is about to come, throw away what was written and not yet sent.
+    fn cut(&self) -> io::Result<()>;
+}
+
+impl Cut for TcpStream {
+    fn cut(&self) -> io::Result<()> {
+        self.set_zero_linger()
+    }
+}
 
 /// Accepts what `A` does, and lets no write wait for longer than a time.
 #[derive(Debug)]
@@ -46,7 +61,7 @@ impl<A> Patient<A> {
     }
 }
 
-impl<A: Acceptor> Acceptor for Patient<A> {
+impl<A: Acceptor<Io: Cut>> Acceptor for Patient<A> {
     type Io = Timed<A::Io>;
 
     fn local_addr(&self) -> Vec<LocalAddr> {
@@ -129,7 +144,7 @@ impl Head {
 
 /// A connection whose writes are timed, and the heads of its requests.
 #[derive(Debug)]
-pub struct Timed<T> {
+pub struct Timed<T: Cut> {
     io: T,
     write_timeout: Duration,
     /// Runs while a write waits.
@@ -140,7 +155,19 @@ pub struct Timed<T> {
     closed: bool,
 }
 
-impl<T: Unpin> Timed<T> {
+/// Whoever gives a connection up, for whatever reason, a write that waits then tells that its client does not read: the
+/// socket's writer has a time for whole messages, and may be first.
+impl<T: Cut> Drop for Timed<T> {
+    fn drop(&mut self) {
+        if self.waiting.is_some()
+            && let Err(fault) = self.io.cut()
+        {
+            tracing::debug!(%fault, "what a client did not take stays in the kernel");
+        }
+    }
+}
+
+impl<T: Cut + Unpin> Timed<T> {
     fn new(io: T, write_timeout: Duration, head_timeout: Duration) -> Self {
         let head = Head::awaited(head_timeout);
         Self { io, write_timeout, waiting: None, head_timeout, head, closed: false }
@@ -169,7 +196,7 @@ impl<T: Unpin> Timed<T> {
     }
 }
 
-impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
+impl<T: AsyncRead + Cut + Unpin> AsyncRead for Timed<T> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -194,7 +221,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Timed<T> {
     }
 }
 
-impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
+impl<T: AsyncWrite + Cut + Unpin> AsyncWrite for Timed<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -235,8 +262,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Timed<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::Timed;
-    use std::{io::ErrorKind, time::Duration};
+    use super::{Cut, Timed};
+    use std::{io, io::ErrorKind, time::Duration};
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
         time::{Instant, advance},
@@ -244,6 +271,12 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(10);
     const HEAD: Duration = Duration::from_secs(15);
+
+    impl Cut for DuplexStream {
+        fn cut(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_write_that_waits_too_long_breaks_the_connection() {

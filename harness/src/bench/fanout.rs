@@ -47,6 +47,10 @@ const PEOPLE: u32 = 1;
 const OTHERS: usize = 50;
 /// Every so many changes of the hot campaign another one changes, too.
 const OTHER_EVERY: usize = 5;
+/// Steps of the hot campaign, and characters of each one's text: who asks for them and does not read is sent more
+/// within ten seconds than a kernel keeps for a connection, which is four megabytes on Linux.
+const HOT_STEPS: usize = 4;
+const HOT_CHARACTERS: usize = 1_400;
 /// Between two changes.
 const PAUSE: Duration = Duration::from_millis(400);
 /// How long the last change is given to reach everybody.
@@ -177,7 +181,7 @@ async fn campaigns(client: &Client) -> Result<Vec<String>, Error> {
     let audience = answer.pointer("/data/site/audiences/nodes/0/id").cloned();
     let mut ids = Vec::with_capacity(OTHERS + 1);
     for number in 0..=OTHERS {
-        let steps = json!([{ "body": "20% off today" }]);
+        let steps = if number == 0 { large_steps() } else { json!([{ "body": "20% off today" }]) };
         let input =
             json!({ "name": format!("Sale {number}"), "audienceIds": [audience], "steps": steps });
         let answer = client.post(CREATE, json!({ "input": input })).await?;
@@ -185,6 +189,16 @@ async fn campaigns(client: &Client) -> Result<Vec<String>, Error> {
         ids.push(id.ok_or_else(|| Error::Wrong(answer.to_string()))?.to_owned());
     }
     Ok(ids)
+}
+
+/// Steps whose texts are about as long as they may be.
+fn large_steps() -> Value {
+    let body = "x".repeat(HOT_CHARACTERS);
+    let step = |number| match number {
+        0 => json!({ "body": body }),
+        _ => json!({ "body": body, "delay": "P1D" }),
+    };
+    (0..HOT_STEPS).map(step).collect()
 }
 
 /// The clients, with all their sockets open and told where their campaigns stand.

@@ -1,7 +1,7 @@
 //! Every change to a site's campaigns.
 
 use super::{
-    Source, follow,
+    Source, Told, follow,
     follower::{BATCH_MAX, Follower},
     log::Log,
     position_in,
@@ -9,7 +9,6 @@ use super::{
 use crate::graphql::{scalars::EventCursor, types::CampaignChange};
 use async_graphql::Result;
 use domain::{event::CampaignEvent, id::SiteId};
-use futures_util::stream::BoxStream;
 use std::collections::{HashSet, VecDeque};
 
 /// The changes to the campaigns of a site after `after`, or from now on.
@@ -17,7 +16,7 @@ pub(in crate::graphql) async fn changes<L: Log>(
     log: L,
     site_id: SiteId,
     after: Option<EventCursor>,
-) -> Result<BoxStream<'static, Result<CampaignChange>>> {
+) -> Result<Told<CampaignChange>> {
     let position = match after {
         Some(cursor) => position_in(site_id, cursor)?,
         None => log.end(site_id).await?,

@@ -54,6 +54,7 @@ pub(in crate::graphql) trait Log: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Progress>>> + Send;
 }
 
+/// What asks the database is boxed while it does: a subscription that waits need not keep the room for it.
 impl Log for Caller {
     fn hints(&self) -> watch::Receiver<u64> {
         self.service.hints()
@@ -66,28 +67,30 @@ impl Log for Caller {
         position: i64,
         limit: u64,
     ) -> Result<(Vec<CampaignEvent>, i64)> {
-        let events = self.service.events_after(site_id, campaign_id, position, limit).await;
-        events.or_internal(self)
+        let events = self.service.events_after(site_id, campaign_id, position, limit);
+        Box::pin(events).await.or_internal(self)
     }
 
     async fn end(&self, site_id: SiteId) -> Result<i64> {
-        self.service.log_position(site_id).await.or_internal(self)
+        Box::pin(self.service.log_position(site_id)).await.or_internal(self)
     }
 
     async fn history(&self, id: CampaignId, page: &PageRequest) -> Result<Page<CampaignEvent>> {
-        let pages = self.service.campaign_events(&self.actor, &[id], page).await;
+        let ids = [id];
+        let pages = Box::pin(self.service.campaign_events(&self.actor, &ids, page)).await;
         Ok(pages.or_internal(self)?.remove(&id).unwrap_or_else(Page::empty))
     }
 
     async fn campaign(&self, id: CampaignId) -> Result<Option<Campaign>> {
-        self.service.campaign(&self.actor, id).await.or_internal(self)
+        Box::pin(self.service.campaign(&self.actor, id)).await.or_internal(self)
     }
 
     async fn followed(&self, site_id: SiteId, id: CampaignId) -> Result<Option<Campaign>> {
-        self.service.campaign_followed(&self.actor, site_id, id).await.or_internal(self)
+        let followed = self.service.campaign_followed(&self.actor, site_id, id);
+        Box::pin(followed).await.or_internal(self)
     }
 
     async fn progress(&self, campaign: &Campaign) -> Result<Option<Progress>> {
-        self.service.campaign_progress(campaign).await.or_internal(self)
+        Box::pin(self.service.campaign_progress(campaign)).await.or_internal(self)
     }
 }

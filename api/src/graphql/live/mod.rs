@@ -40,15 +40,19 @@ trait Source: Sized + Send + 'static {
     fn next(&mut self) -> impl Future<Output = Result<Option<Self::Item>>> + Send;
 }
 
+/// What is told to one subscription. Items are boxed, because async-graphql keeps several places for one in the
+/// state of every stream, most of which wait.
+pub(super) type Told<T> = BoxStream<'static, Result<Box<T>>>;
+
 /// The items of `source`, until it ends or fails.
-fn follow<S: Source>(source: S) -> BoxStream<'static, Result<S::Item>> {
-    let next = |source: Option<S>| async {
-        let mut source = source?;
-        match source.next().await {
-            Ok(Some(item)) => Some((Ok(item), Some(source))),
-            Ok(None) => None,
-            Err(error) => Some((Err(error), None)),
+fn follow<S: Source>(source: S) -> Told<S::Item> {
+    // The source stays in one place of the future that waits: what is moved has two.
+    let next = |mut source: Option<S>| async move {
+        let told = source.as_mut()?.next().await;
+        if told.is_err() {
+            source = None;
         }
+        Some((told.transpose()?.map(Box::new), source))
     };
     stream::unfold(Some(source), next).boxed()
 }

@@ -3,14 +3,13 @@
 //! **Invariant:** a snapshot is sent when it differs from the one before, never more often than
 //! asked, and the last one always.
 
-use super::{Source, follow, log::Log, wait};
+use super::{Source, Told, follow, log::Log, wait};
 use crate::{
     graphql::{error, scalars::Duration, types::Campaign},
     service::Progress,
 };
 use async_graphql::Result;
 use domain::{campaign::CampaignStatus, id::CampaignId};
-use futures_util::stream::BoxStream;
 use tokio::{
     sync::watch,
     time::{self, Instant},
@@ -47,7 +46,7 @@ pub(in crate::graphql) async fn progress<L: Log>(
     log: L,
     id: Option<CampaignId>,
     interval: Duration,
-) -> Result<BoxStream<'static, Result<Campaign>>> {
+) -> Result<Told<Campaign>> {
     let interval = interval_of(interval)?;
     let hints = log.hints();
     let none = || error::not_found("campaign");

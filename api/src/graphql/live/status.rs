@@ -1,6 +1,6 @@
 //! Each status change of one campaign.
 
-use super::{Source, follow, follower::Follower, log::Log, position_in};
+use super::{Source, Told, follow, follower::Follower, log::Log, position_in};
 use crate::{
     graphql::{error, scalars::EventCursor, types::CampaignChange},
     service::{PageRequest, Slice},
@@ -12,7 +12,6 @@ use domain::{
     id::CampaignId,
     limits::PAGE_MAX,
 };
-use futures_util::stream::BoxStream;
 use std::collections::VecDeque;
 
 /// How many pages of a campaign's history are searched for its latest status event: a draft can be
@@ -25,7 +24,7 @@ pub(in crate::graphql) async fn status_changes<L: Log>(
     log: L,
     id: Option<CampaignId>,
     after: Option<EventCursor>,
-) -> Result<BoxStream<'static, Result<CampaignChange>>> {
+) -> Result<Told<CampaignChange>> {
     let none = || error::not_found("campaign");
     let id = id.ok_or_else(none)?;
     let site_id = log.campaign(id).await?.ok_or_else(none)?.site_id;
@@ -143,6 +142,8 @@ impl<L: Log> Source for StatusChanges<L> {
                 }
                 continue;
             }
+            // What a batch took is given back: waiting is what most subscriptions do most of the time.
+            self.waiting.shrink_to_fit();
             self.log.wait().await;
         }
     }

@@ -2,7 +2,7 @@
 //! paused, so that waiting costs none.
 
 use super::{
-    changes, progress, status_changes,
+    Told, changes, progress, status_changes,
     testing::{Memory, SITE, campaign_id},
 };
 use crate::graphql::{
@@ -15,11 +15,11 @@ use domain::{
     event::CampaignEventKind::*,
     id::{CampaignId, SiteId},
 };
-use futures_util::{FutureExt as _, StreamExt as _, stream::BoxStream};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::time;
 use uuid::Uuid;
 
-type Changes = BoxStream<'static, Result<CampaignChange>>;
+type Changes = Told<CampaignChange>;
 
 fn at(position: i64) -> EventCursor {
     EventCursor { site_id: SITE, position }
@@ -173,7 +173,7 @@ async fn a_lost_hint_costs_a_poll() {
 }
 
 /// The next snapshot, and how many milliseconds it took.
-async fn snapshot(stream: &mut BoxStream<'static, Result<Campaign>>) -> (Option<i64>, u128) {
+async fn snapshot(stream: &mut Told<Campaign>) -> (Option<i64>, u128) {
     let began = time::Instant::now();
     let campaign = stream.next().await.unwrap().unwrap();
     (campaign.version(), began.elapsed().as_millis())

@@ -1,12 +1,14 @@
 //! The lane on which the messages of operations wait for the connection that they share.
 //!
 //! **Invariant:** a message of an operation that was stopped is not taken from its lane.
-use super::limits::QUEUED_MESSAGES;
+use super::{
+    limits::QUEUED_MESSAGES,
+    narrow::{Receiver, Sender, narrow},
+};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
-use tokio::sync::mpsc;
 
 /// Raised when an operation was stopped: by the client, or with its connection.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +38,7 @@ struct Queued {
 
 /// Where messages are put in line. Waits when the connection is slower than they are.
 #[derive(Clone, Debug)]
-pub(super) struct Queue(mpsc::Sender<Queued>);
+pub(super) struct Queue(Sender<Queued>);
 
 impl std::fmt::Debug for Queued {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -47,13 +49,13 @@ impl std::fmt::Debug for Queued {
 impl Queue {
     /// Puts a message in line; false when the connection is gone.
     pub(super) async fn send(&self, text: String, stopped: &Stopped) -> bool {
-        self.0.send(Queued { text, stopped: stopped.clone() }).await.is_ok()
+        self.0.send(Queued { text, stopped: stopped.clone() }).await
     }
 }
 
 /// Where they are taken from.
 #[derive(Debug)]
-pub(super) struct Lane(mpsc::Receiver<Queued>);
+pub(super) struct Lane(Receiver<Queued>);
 
 impl Lane {
     /// The next message; none when nobody can put one in line any more.
@@ -69,6 +71,6 @@ impl Lane {
 
 /// A lane for [`QUEUED_MESSAGES`].
 pub(super) fn lane() -> (Queue, Lane) {
-    let (queue, lane) = mpsc::channel(QUEUED_MESSAGES);
+    let (queue, lane) = narrow(QUEUED_MESSAGES);
     (Queue(queue), Lane(lane))
 }

@@ -83,7 +83,7 @@ pub const OPERATION_ID_BYTES: usize = 256;
 pub const CLOSE_REASON_BYTES: usize = 123;
 /// Bytes of a socket's read buffer, which is allocated when the socket opens and stays: clients say little, and a
 /// longer frame makes room for itself.
-pub const READ_BUFFER_BYTES: usize = 2 * 1024;
+pub const READ_BUFFER_BYTES: usize = 512;
 
 /// The bounds that a deployment or a test may set; the constants above are the defaults.
 #[derive(Clone, Copy, Debug)]

@@ -16,6 +16,7 @@ mod documents;
 mod execute;
 mod lane;
 pub mod limits;
+mod narrow;
 mod negotiate;
 mod operations;
 mod origin;

@@ -184,7 +184,7 @@ pub(super) fn unrecognised(refusal: AuthRefusal) -> Problem {
                 .with_header(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")
         }
         AuthRefusal::Unavailable => {
-            let message = "The API key cannot be checked just now. Try again.";
+            let message = "The key or the token cannot be checked just now. Try again.";
             Problem::new(Outcome::Unavailable, code::UNAVAILABLE, message)
                 .with_header(header::RETRY_AFTER, "1")
         }

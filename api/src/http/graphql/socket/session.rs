@@ -16,6 +16,7 @@ use crate::http::{
         execute::run_stream,
         lane::Queue,
         limits::{Limits, SILENT_PERIODS},
+        narrow::{Receiver, Sender, narrow},
         operations::{Opening, Operations, Unopened, Unstarted},
         quota::Share,
         shared::{Shared, every, told},
@@ -30,10 +31,7 @@ use futures_util::{
 };
 use secrecy::SecretString;
 use std::sync::Arc;
-use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
-};
+use tokio::{sync::watch, time::sleep};
 use tokio_tungstenite::tungstenite::{Error as Fault, Message, error::ProtocolError};
 
 /// How far a client has come.
@@ -62,7 +60,7 @@ pub(super) struct Session<E: Executor, A: Authenticator> {
     lapsed: Fuse<BoxFuture<'static, ()>>,
     /// The place among the key's, from then on.
     share: Option<Share>,
-    refusals: (mpsc::Sender<AuthRefusal>, mpsc::Receiver<AuthRefusal>),
+    refusals: (Sender<AuthRefusal>, Receiver<AuthRefusal>),
     operations: Operations,
     replies: Replies,
     queue: Queue,
@@ -85,7 +83,7 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
             check: Fuse::terminated(),
             lapsed: Fuse::terminated(),
             share: None,
-            refusals: mpsc::channel(1),
+            refusals: narrow(1),
             operations: Operations::default(),
             replies: outbox.replies(),
             queue: outbox.queue(),
@@ -215,7 +213,7 @@ impl<E: Executor, A: Authenticator> Session<E, A> {
                 Ok(caller) => caller,
                 Err(refusal) => {
                     // A socket that no longer listens is ending already.
-                    let _ = refusals.send(refusal).await;
+                    refusals.send(refusal).await;
                     return Err(Unopened::Silently);
                 }
             };

@@ -5,14 +5,11 @@ use super::{Stream, protocol::Close};
 use crate::http::graphql::{
     lane::{Lane, Queue, lane},
     limits::{FAREWELL_TIMEOUT, QUEUED_REPLIES},
+    narrow::{Receiver, Sender, Unsent, narrow},
 };
 use futures_util::{SinkExt, stream::SplitSink};
 use std::time::Duration;
-use tokio::{
-    sync::mpsc::{self, error::TrySendError},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::{task::JoinHandle, time::timeout};
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 /// The writing half of a socket.
@@ -20,17 +17,15 @@ pub(super) type Sink = SplitSink<Stream, Message>;
 
 /// The lane of the protocol's own replies. Never waits.
 #[derive(Clone)]
-pub(super) struct Replies(mpsc::Sender<String>);
+pub(super) struct Replies(Sender<String>);
 
 impl Replies {
     /// Puts a reply in line. A client that asks on without reading fills the lane, and is refused.
     pub(super) fn send(&self, text: impl Into<String>) -> Result<(), Close> {
         match self.0.try_send(text.into()) {
             // The session sees by itself that the writer is gone.
-            Ok(()) | Err(TrySendError::Closed(_)) => Ok(()),
-            Err(TrySendError::Full(_)) => {
-                Err(Close::new(Close::POLICY, "Replies are not being read"))
-            }
+            Ok(()) | Err(Unsent::Gone) => Ok(()),
+            Err(Unsent::Full) => Err(Close::new(Close::POLICY, "Replies are not being read")),
         }
     }
 
@@ -42,7 +37,7 @@ impl Replies {
 
 /// What leads to the writer.
 pub(super) struct Outbox {
-    close: mpsc::Sender<Close>,
+    close: Sender<Close>,
     replies: Replies,
     queue: Queue,
     task: JoinHandle<Option<Sink>>,
@@ -50,15 +45,15 @@ pub(super) struct Outbox {
 
 /// The writer's ends of the lanes.
 struct Lanes {
-    close: mpsc::Receiver<Close>,
-    replies: mpsc::Receiver<String>,
+    close: Receiver<Close>,
+    replies: Receiver<String>,
     queue: Lane,
 }
 
 /// Starts the writer. It ends after a close frame, or when a write fails or takes too long.
 pub(super) fn start(sink: Sink, write_timeout: Duration) -> Outbox {
-    let (close, close_lane) = mpsc::channel(1);
-    let (replies, reply_lane) = mpsc::channel(QUEUED_REPLIES);
+    let (close, close_lane) = narrow(1);
+    let (replies, reply_lane) = narrow(QUEUED_REPLIES);
     let (queue, queue_lane) = lane();
     let lanes = Lanes { close: close_lane, replies: reply_lane, queue: queue_lane };
     let task = tokio::spawn(write(sink, lanes, write_timeout));

@@ -262,6 +262,17 @@ impl Socket {
         }
     }
 
+    /// How the connection broke, after all that was received; none when it ended as TCP ends one.
+    pub(super) async fn broken(mut self) -> Option<std::io::ErrorKind> {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.unwrap() {
+                Some(Ok(_)) => {}
+                Some(Err(Error::Io(fault))) => return Some(fault.kind()),
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
     /// The code of the close frame, which is the next message.
     pub(super) async fn close_code(&mut self) -> u16 {
         let (before, code) = self.closed().await;

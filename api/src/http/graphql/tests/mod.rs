@@ -6,6 +6,7 @@ mod lifetime;
 mod limits;
 mod protocol;
 mod single;
+mod stalled;
 mod streams;
 
 use super::{Costs, GraphqlEndpoint, Limits, Options, Sockets, Tracked};
