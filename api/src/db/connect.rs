@@ -205,3 +205,19 @@ async fn pragma<T: sea_orm::TryGetable>(connection: &DatabaseConnection, name: &
     let row = row.ok_or_else(|| DbErr::RecordNotFound(name.to_owned()))?;
     Ok(row.try_get_by_index(0)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Goal: SQLite plans a statement once, whatever is bound to it. Method: ask it how it was built; a build that
+    /// passes by the workspace's `.cargo/config.toml` is slower and nothing else.
+    #[tokio::test]
+    async fn sqlite_plans_once() {
+        let connection = Database::connect("sqlite::memory:").await.unwrap();
+        let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA compile_options");
+        let rows = connection.query_all_raw(statement).await.unwrap();
+        let options = rows.iter().map(|row| row.try_get_by_index::<String>(0).unwrap());
+        assert!(options.collect::<Vec<_>>().contains(&"ENABLE_QPSG".to_owned()));
+    }
+}

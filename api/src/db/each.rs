@@ -6,8 +6,8 @@
 
 use super::Result;
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult as _, QueryResult, QuerySelect,
-    QueryTrait as _, Select, Statement,
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult as _, QueryResult, QuerySelect,
+    QueryTrait as _, Select,
     sea_query::{Asterisk, Expr, Func, Order, Query, SelectStatement, SimpleExpr, UnionType},
 };
 
@@ -35,23 +35,13 @@ pub(super) async fn rows(
         for (column, order) in order {
             all.order_by(*column, order.clone());
         }
-        for row in connection.query_all_raw(steady(connection, &all)).await? {
+        for row in connection.query_all(&all).await? {
             let part: i32 = row.try_get("", PART)?;
             let list = usize::try_from(part).ok().and_then(|part| lists.get_mut(part));
             list.ok_or_else(|| DbErr::RecordNotFound("a part".to_owned()))?.push(row);
         }
     }
     Ok(lists)
-}
-
-/// The statement that `select` is, which SQLite compiles once: of a limit that is bound it looks at the value, and so
-/// compiles the statement anew whenever it is bound, be it to the same. At a sum it does not look.
-pub(super) fn steady(connection: &impl ConnectionTrait, select: &SelectStatement) -> Statement {
-    let mut statement = connection.get_database_backend().build(select);
-    if statement.db_backend == DbBackend::Sqlite {
-        statement.sql = statement.sql.replace("LIMIT ?", "LIMIT ? + 0");
-    }
-    statement
 }
 
 /// The rows of each of `lists`, read.

@@ -5,8 +5,7 @@
 use super::{Result, each};
 use domain::limits::PAGE_MAX;
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, FromQueryResult as _, Order, QueryFilter, QueryOrder,
-    QueryResult, QuerySelect, QueryTrait as _, Select,
+    ConnectionTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::{Expr, ExprTrait, SimpleExpr, Value},
 };
 use uuid::Uuid;
@@ -179,10 +178,7 @@ where
     C: ConnectionTrait,
 {
     let asked = Asked::new(select, sort, request);
-    let statement = each::steady(connection, asked.select.as_query());
-    let rows = connection.query_all_raw(statement).await?;
-    let read = |row: &QueryResult| E::Model::from_query_result(row, "");
-    let rows = rows.iter().map(read).collect::<std::result::Result<_, DbErr>>()?;
+    let rows = asked.select.all(connection).await?;
     Ok(page_of(rows, (asked.count, asked.backwards), sort.cursor, request))
 }
 

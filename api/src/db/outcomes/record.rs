@@ -303,3 +303,80 @@ fn of_attempt(end: &Ended, now: Instant) -> impl Serialize {
     let id = bulk::id(attempt_id.0);
     (id, outcome.as_str(), outcome.code(), ms(now), outcome.provider_id())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Unsent;
+    use super::*;
+
+    /// A message whose attempt number `fence` is under way.
+    fn in_flight(fence: i64) -> message::Model {
+        let id = Uuid::nil();
+        message::Model {
+            id,
+            site_id: id,
+            campaign_id: id,
+            step_id: id,
+            step_position: 1,
+            subscriber_id: id,
+            phone: "+12125550142".to_owned(),
+            time_zone: "America/New_York".to_owned(),
+            state: MessageState::InFlight.as_str().to_owned(),
+            reason: None,
+            aggregator_code: None,
+            due_at: 0,
+            deferred_from: None,
+            send_by: None,
+            fence,
+            lease_until: Some(1),
+            attempt_count: fence,
+            segments: Some(1),
+            connection_id: Some(id),
+            provider_id: None,
+            accepted_at: None,
+            delivered_at: None,
+            passed_on_at: None,
+            stopped_at: None,
+            updated_at: 0,
+            zones: None,
+            region: None,
+            rule: None,
+            blocked_by: None,
+            blocked_at: None,
+            variables: None,
+            reserved: 0,
+            evaluated_at: 0,
+            previous_id: None,
+            resolve_at: None,
+            resolve_tries: None,
+            uncertain_at: None,
+        }
+    }
+
+    /// Goal: a node that slept through its lease cannot make a message ready again that was meanwhile sent again by a
+    /// person and is in flight. Method: its answer, that nothing was taken, comes while a second attempt is under
+    /// way; then the same answer comes of the second.
+    #[test]
+    fn an_older_attempt_changes_nothing_of_a_newer_one() {
+        let now: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
+        let not_sent = Outcome::NotSent { retry_at: now, unsent: Unsent::Unavailable, code: None };
+        let end = Ended {
+            attempt_id: Uuid::nil().into(),
+            message_id: Uuid::nil().into(),
+            asked: 0,
+            is_last: false,
+            claimed: None,
+            outcome: not_sent,
+        };
+        let given_up = Some(super::super::UNKNOWN.to_owned());
+        let (older, newer) =
+            (Known { fence: 1, outcome: given_up }, Known { fence: 2, outcome: None });
+        let mut row = in_flight(2);
+        let mut news = News::default();
+        news.note(&end, &older, &mut row, (Gate::Open, None), now).unwrap();
+        assert_eq!(row, in_flight(2));
+        assert_eq!((news.recorded.len(), news.changed.len()), (1, 0), "of the attempt it is told");
+        news.note(&end, &newer, &mut row, (Gate::Open, None), now).unwrap();
+        assert_eq!(row.state, MessageState::Deferred.as_str());
+    }
+}
