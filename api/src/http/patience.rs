@@ -320,7 +320,7 @@ mod tests {
     async fn what_was_written_whole_is_there_after_the_end() {
         let (ours, mut theirs) = connected(262_144).await;
         let mut timed = Timed::new(ours, TIMEOUT, HEAD);
-        timed.write_all(&[0; 65_536]).await.unwrap();
+        timed.write_all(&vec![0; 65_536]).await.unwrap();
         drop(timed);
         assert_eq!(copy(&mut theirs, &mut sink()).await.unwrap(), 65_536);
     }
