@@ -265,8 +265,9 @@ mod tests {
     use super::{Cut, Timed};
     use std::{io, io::ErrorKind, time::Duration};
     use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
-        time::{Instant, advance},
+        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, copy, duplex, sink},
+        net::{TcpListener, TcpSocket, TcpStream},
+        time::{Instant, advance, timeout},
     };
 
     const TIMEOUT: Duration = Duration::from_secs(10);
@@ -285,6 +286,43 @@ mod tests {
         let start = Instant::now();
         let fault = timed.write_all(b"more than four").await.unwrap_err();
         assert_eq!((fault.kind(), start.elapsed()), (ErrorKind::TimedOut, TIMEOUT));
+    }
+
+    /// A connection whose client has room for so many bytes.
+    async fn connected(room: u32) -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(room).unwrap();
+        let (theirs, ours) =
+            tokio::join!(socket.connect(listener.local_addr().unwrap()), listener.accept());
+        (ours.unwrap().0, theirs.unwrap())
+    }
+
+    /// Goal: nothing is kept for a client that did not read, whoever gave it up. Method: the write is ended by its own
+    /// time, or by its writer's; the client, who reads at last, finds the connection reset.
+    #[tokio::test]
+    async fn what_was_not_taken_goes_with_the_connection() {
+        let much = vec![0; 16 * 1024 * 1024];
+        for own_time in [Duration::from_millis(20), TIMEOUT] {
+            let (ours, mut theirs) = connected(4_096).await;
+            let mut timed = Timed::new(ours, own_time, HEAD);
+            let writes = timeout(Duration::from_millis(100), timed.write_all(&much)).await;
+            assert_eq!(writes.is_err(), own_time == TIMEOUT, "{writes:?}");
+            drop(timed);
+            let read = copy(&mut theirs, &mut sink()).await;
+            assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        }
+    }
+
+    /// Goal: nobody loses what they take in time. Method: the connection is dropped with everything written, and nothing
+    /// read yet.
+    #[tokio::test]
+    async fn what_was_written_whole_is_there_after_the_end() {
+        let (ours, mut theirs) = connected(262_144).await;
+        let mut timed = Timed::new(ours, TIMEOUT, HEAD);
+        timed.write_all(&vec![0; 65_536]).await.unwrap();
+        drop(timed);
+        assert_eq!(copy(&mut theirs, &mut sink()).await.unwrap(), 65_536);
     }
 
     #[tokio::test]

@@ -2,12 +2,16 @@
 //! long as it lives, and tokio's takes a block of 32 messages and some cache lines the moment it is made.
 //!
 //! **Invariant:** no more messages wait than the channel was made for.
+//! **Invariant:** an empty channel keeps room for [`KEPT`] messages at most, however many have waited in it.
 //! **Invariant:** whoever waits, to send or to receive, is woken when the other side is gone.
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::{Notify, Semaphore, TryAcquireError};
+
+/// Messages for which room is kept while none waits.
+const KEPT: usize = 4;
 
 /// What both sides share.
 #[derive(Debug)]
@@ -123,6 +127,9 @@ impl<T> Receiver<T> {
             {
                 let mut state = self.0.lock();
                 if let Some(message) = state.waiting.pop_front() {
+                    if state.waiting.is_empty() {
+                        state.waiting.shrink_to(KEPT);
+                    }
                     self.0.room.add_permits(1);
                     return Some(message);
                 }
@@ -148,7 +155,7 @@ impl<T> Drop for Receiver<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unsent, narrow};
+    use super::{KEPT, Unsent, narrow};
     use futures_util::FutureExt as _;
 
     #[tokio::test]
@@ -162,6 +169,16 @@ mod tests {
         assert!(third.await);
         assert_eq!((receiver.recv().await, receiver.recv().await), (Some(2), Some(3)));
         assert_eq!(receiver.recv().now_or_never(), None);
+    }
+
+    #[tokio::test]
+    async fn what_many_messages_took_is_given_back() {
+        let (sender, mut receiver) = narrow(32);
+        for number in 0..32 {
+            assert_eq!(sender.try_send(number), Ok(()));
+        }
+        while receiver.recv().now_or_never().is_some() {}
+        assert!(sender.0.lock().waiting.capacity() <= KEPT);
     }
 
     #[tokio::test]

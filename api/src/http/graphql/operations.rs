@@ -155,6 +155,8 @@ async fn tell(opening: Opening, queue: &Queue, voice: &Voice, ticket: &Ticket) -
             Answer::Refused(_, errors) => return Ended::Failed(errors),
             Answer::Executed(response) => {
                 let next = (voice.next)(&ticket.id, &response);
+                // Its text is all that waits for the client, who may be slow.
+                drop(response);
                 if !queue.send(next, &ticket.stopped).await {
                     return Ended::Silently;
                 }

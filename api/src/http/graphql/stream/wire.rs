@@ -104,7 +104,7 @@ impl Wire {
         match self {
             Self::Events | Self::SharedEvents => None,
             Self::Multipart => {
-                let message = "The API key is no longer valid for this stream.";
+                let message = "The key or the token is no longer valid for this stream.";
                 let errors = [problem::error(code::UNAUTHENTICATED, message)];
                 let last = part(&json!({ "payload": null, "errors": errors }).to_string());
                 Some(format!("{last}{MULTIPART_END}"))
