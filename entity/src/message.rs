@@ -1,10 +1,11 @@
 //! The message ledger: one row for each campaign, step and phone.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
 /// A row.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "message")]
 pub struct Model {
     /// The id.
@@ -84,6 +85,7 @@ pub struct Model {
     pub uncertain_at: Option<i64>,
     /// The campaign it belongs to.
     #[sea_orm(belongs_to, from = "campaign_id", to = "id")]
+    #[serde(skip)]
     pub campaign: BelongsTo<super::campaign::Entity>,
 }
 

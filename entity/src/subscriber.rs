@@ -1,10 +1,11 @@
 //! Subscribers.
 
 use sea_orm::entity::prelude::*;
+use serde::Deserialize;
 
 /// A row.
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Deserialize)]
 #[sea_orm(table_name = "subscriber")]
 pub struct Model {
     /// The id.
@@ -48,6 +49,7 @@ pub struct Model {
     pub updated_at: i64,
     /// The site it belongs to.
     #[sea_orm(belongs_to, from = "site_id", to = "id")]
+    #[serde(skip)]
     pub site: BelongsTo<super::site::Entity>,
 }
 

@@ -9,6 +9,7 @@ use super::{
     bulk::{self, Bulk, Insert, Kind, Script},
     counts::Deltas,
     decisions::{self, Decision, Why},
+    lists,
     outcomes::{self, Gate},
     paces::{self, Arrival},
     plans::{self, key, standing_of},
@@ -150,7 +151,7 @@ async fn due(
     if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
     }
-    Ok(select.all(txn).await?)
+    lists::all(txn, select).await
 }
 
 /// Carries out verdicts that let a message not leave now: it is held until another time, or put away.

@@ -99,7 +99,8 @@ impl Bulk {
 
 const fn source(backend: DbBackend) -> &'static str {
     match backend {
-        DbBackend::Sqlite => "json_each(?) AS r",
+        // Each row of values is parsed once, with all others, and not again for each of its values.
+        DbBackend::Sqlite => "jsonb_each(?) AS r",
         _ => "json_array_elements($1::json) AS r(value)",
     }
 }

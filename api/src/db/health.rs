@@ -222,11 +222,13 @@ pub async fn waits(
 }
 
 /// As [`waits`], of messages that were taken just now.
-pub(super) async fn waited(txn: &Txn, taken: &[message::Model]) -> Result<Vec<TimeDelta>> {
-    let again = taken.iter().filter(|row| row.fence > FIRST_FENCE).map(|row| row.id);
+pub(super) async fn waited<'a>(
+    txn: &Txn,
+    taken: impl Iterator<Item = &'a message::Model> + Clone,
+) -> Result<Vec<TimeDelta>> {
+    let again = taken.clone().filter(|row| row.fence > FIRST_FENCE).map(|row| row.id);
     let first = first_tries(txn, again).await?;
     let waits = taken
-        .iter()
         .map(|row| row.accepted_at.map(|at| wait(first.get(&row.id).copied(), row.due_at, at)));
     Ok(waits.flatten().collect())
 }

@@ -31,6 +31,7 @@ pub mod history;
 pub mod idempotency;
 pub mod keys;
 pub mod launches;
+mod lists;
 pub mod messages;
 pub mod outcomes;
 pub mod paces;

@@ -6,6 +6,7 @@
 use super::{
     Result, Txn,
     bulk::{self, Bulk, Kind, Script},
+    lists,
 };
 use entity::message;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -54,7 +55,7 @@ pub(super) async fn lock(
     if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_exclusive();
     }
-    Ok(select.all(txn).await?.into_iter().map(|row| (row.id, row)).collect())
+    Ok(lists::all(txn, select).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Has what changed of `rows` written back, which are locked.

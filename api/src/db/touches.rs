@@ -9,7 +9,7 @@
 use super::{
     Result, Txn,
     bulk::{self, Bulk, Kind, Script},
-    plans,
+    lists, plans,
 };
 use domain::{
     Instant,
@@ -214,7 +214,7 @@ pub(super) async fn lock(
     if txn.get_database_backend() == DbBackend::Postgres {
         select = select.lock_exclusive();
     }
-    Ok(select.all(txn).await?.into_iter().map(|row| (row.id, row)).collect())
+    Ok(lists::all(txn, select).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
 /// Locks subscribers, in order, to the end of the transaction, where there is anybody to lock them against: the

@@ -86,7 +86,7 @@ struct News<'a> {
     /// Those of them whose rows were not read.
     remembered: BTreeSet<Uuid>,
     /// Messages now known to have been taken.
-    taken: Vec<message::Model>,
+    taken: Vec<Uuid>,
     /// Those of them that another may follow.
     followed: Vec<message::Model>,
     /// Those who were texted, and when.
@@ -138,7 +138,7 @@ impl<'a> News<'a> {
             // A receipt that overtook the answer has begun what follows already.
             if row.accepted_at.is_none() {
                 row.accepted_at = Some(late.map_or(ms(now), |asked| asked.first));
-                self.taken.push(row.clone());
+                self.taken.push(row.id);
                 if end.is_last {
                     self.deltas.spend(row, 0);
                 } else {
@@ -190,7 +190,8 @@ impl<'a> News<'a> {
         }
         self.deltas.write(&mut script);
         script.run(txn).await?;
-        let waits = health::waited(txn, &self.taken).await?;
+        let taken = self.taken.iter().filter_map(|id| messages.get(id));
+        let waits = health::waited(txn, taken).await?;
         Ok(Recorded { waits, accepted: self.accepted })
     }
 
