@@ -3,88 +3,38 @@
 //! **Invariant:** an attempt is committed before its request leaves.
 //! **Invariant:** a lease that runs out makes a message unknown, never ready again.
 
+mod due;
+
+pub use due::{Candidate, Due, Judged, due};
+
 use super::{
     Result, Txn,
     binding::Binding,
     bulk::{self, Bulk, Insert, Kind, Script},
     counts::Deltas,
-    decisions::{self, Decision, Why},
-    lists,
+    decisions::{self, Decision},
     outcomes::{self, Gate},
     paces::{self, Arrival},
-    plans::{self, key, standing_of},
-    receipts,
+    plans::{self, key},
     recipients::Found,
     trials,
 };
 use crate::ports::Ids;
 use domain::{
     Instant,
-    gate::{Judge, Skip, Verdict},
-    id::{AttemptId, CampaignId, ConnectionId, MessageId},
+    gate::{Judge, Verdict},
+    id::{AttemptId, ConnectionId},
     message::{MessageState, Standing},
     reason::MessageReason,
 };
-use entity::{
-    attempt,
-    convert::{self, instant, ms},
-    message,
-};
+use entity::{attempt, convert::ms, message};
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::{NotSet, Set},
     ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
     sea_query::{self, Expr, ExprTrait, Func, LockBehavior, LockType, Query, SimpleExpr},
 };
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
-
-/// A message that may be claimed.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    row: message::Model,
-    standing: Standing,
-    closes_at: Option<Instant>,
-}
-
-impl Candidate {
-    /// The message.
-    pub fn id(&self) -> MessageId {
-        self.row.id.into()
-    }
-
-    /// Its row, as it was before its claim.
-    pub(super) fn into_row(self) -> message::Model {
-        self.row
-    }
-
-    /// The number to text, in E.164.
-    pub fn phone(&self) -> &str {
-        &self.row.phone
-    }
-
-    /// The place of its step.
-    pub fn step_position(&self) -> i64 {
-        self.row.step_position
-    }
-
-    /// How often it was attempted before.
-    pub fn attempt_count(&self) -> i64 {
-        self.row.attempt_count
-    }
-
-    /// The values its text uses, frozen when it was planned.
-    pub fn values(&self) -> Result<BTreeMap<String, String>> {
-        Ok(convert::values("message", "variables", self.row.variables.as_ref())?)
-    }
-
-    /// The last moment at which it may still arrive: when its recipient's quiet hours begin, or when it is
-    /// of no use any more.
-    pub fn last_moment(&self) -> Option<Instant> {
-        self.closes_at.into_iter().chain(self.row.send_by.map(instant)).min()
-    }
-}
 
 /// A claim to write: a candidate and the attempt made of it.
 #[derive(Clone, Debug)]
@@ -99,112 +49,6 @@ pub struct Claim {
     pub request: String,
     /// Billable segments of its text.
     pub segments: i64,
-}
-
-/// Takes up to `limit` due messages of a campaign. Those that are judged not to leave now are held or put
-/// away; answers also how many those were.
-pub async fn candidates(
-    txn: &Txn,
-    ids: &Ids,
-    binding: &Binding,
-    limit: u64,
-    now: Instant,
-) -> Result<(Vec<Candidate>, u64)> {
-    let rows = due(txn, binding.campaign.id, limit, now).await?;
-    if rows.is_empty() {
-        return Ok((Vec::new(), 0));
-    }
-    let found = Found::of(txn, binding, &rows, now).await?;
-    let mut judge = Judge::new(&binding.rules, now);
-    let mut taken = Vec::with_capacity(rows.len());
-    let mut held = Vec::new();
-    // Whoever texted since the rows were found has a word to say first.
-    for row in rows.into_iter().filter(|row| !found.is_unheard(row)) {
-        let facts = found.facts(binding, &row)?;
-        match judge.verdict(&facts) {
-            Verdict::Send => {
-                let closes_at = judge.closes_at(now, &facts);
-                taken.push(Candidate { standing: standing_of(&row)?, closes_at, row });
-            }
-            other => held.push((row, other)),
-        }
-    }
-    let touched = u64::try_from(held.len()).unwrap_or(u64::MAX);
-    hold(txn, ids, held, now).await?;
-    Ok((taken, touched))
-}
-
-async fn due(
-    txn: &Txn,
-    campaign_id: CampaignId,
-    limit: u64,
-    now: Instant,
-) -> Result<Vec<message::Model>> {
-    let mut select = message::Entity::find()
-        .filter(message::Column::CampaignId.eq(campaign_id.0))
-        .filter(plans::in_states(&MessageState::PENDING))
-        .filter(message::Column::DueAt.lte(ms(now)))
-        .filter(receipts::all_heard())
-        .order_by_asc(message::Column::DueAt)
-        .order_by_asc(message::Column::Id)
-        .limit(limit);
-    if txn.get_database_backend() == DbBackend::Postgres {
-        select = select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
-    lists::all(txn, select).await
-}
-
-/// Carries out verdicts that let a message not leave now: it is held until another time, or put away.
-async fn hold(
-    txn: &Txn,
-    ids: &Ids,
-    held: Vec<(message::Model, Verdict)>,
-    now: Instant,
-) -> Result<()> {
-    let mut deltas = Deltas::default();
-    let mut decisions = Vec::new();
-    for (row, verdict) in &held {
-        let before = standing_of(row)?;
-        let (to, due_at) = match *verdict {
-            Verdict::Skip(Skip { reason, .. }) => {
-                let skipped = Standing::because(MessageState::Skipped, reason);
-                (plans::ends_as(row, skipped), row.due_at)
-            }
-            Verdict::Defer { until, .. } => {
-                (Standing::because(MessageState::Deferred, MessageReason::QuietHours), ms(until))
-            }
-            Verdict::Wait { until } => (before, ms(until)),
-            Verdict::Send => continue,
-        };
-        let why = Why::of(verdict);
-        let is_over = plans::is_over(to.state);
-        if is_over {
-            deltas.unreserve(row);
-        }
-        deltas.moved(key(row, before), to);
-        let change = message::ActiveModel {
-            id: Set(row.id),
-            state: Set(to.state.as_str().to_owned()),
-            reason: Set(to.reason.map(|reason| reason.as_str().to_owned())),
-            due_at: Set(due_at),
-            deferred_from: match verdict {
-                Verdict::Defer { .. } => Set(Some(row.deferred_from.unwrap_or(row.due_at))),
-                _ => NotSet,
-            },
-            rule: Set(why.rule.clone()),
-            blocked_by: Set(why.blocked_by),
-            blocked_at: Set(why.blocked_at),
-            reserved: if is_over { Set(0) } else { NotSet },
-            updated_at: Set(ms(now)),
-            ..Default::default()
-        };
-        change.update_without_returning(txn).await?;
-        if !matches!(verdict, Verdict::Wait { .. }) {
-            decisions.push(Decision { row, to, rule: why.rule, due_at, is_by_caller: false });
-        }
-    }
-    decisions::write(txn, ids, decisions, now).await?;
-    deltas.apply(txn).await
 }
 
 /// Who claims, for which connection, and until when.
@@ -248,29 +92,30 @@ const WRITE_AHEAD: Insert = Insert {
     on_conflict: None,
 };
 
-/// Writes claims: the messages are in flight, their attempts stand before any request leaves, and the paces,
+/// Claims to be written: the messages are in flight, their attempts stand before any request leaves, and the paces,
 /// which are locked, have moved on to `arrivals`.
-pub async fn claim(
+pub fn claim(
     txn: &Txn,
     claims: &[Claim],
     claimer: Claimer<'_>,
     arrivals: &[Arrival],
     now: Instant,
-) -> Result<()> {
-    let Some(first) = claims.first() else { return Ok(()) };
+) -> Claiming {
+    let mut script = Script::new(txn);
+    let Some(first) = claims.first() else { return Claiming(script) };
     let to = Standing::plain(MessageState::InFlight);
     let mut deltas = Deltas::default();
     for claim in claims {
-        deltas.moved(key(&claim.candidate.row, claim.candidate.standing), to);
+        deltas.moved(key(claim.candidate.row(), claim.candidate.standing()), to);
     }
-    deltas.began(first.candidate.row.campaign_id, now);
+    deltas.began(first.candidate.row().campaign_id, now);
     let connection = bulk::id(claimer.connection_id.0);
     let messages = claims.iter().map(|claim| {
-        let id = bulk::id(claim.candidate.row.id);
+        let id = bulk::id(claim.candidate.row().id);
         (id, claim.segments, ms(claimer.lease_until), connection, ms(now))
     });
     let attempts = claims.iter().map(|claim| {
-        let row = &claim.candidate.row;
+        let row = claim.candidate.row();
         (
             bulk::id(claim.attempt_id.0),
             bulk::id(row.site_id),
@@ -284,12 +129,22 @@ pub async fn claim(
             claim.request.as_str(),
         )
     });
-    let mut script = Script::new(txn);
     script.update(&CLAIM, messages);
     script.insert(&WRITE_AHEAD, attempts);
     paces::move_on(&mut script, arrivals);
     deltas.write(&mut script);
-    script.run(txn).await
+    Claiming(script)
+}
+
+/// Claims that are not written yet.
+#[must_use = "no request may leave before its claim is written"]
+pub struct Claiming(Script);
+
+impl Claiming {
+    /// Writes them, in the transaction that found the messages.
+    pub async fn write(self, txn: &Txn) -> Result<()> {
+        self.0.run(txn).await
+    }
 }
 
 /// Of messages whose outcome is not known, those that may be on their way at this moment.

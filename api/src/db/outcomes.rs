@@ -7,7 +7,7 @@ mod claimed;
 mod record;
 
 pub use claimed::AsClaimed;
-pub use record::{Basis, record};
+pub use record::{Basis, Record};
 
 use super::{Result, Txn, plans, receipts};
 use chrono::TimeDelta;

@@ -6,32 +6,37 @@
 //! **Invariant:** no request leaves before its attempt is committed, and none is repeated.
 //! **Invariant:** every campaign with something due gets a share of the permits: none waits for another.
 
+mod clerk;
 mod courier;
 mod figures;
 mod handover;
 mod holds;
 mod lanes;
 mod notes;
+mod outbox;
 mod pacer;
 mod permits;
+mod record;
 mod refill;
 
 use super::{Activity, Engine, Fault, Settings, Tally, span};
 use crate::ports::{Bells, Task};
 use chrono::TimeDelta;
+use clerk::Clerk;
+use courier::Back;
 pub use courier::Carrier;
-use courier::Outbox;
 use domain::{Instant, id::ConnectionId};
 pub(super) use handover::{Handover, Window};
 use holds::Holds;
 pub(super) use lanes::Lane;
 use lanes::Lanes;
 use notes::Notes;
+use outbox::Outbox;
 use pacer::{Limited, Pace, Pacer};
 use permits::{Limits, Permit, Permits};
 use refill::Alone;
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -45,8 +50,9 @@ pub(super) struct Dispatcher {
     lanes: Lanes,
     notes: Notes,
     permits: Arc<Permits>,
-    outbox: Outbox,
+    outbox: Outbox<Back>,
     alone: Alone,
+    clerk: OnceLock<Clerk>,
 }
 
 impl Dispatcher {
@@ -61,8 +67,9 @@ impl Dispatcher {
             lanes: Lanes::default(),
             notes: Notes::default(),
             permits: Permits::new(limits, bells),
-            outbox: Outbox::default(),
+            outbox: Outbox::new(settings.max_in_flight),
             alone: Alone::default(),
+            clerk: OnceLock::new(),
         }
     }
 }
@@ -94,9 +101,24 @@ impl Engine {
     /// As [`Engine::launch`]; `streams` says whether what is recorded may be refilled, which sets more on its way
     /// than whoever called knows of.
     async fn set_off(self: &Arc<Self>, streams: bool) -> (Vec<Carrier>, Result<Activity, Fault>) {
-        match self.fill_window(streams).await {
-            Ok((window, tally)) => (self.carriers(window), tally.finish()),
-            Err(fault) => (Vec::new(), Err(fault)),
+        let left = self.left_over();
+        let (window, activity) = match self.fill_window(streams).await {
+            Ok((window, tally)) => (window, tally.finish()),
+            Err(fault) => (Window::default(), Err(fault)),
+        };
+        (left.into_iter().chain(self.carriers(window)).collect(), activity)
+    }
+
+    /// Has records written by a thread of their own from here on, where there is one writer: the process that
+    /// sends in earnest. Without one, whoever comes back writes.
+    pub(super) fn hire_clerk(&self) {
+        if self.db.is_sqlite() {
+            match Clerk::hire() {
+                Ok(clerk) => drop(self.dispatcher.clerk.set(clerk)),
+                Err(error) => {
+                    tracing::warn!(%error, "records have no thread of their own, and are slower");
+                }
+            }
         }
     }
 
@@ -112,8 +134,9 @@ impl Engine {
 
     /// Claims what the permits allow, a share for each campaign with something due.
     async fn fill_window(&self, streams: bool) -> Result<(Window, Tally), Fault> {
-        // Nothing could be claimed: the tables need not be asked what there is.
-        if self.dispatcher.permits.are_all_taken() {
+        let is_refilled = streams && self.dispatcher.alone.is_stale(self.clock.lease_now());
+        // Nothing could be claimed: the tables need not be asked what there is, except for those who refill by it.
+        if self.dispatcher.permits.are_all_taken() && !is_refilled {
             return Ok((Window::default(), Tally::default()));
         }
         let now = self.clock.now();

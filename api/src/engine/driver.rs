@@ -32,6 +32,7 @@ impl Driver {
     pub fn start(engine: &Arc<Engine>, shutdown: &watch::Receiver<bool>) -> Self {
         let period = super::span(engine.settings.period);
         engine.vitals.reconcilers().driven(period, engine.clock.lease_now());
+        engine.hire_clerk();
         let mut tasks = JoinSet::new();
         for task in Task::ALL {
             tasks.spawn(drive(Arc::clone(engine), task, shutdown.clone()));

@@ -1,4 +1,4 @@
-//! The record: what hand-overs proved, gathered from locked rows, then written together.
+//! The record: what hand-overs proved, gathered from what is remembered or from locked rows, then written together.
 
 use super::{Ended, Gate, Outcome, Recorded, after, change, claimed, is_written_off, tries};
 use crate::{
@@ -36,44 +36,62 @@ pub enum Basis {
     Rows,
 }
 
-/// Records how attempts of one campaign on one connection ended; the gate must be entered. `gate` says
-/// what becomes of a message that was not sent. Recording the same again changes nothing.
-pub async fn record(
-    txn: &Txn,
-    ids: &Ids,
-    ended: &[Ended],
-    (gate, basis): (Gate, Basis),
-    now: Instant,
-) -> Result<Recorded> {
-    let (mut news, mut messages, mut unknown) = (News::default(), HashMap::new(), Vec::new());
-    // Of two words on one message, the second is judged by what the first made of it.
-    let each: HashSet<Uuid> = ended.iter().map(|end| end.message_id.0).collect();
-    let may_remember = basis == Basis::Claims && each.len() == ended.len();
-    for end in ended {
-        match claimed::row(end, gate).filter(|_| may_remember) {
-            Some(row) => {
-                let row = messages.entry(row.id).or_insert_with(|| row.clone());
-                let known = Known { fence: row.fence, outcome: None };
-                news.note(end, &known, row, (gate, None), now)?;
-                news.remembered.insert(row.id);
-            }
-            None => unknown.push(end),
-        }
-    }
-    if !unknown.is_empty() {
-        let read = rows::lock(txn, unknown.iter().map(|end| end.message_id.0)).await?;
-        messages.extend(read);
-        let attempts = attempts(txn, &unknown).await?;
-        let late = late_proofs(txn, &unknown, &messages).await?;
-        for end in unknown {
-            if let Some((known, row)) =
-                attempts.get(&end.attempt_id.0).zip(messages.get_mut(&end.message_id.0))
-            {
-                news.note(end, known, row, (gate, late.get(&end.attempt_id.0).copied()), now)?;
+/// How attempts of one campaign on one connection ended, to be recorded in a transaction that entered the gate.
+pub struct Record<'a> {
+    news: News<'a>,
+    /// The messages that something is told of.
+    messages: HashMap<Uuid, message::Model>,
+    /// What can be told by rows alone.
+    unread: Vec<&'a Ended>,
+    gate: Gate,
+}
+
+impl<'a> Record<'a> {
+    /// Gathers what is told of attempts, as far as no row is needed for it. `gate` says what becomes of a message
+    /// that was not sent.
+    pub fn of(ended: &'a [Ended], (gate, basis): (Gate, Basis), now: Instant) -> Result<Self> {
+        let (mut news, mut messages, mut unread) = (News::default(), HashMap::new(), Vec::new());
+        // Of two words on one message, the second is judged by what the first made of it.
+        let each: HashSet<Uuid> = ended.iter().map(|end| end.message_id.0).collect();
+        let may_remember = basis == Basis::Claims && each.len() == ended.len();
+        for end in ended {
+            match claimed::row(end, gate).filter(|_| may_remember) {
+                Some(row) => {
+                    let row = messages.entry(row.id).or_insert_with(|| row.clone());
+                    let known = Known { fence: row.fence, outcome: None };
+                    news.note(end, &known, row, (gate, None), now)?;
+                    news.remembered.insert(row.id);
+                }
+                None => unread.push(end),
             }
         }
+        Ok(Self { news, messages, unread, gate })
     }
-    news.write(txn, ids, &messages, gate, now).await
+
+    /// Whether all of it speaks of messages that are in flight, every one of them taken: else it cannot be written.
+    pub const fn is_of_messages_in_flight(&self) -> bool {
+        self.unread.is_empty()
+    }
+
+    /// Records it. Recording the same again changes nothing.
+    pub async fn write(self, txn: &Txn, ids: &Ids, now: Instant) -> Result<Recorded> {
+        let Self { mut news, mut messages, unread, gate } = self;
+        if !unread.is_empty() {
+            let read = rows::lock(txn, unread.iter().map(|end| end.message_id.0)).await?;
+            messages.extend(read);
+            let attempts = attempts(txn, &unread).await?;
+            let late = late_proofs(txn, &unread, &messages).await?;
+            for end in unread {
+                if let Some((known, row)) =
+                    attempts.get(&end.attempt_id.0).zip(messages.get_mut(&end.message_id.0))
+                {
+                    let late = late.get(&end.attempt_id.0).copied();
+                    news.note(end, known, row, (gate, late), now)?;
+                }
+            }
+        }
+        news.write(txn, ids, &messages, gate, now).await
+    }
 }
 
 /// What a record tells, gathered before any of it is written.

@@ -1,8 +1,7 @@
 //! The courier: carries requests out, and records together what came back meanwhile.
 //!
-//! Each hand-over is a task of its own. Whoever comes back while a record is being written waits for its
-//! turn; whoever has the turn records for all that wait. So the busier the node, the more outcomes share one
-//! commit, and an idle node records at once.
+//! Each hand-over is a task of its own. Whoever comes back while nobody records does so, for all that come back
+//! meanwhile. So the busier the node, the more outcomes share one commit, and an idle node records at once.
 //!
 //! **Invariant:** what the aggregator answered is never forgotten while the process lives: a record is tried
 //! until the database takes it.
@@ -11,19 +10,18 @@ use super::{
     Lane,
     handover::{End, Handover, Window},
     notes::Seen,
+    outbox::Turn,
     permits::Permit,
     refill::Refill,
     span,
 };
 use crate::{
     db::{
-        Txn, gate,
-        outcomes::{self, Basis, Before, Ended, Gate, Outcome, Unsent},
-        receipts,
+        Txn,
+        outcomes::{Ended, Outcome, Unsent},
     },
     engine::{Engine, Fault, resolver::ask_again_at},
     ports::{Submitted, Task},
-    vitals::ReceiptFate,
 };
 use chrono::TimeDelta;
 use domain::{
@@ -34,13 +32,7 @@ use domain::{
     receipt,
 };
 use futures_util::future::join_all;
-use std::{
-    collections::BTreeMap,
-    fmt,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, pin::Pin, sync::Arc, time::Duration};
 
 /// Attempts of one message that were certainly not taken before the engine gives up: with the longest hold
 /// between them, well over an hour. Those that were turned away for pace do not count.
@@ -55,40 +47,18 @@ const RECORD_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// One hand-over under way, to its record.
 pub type Carrier = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Hand-overs that came back and wait to be recorded.
-#[derive(Default)]
-pub(super) struct Outbox {
-    ends: Mutex<Vec<(Arc<Lane>, End)>>,
-    turn: tokio::sync::Mutex<()>,
-}
+/// A hand-over that came back.
+pub(super) type Back = (Arc<Lane>, End);
 
-impl fmt::Debug for Outbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").finish_non_exhaustive()
+/// Hand-overs that came back, by campaign.
+fn by_lane(back: Vec<Back>) -> Vec<(Arc<Lane>, Vec<End>)> {
+    let mut lanes: BTreeMap<_, (Arc<Lane>, Vec<End>)> = BTreeMap::new();
+    for (lane, end) in back {
+        // A lane read anew may carry another sender's connection.
+        let key = (lane.id().0, lane.connection.id.0);
+        lanes.entry(key).or_insert_with(|| (lane, Vec::new())).1.push(end);
     }
-}
-
-impl Outbox {
-    fn put(&self, lane: Arc<Lane>, end: End) {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).push((lane, end));
-    }
-
-    fn is_empty(&self) -> bool {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    /// All that wait, by campaign.
-    fn take(&self) -> Vec<(Arc<Lane>, Vec<End>)> {
-        let waiting =
-            std::mem::take(&mut *self.ends.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut lanes: BTreeMap<_, (Arc<Lane>, Vec<End>)> = BTreeMap::new();
-        for (lane, end) in waiting {
-            // A lane read anew may carry another sender's connection.
-            let key = (lane.id().0, lane.connection.id.0);
-            lanes.entry(key).or_insert_with(|| (lane, Vec::new())).1.push(end);
-        }
-        lanes.into_values().collect()
-    }
+    lanes.into_values().collect()
 }
 
 impl Engine {
@@ -112,24 +82,49 @@ impl Engine {
     /// way by itself.
     async fn carry_one(self: Arc<Self>, lane: Arc<Lane>, handover: Handover) {
         let end = self.submit(&lane, handover).await;
-        self.dispatcher.outbox.put(lane, end);
-        let _turn = self.dispatcher.outbox.turn.lock().await;
-        if !self.dispatcher.outbox.is_empty() {
+        if let Some(turn) = self.dispatcher.outbox.put((lane, end)) {
             // Whatever a record needs is set up by whoever makes one, not by each request that is on its way.
-            Box::pin(self.record_outbox()).await;
+            let engine = Arc::clone(&self);
+            let record = Box::pin(async move { engine.record_waiting(turn).await });
+            match self.dispatcher.clerk.get() {
+                Some(clerk) => clerk.record(record),
+                None => record.await,
+            }
         }
     }
 
-    /// Records what came back and is not recorded yet, in its turn.
-    async fn record_outbox(self: &Arc<Self>) {
+    /// Sets a request on its way.
+    fn send(&self, carrier: Carrier) {
+        match self.dispatcher.clerk.get() {
+            Some(clerk) => clerk.send(carrier),
+            None => drop(tokio::spawn(carrier)),
+        }
+    }
+
+    /// What records that which was left when its recorder came to an untimely end.
+    pub(super) fn left_over(self: &Arc<Self>) -> Option<Carrier> {
+        let turn = self.dispatcher.outbox.left_over()?;
+        let engine = Arc::clone(self);
+        Some(Box::pin(async move { engine.record_waiting(turn).await }))
+    }
+
+    /// Records until nothing waits.
+    async fn record_waiting(self: &Arc<Self>, mut turn: Turn<Back>) {
+        while turn.is_needed() {
+            self.record_some(&turn).await;
+        }
+    }
+
+    /// Records what came back and is not recorded yet.
+    async fn record_some(self: &Arc<Self>, turn: &Turn<Back>) {
         // Whoever comes back while others write is recorded along. A database that is not there is the record's
         // own trouble.
         let mut txn = self.db.begin_write().await.ok();
-        for (lane, ends) in self.dispatcher.outbox.take() {
+        for (lane, ends) in by_lane(turn.take()) {
             match self.settle(&lane, ends, txn.take(), true).await {
                 Ok(window) => {
                     for carrier in self.carriers(window) {
-                        tokio::spawn(carrier);
+                        self.send(carrier);
                     }
                 }
                 Err(fault) => {
@@ -293,59 +288,6 @@ impl Engine {
                 self.dispatcher.holds.hold(connection, asked, now);
             }
         }
-    }
-
-    /// Records by what is remembered of the claims; where that fails, since something else happened to a message
-    /// or the next could not be claimed along, by what the rows say.
-    async fn record(
-        &self,
-        at: (CampaignId, ConnectionId),
-        ended: &[Ended],
-        (txn, mut refill): (Option<Txn>, Option<&mut Refill>),
-        now: Instant,
-    ) -> Result<Vec<TimeDelta>, Fault> {
-        let along = refill.as_deref_mut();
-        let recorded = self.record_by(Basis::Claims, at, ended, (txn, along), now).await;
-        if recorded.is_ok() {
-            return recorded;
-        }
-        if let Some(refill) = refill {
-            refill.forget();
-        }
-        self.record_by(Basis::Rows, at, ended, (None, None), now).await
-    }
-
-    async fn record_by(
-        &self,
-        basis: Basis,
-        (campaign, connection): (CampaignId, ConnectionId),
-        ended: &[Ended],
-        (txn, refill): (Option<Txn>, Option<&mut Refill>),
-        now: Instant,
-    ) -> Result<Vec<TimeDelta>, Fault> {
-        let txn = match txn {
-            Some(txn) => txn,
-            None => self.db.begin_write().await?,
-        };
-        gate::enter(&txn, campaign).await?;
-        let Before { gate, has_parked } = outcomes::look(&txn, campaign).await?;
-        let recorded = outcomes::record(&txn, &self.ids, ended, (gate, basis), now).await?;
-        let woken = if has_parked {
-            receipts::unpark(&txn, connection, &recorded.accepted).await?
-        } else {
-            0
-        };
-        if let Some(refill) = refill.filter(|_| gate == Gate::Open) {
-            self.refill(&txn, campaign, refill).await?;
-        }
-        txn.commit().await?;
-        self.vitals.metrics().receipts_settled(ReceiptFate::Woken, woken);
-        if woken > 0 {
-            self.bells.ring(Task::Receipts);
-        }
-        self.bells.ring(Task::Completer);
-        self.hints.give();
-        Ok(recorded.waits)
     }
 }
 

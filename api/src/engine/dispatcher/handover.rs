@@ -9,7 +9,7 @@ use super::{
 use crate::{
     db::{
         Txn,
-        attempts::{self, Claim, Claimer},
+        attempts::{self, Claim, Claimer, Claiming, Due, Judged},
         gate,
         outcomes::{self, AsClaimed, Gate},
         paces,
@@ -66,6 +66,40 @@ pub(super) struct Claimed {
     pub(super) wait: Option<TimeDelta>,
 }
 
+/// Messages to claim, not judged yet.
+pub(super) struct Found {
+    due: Due,
+    /// After what wait more may leave, if the pace let none leave now.
+    wait: Option<TimeDelta>,
+}
+
+/// Claims that are ready to be written, with the requests that may then leave.
+pub(super) struct Prepared {
+    handovers: Vec<Handover>,
+    claiming: Claiming,
+    judged: Judged,
+}
+
+impl Prepared {
+    /// Writes the claims in the transaction that found the messages, and whatever keeps the others from leaving.
+    pub(super) async fn write(
+        self,
+        engine: &Engine,
+        txn: &Txn,
+        permit: &mut Permit,
+        now: Instant,
+    ) -> Result<Claimed, Fault> {
+        let Self { mut handovers, claiming, judged } = self;
+        let held = judged.hold(txn, &engine.ids, now).await?;
+        claiming.write(txn).await?;
+        for handover in &mut handovers {
+            handover.permit = permit.split();
+        }
+        let claimed = u64::try_from(handovers.len()).unwrap_or(u64::MAX);
+        Ok(Claimed { touched: claimed.saturating_add(held), handovers, wait: None })
+    }
+}
+
 /// The hand-overs of several campaigns, in flight together.
 #[derive(Default)]
 pub(in crate::engine) struct Window(pub(super) Vec<(Arc<Lane>, Vec<Handover>)>);
@@ -110,24 +144,48 @@ impl Engine {
     }
 
     /// Claims in `txn`, whose gate is entered and open.
-    pub(super) async fn claim_in(
+    async fn claim_in(
         &self,
         txn: &Txn,
         lane: &Lane,
         permit: &mut Permit,
-        (now, claimed_at): (Instant, Instant),
+        at: (Instant, Instant),
     ) -> Result<Claimed, Fault> {
-        let limits = Limited::of_lane(lane);
-        let pace = self.shared_pace(txn, lane, &limits, now).await?;
+        let found = self.find(txn, lane, permit.count(), at).await?;
+        let wait = found.wait;
+        let claimed = self.prepare(txn, lane, found, at)?.write(self, txn, permit, at.0).await?;
+        Ok(Claimed { wait, ..claimed })
+    }
+
+    /// Finds up to `limit` messages of a lane to claim in `txn`, fewer where its pace says so.
+    pub(super) async fn find(
+        &self,
+        txn: &Txn,
+        lane: &Lane,
+        limit: u64,
+        (now, _): (Instant, Instant),
+    ) -> Result<Found, Fault> {
+        let pace = self.shared_pace(txn, lane, &Limited::of_lane(lane), now).await?;
         if pace.messages == 0 {
-            return Ok(Claimed { wait: pace.wait, ..Claimed::default() });
+            return Ok(Found { due: Due::default(), wait: pace.wait });
         }
-        let limit = permit.count().min(pace.messages);
-        let (due, held) = attempts::candidates(txn, &self.ids, &lane.binding, limit, now).await?;
-        let touched = u64::try_from(due.len()).unwrap_or(u64::MAX).saturating_add(held);
+        let limit = limit.min(pace.messages);
+        let due = attempts::due(txn, &lane.binding, limit, now).await?;
+        Ok(Found { due, wait: None })
+    }
+
+    /// Judges what was found, and renders the requests of what may leave. The database is asked for nothing.
+    pub(super) fn prepare(
+        &self,
+        txn: &Txn,
+        lane: &Lane,
+        found: Found,
+        (now, claimed_at): (Instant, Instant),
+    ) -> Result<Prepared, Fault> {
+        let mut judged = found.due.judge(&lane.binding, now)?;
         let (mut claims, mut handovers) = (Vec::new(), Vec::new());
-        for candidate in due {
-            let (claim, handover) = self.prepare(lane, candidate, now, claimed_at)?;
+        for candidate in judged.take() {
+            let (claim, handover) = self.render(lane, candidate, now, claimed_at)?;
             claims.push(claim);
             handovers.push(handover);
         }
@@ -137,13 +195,12 @@ impl Engine {
             lease_until: claimed_at + span(self.settings.lease),
         };
         let segments = handovers.iter().map(Handover::segments).sum();
-        let arrivals = self.dispatcher.pacer.spend(&limits, segments, now);
-        attempts::claim(txn, &claims, claimer, &arrivals, now).await?;
+        let arrivals = self.dispatcher.pacer.spend(&Limited::of_lane(lane), segments, now);
+        let claiming = attempts::claim(txn, &claims, claimer, &arrivals, now);
         for (handover, claim) in handovers.iter_mut().zip(claims) {
             handover.claimed = Some(AsClaimed::of(claim, claimer, now));
-            handover.permit = permit.split();
         }
-        Ok(Claimed { touched, handovers, wait: None })
+        Ok(Prepared { handovers, claiming, judged })
     }
 
     /// How many messages of a lane may leave now, by its pace on all nodes, which is locked.
@@ -161,7 +218,7 @@ impl Engine {
     }
 
     /// Makes a candidate's attempt and renders its request.
-    fn prepare(
+    fn render(
         &self,
         lane: &Lane,
         candidate: attempts::Candidate,
