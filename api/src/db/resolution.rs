@@ -284,7 +284,8 @@ async fn settle_batch(
     };
     plans::move_rows(txn, open, to, now, deltas).await?;
     let due_at = |row: &message::Model| match settlement {
-        Settlement::Resend => ms(now),
+        // A clock that is set back makes nothing due before its time.
+        Settlement::Resend => ms(now).max(row.due_at),
         Settlement::WriteOff => row.due_at,
     };
     let uncertain_at = |row: &message::Model| match settlement {
