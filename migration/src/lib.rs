@@ -43,6 +43,7 @@ mod m0018_uncertain;
 mod m0019_callers;
 mod m0020_audit;
 mod m0021_outstanding;
+mod m0022_room;
 
 /// Brings a database to the schema of this version.
 #[derive(Debug)]
@@ -102,6 +103,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_callers::Migration),
             Box::new(m0020_audit::Migration),
             Box::new(m0021_outstanding::Migration),
+            Box::new(m0022_room::Migration),
         ]
     }
 }

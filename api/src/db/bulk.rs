@@ -101,7 +101,7 @@ const fn source(backend: DbBackend) -> &'static str {
     match backend {
         // Each row of values is parsed once, with all others, and not again for each of its values.
         DbBackend::Sqlite => "jsonb_each(?) AS r",
-        _ => "json_array_elements($1::json) AS r(value)",
+        _ => "jsonb_array_elements($1::jsonb) AS r(value)",
     }
 }
 

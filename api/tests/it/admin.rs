@@ -41,7 +41,7 @@ fn what_cannot_be_set_up_is_refused() {
     let behind = sendoff.tells(&["admin", "site", "create", "--name", "Demo"]);
     assert_eq!(
         behind,
-        "sendoff: the database is 21 schema steps behind this version: run `sendoff admin migrate`"
+        "sendoff: the database is 22 schema steps behind this version: run `sendoff admin migrate`"
     );
     let site = sendoff.with_site();
     let nobody = "site_0190a5b20000700080000000000000ff";

@@ -13,7 +13,7 @@ fn a_schema_behind_is_told() {
     let told = Sendoff::new().tells(SERVE);
     assert_eq!(
         told,
-        "sendoff: the database is 21 schema steps behind this version: run `sendoff admin migrate`"
+        "sendoff: the database is 22 schema steps behind this version: run `sendoff admin migrate`"
     );
 }
 
