@@ -206,6 +206,12 @@ impl Script {
         Self { backend: self.backend, parts }.run(txn).await
     }
 
+    /// Runs what is in it by now where that locks rows, so that others are locked after them. SQLite has one writer, and
+    /// takes all in one trip.
+    pub(super) async fn flush_locks(&mut self, txn: &Txn) -> Result<()> {
+        if self.backend == DbBackend::Postgres { self.flush(txn).await } else { Ok(()) }
+    }
+
     /// Runs the statements, each of which must change exactly the rows that it is for.
     pub(super) async fn run(self, txn: &Txn) -> Result<()> {
         if self.backend == DbBackend::Sqlite {

@@ -15,6 +15,8 @@ use tokio::{sync::watch, task::JoinSet};
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 /// How long outcomes may take to be recorded when the process stops.
 const RECORD_GRACE: Duration = Duration::from_secs(5);
+/// How often it is then looked for what nobody records.
+const LEFT_PERIOD: Duration = Duration::from_millis(100);
 /// How long the completer waits after a ring: every record rings it, and almost none completes a campaign.
 const COMPLETER_REST: Duration = Duration::from_millis(25);
 /// Activations in a row before a busy reconciler lets the others have a turn.
@@ -45,8 +47,21 @@ impl Driver {
     pub async fn finished(mut self) {
         while self.tasks.join_next().await.is_some() {}
         let patience = self.engine.settings.submit_timeout + RECORD_GRACE;
-        if tokio::time::timeout(patience, self.engine.nothing_in_flight()).await.is_err() {
+        if tokio::time::timeout(patience, all_recorded(&self.engine)).await.is_err() {
             tracing::warn!("some outcomes could not be recorded: these messages will be unknown");
+        }
+    }
+}
+
+/// Completes when nothing is in flight, and records what a recorder left that came to an untimely end: no activation
+/// looks for that any more.
+async fn all_recorded(engine: &Arc<Engine>) {
+    loop {
+        if let Some(record) = engine.left_over() {
+            record.await;
+        }
+        if tokio::time::timeout(LEFT_PERIOD, engine.nothing_in_flight()).await.is_ok() {
+            return;
         }
     }
 }

@@ -19,6 +19,12 @@ use serde::Serialize;
 pub struct AsClaimed(Box<message::Model>);
 
 impl AsClaimed {
+    /// A message as it is.
+    #[cfg(test)]
+    pub(super) fn as_is(row: message::Model) -> Self {
+        Self(Box::new(row))
+    }
+
     /// What a claim that was written left.
     pub fn of(claim: Claim, claimer: Claimer<'_>, now: Instant) -> Self {
         let row = claim.candidate.into_row();
@@ -48,11 +54,12 @@ pub(super) fn row(end: &Ended, gate: Gate) -> Option<&message::Model> {
     (is_plain && is_first_word && !matches!(gate, Gate::Closed(_))).then_some(row.as_ref())
 }
 
-/// Messages taken of which nothing else was heard since their claim.
+/// Messages taken of which nothing else was heard since their claim. They are found by their ids: the state is written so
+/// that no index of those in flight serves, whose dead entries are as many as the messages handed over.
 const TAKEN: Bulk = Bulk {
     what: "messages taken",
     table: "message",
-    which: "id = v.k AND fence = v.c1 AND state = 'in_flight'",
+    which: "id = v.k AND fence = v.c1 AND state || '' = 'in_flight'",
     kinds: &[Kind::Number, Kind::Number, Kind::Text, Kind::Number, Kind::Number],
     set: "state = 'accepted', lease_until = NULL, segments = v.c2, provider_id = v.c3, \
           accepted_at = v.c4, updated_at = v.c5",
@@ -74,8 +81,9 @@ pub(super) fn write<'a>(
     now: Instant,
 ) {
     let mut taken: Vec<_> = taken.collect();
-    // Rows are locked in the order of their ids, which is that of the values: a few hundred values are joined to a
-    // table of any size one after the other. To lock them by a statement of its own would look each up twice.
+    // Rows are locked in the order of their ids, which is that of the values: looked up by their ids they come one after
+    // the other. Were a plan to do otherwise, two transactions might wait for each other, and one be made again. To
+    // lock them by a statement of its own would look each up twice.
     taken.sort_unstable_by_key(|(row, _)| row.id);
     script.update(&TAKEN, taken.iter().map(|(row, _)| message(row)));
     script.update(&PROVED, taken.iter().map(|(_, end)| attempt(end, now)));

@@ -187,12 +187,14 @@ impl<'a> News<'a> {
         gate: Gate,
         now: Instant,
     ) -> Result<Recorded> {
-        let touched = self.texted.iter().map(|(pair, _)| pair.subscriber);
-        let spoken_of = self.verdicts.iter().map(Verdict::subscriber_id);
-        touches::hold(txn, touched.chain(spoken_of)).await?;
         let is_involved = self.is_involved(gate);
         let mut script = Script::new(txn);
         self.write_rows(&mut script, messages, now);
+        // Messages are locked before subscribers.
+        script.flush_locks(txn).await?;
+        let touched = self.texted.iter().map(|(pair, _)| pair.subscriber);
+        let spoken_of = self.verdicts.iter().map(Verdict::subscriber_id);
+        touches::hold(txn, touched.chain(spoken_of)).await?;
         touches::accepted(&mut script, self.texted);
         if is_involved {
             script.flush(txn).await?;
@@ -370,6 +372,31 @@ mod tests {
             resolve_tries: None,
             uncertain_at: None,
         }
+    }
+
+    /// Goal: the next messages are claimed along, judged by what was so before, only with a record that speaks of messages
+    /// in flight and of no other. Method: an acceptance whose claim is remembered, by claims and by rows; one whose claim
+    /// is not; two of one message.
+    #[test]
+    fn a_record_by_claims_is_of_messages_in_flight() {
+        let now: Instant = "2026-11-23T15:00:00Z".parse().unwrap();
+        let accepted = |claimed| Ended {
+            attempt_id: Uuid::nil().into(),
+            message_id: Uuid::nil().into(),
+            asked: 0,
+            is_last: true,
+            claimed,
+            outcome: Outcome::Accepted { provider_id: "m".to_owned(), segments: None },
+        };
+        let is_so = |ended: &[Ended], basis| {
+            Record::of(ended, (Gate::Open, basis), now).unwrap().is_of_messages_in_flight()
+        };
+        let remembered = accepted(Some(claimed::AsClaimed::as_is(in_flight(1))));
+        let one = [remembered.clone()];
+        assert!(is_so(&one, Basis::Claims));
+        assert!(!is_so(&one, Basis::Rows));
+        assert!(!is_so(&[accepted(None)], Basis::Claims));
+        assert!(!is_so(&[remembered.clone(), remembered], Basis::Claims));
     }
 
     /// Goal: a node that slept through its lease cannot make a message ready again that was meanwhile sent again by a

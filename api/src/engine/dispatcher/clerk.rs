@@ -3,6 +3,9 @@
 //! Where there is one writer, whoever has it is waited for by everybody. Among the tasks that carry requests it would go
 //! on only when its turn comes, after hundreds of them, a dozen times in each transaction. Here nobody is before it.
 //!
+//! A record that is under way holds its engine, and thereby this thread: in a process that goes on without stopping the
+//! engine, it goes on too.
+//!
 //! **Invariant:** requests leave from where the engine was started, and never from here.
 
 use super::Carrier;

@@ -102,7 +102,7 @@ impl Engine {
     }
 
     /// What records that which was left when its recorder came to an untimely end.
-    pub(super) fn left_over(self: &Arc<Self>) -> Option<Carrier> {
+    pub(in crate::engine) fn left_over(self: &Arc<Self>) -> Option<Carrier> {
         let turn = self.dispatcher.outbox.left_over()?;
         let engine = Arc::clone(self);
         Some(Box::pin(async move { engine.record_waiting(turn).await }))

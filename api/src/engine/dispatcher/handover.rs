@@ -12,7 +12,7 @@ use crate::{
         attempts::{self, Claim, Claimer, Claiming, Due, Judged},
         gate,
         outcomes::{self, AsClaimed, Gate},
-        paces,
+        paces::{self, Arrival},
     },
     engine::{Engine, Fault},
     hex,
@@ -78,6 +78,8 @@ pub(super) struct Prepared {
     handovers: Vec<Handover>,
     claiming: Claiming,
     judged: Judged,
+    /// Where the paces are then.
+    arrivals: Vec<Arrival>,
 }
 
 impl Prepared {
@@ -89,9 +91,12 @@ impl Prepared {
         permit: &mut Permit,
         now: Instant,
     ) -> Result<Claimed, Fault> {
-        let Self { mut handovers, claiming, judged } = self;
+        let Self { mut handovers, claiming, judged, arrivals } = self;
         let held = judged.hold(txn, &engine.ids, now).await?;
         claiming.write(txn).await?;
+        if !handovers.is_empty() {
+            engine.dispatcher.pacer.learn(&arrivals);
+        }
         for handover in &mut handovers {
             handover.permit = permit.split();
         }
@@ -195,12 +200,12 @@ impl Engine {
             lease_until: claimed_at + span(self.settings.lease),
         };
         let segments = handovers.iter().map(Handover::segments).sum();
-        let arrivals = self.dispatcher.pacer.spend(&Limited::of_lane(lane), segments, now);
+        let arrivals = self.dispatcher.pacer.after(&Limited::of_lane(lane), segments, now);
         let claiming = attempts::claim(txn, &claims, claimer, &arrivals, now);
         for (handover, claim) in handovers.iter_mut().zip(claims) {
             handover.claimed = Some(AsClaimed::of(claim, claimer, now));
         }
-        Ok(Prepared { handovers, claiming, judged })
+        Ok(Prepared { handovers, claiming, judged, arrivals })
     }
 
     /// How many messages of a lane may leave now, by its pace on all nodes, which is locked.

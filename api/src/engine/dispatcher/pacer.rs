@@ -130,7 +130,7 @@ impl Pacer {
         limits.iter().map(allows).fold(Pace::UNLIMITED, Pace::and)
     }
 
-    /// Notes arrivals that were read: other nodes may have moved them on.
+    /// Notes arrivals that were read or written: other nodes may have moved them on.
     pub(super) fn learn(&self, read: &[Arrival]) {
         let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, at) in read {
@@ -139,16 +139,12 @@ impl Pacer {
         }
     }
 
-    /// Notes that `segments` leave at `now`; answers with the arrivals after that.
-    pub(super) fn spend(&self, limits: &[Limited], segments: u64, now: Instant) -> Vec<Arrival> {
-        let mut arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut spent = Vec::with_capacity(limits.len());
-        for limit in limits {
-            let at = arrival(&arrivals, limit.id, now) + limit.span(segments);
-            arrivals.insert(limit.id, at);
-            spent.push((limit.id, at));
-        }
-        spent
+    /// Where arrivals would be if `segments` left at `now`: to be learned once that is certain.
+    pub(super) fn after(&self, limits: &[Limited], segments: u64, now: Instant) -> Vec<Arrival> {
+        let arrivals = self.arrivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let after =
+            |limit: &Limited| (limit.id, arrival(&arrivals, limit.id, now) + limit.span(segments));
+        limits.iter().map(after).collect()
     }
 
     /// Lets a sender rest: the aggregator asked it to when it took a message.
@@ -205,7 +201,8 @@ mod tests {
                 assert!(next > now);
                 now = next;
             } else {
-                arrivals = pacer.spend(limits, pace.messages * segments, now);
+                arrivals = pacer.after(limits, pace.messages * segments, now);
+                pacer.learn(&arrivals);
                 sent += pace.messages * segments;
             }
         }

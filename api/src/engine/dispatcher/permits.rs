@@ -153,6 +153,15 @@ impl Permit {
         }
     }
 
+    /// Gives back all but `count` of them.
+    pub(in crate::engine) fn keep(&mut self, count: u64) {
+        let surplus = self.count.saturating_sub(count);
+        if surplus > 0 {
+            self.count = count;
+            self.permits.give_back(self.connection, surplus);
+        }
+    }
+
     /// One of them by itself; none when there is none left.
     pub(in crate::engine) fn split(&mut self) -> Option<Self> {
         self.count = self.count.checked_sub(1)?;
@@ -190,7 +199,11 @@ mod tests {
         drop(first);
         assert_eq!((permits.free(), permits.in_flight(connection(1))), (5, 1));
         let mut one = one;
-        one.join(permits.take(connection(1), 2));
+        one.join(permits.take(connection(1), 4));
+        assert_eq!((one.count(), permits.in_flight(connection(1))), (5, 5));
+        one.keep(9);
+        assert_eq!(one.count(), 5, "there are no more");
+        one.keep(3);
         assert_eq!((one.count(), permits.in_flight(connection(1))), (3, 3));
         one.join(permits.take(connection(4), 1));
         assert_eq!(

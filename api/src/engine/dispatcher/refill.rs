@@ -56,6 +56,8 @@ impl Alone {
 /// Permits to claim with, and what was claimed.
 pub(in crate::engine) struct Refill {
     permit: Permit,
+    /// How many came back; others may be joined to them.
+    own: u64,
     window: Window,
 }
 
@@ -66,12 +68,13 @@ impl Refill {
             all.join(one);
             all
         });
-        permit.map(|permit| Self { permit, window: Window::default() })
+        permit.map(|permit| Self { own: permit.count(), permit, window: Window::default() })
     }
 
-    /// Forgets what was claimed by a transaction that came to nothing.
+    /// Forgets what was claimed by a transaction that came to nothing, and lets go of permits that were joined for it.
     pub(super) fn forget(&mut self) {
         self.window = Window::default();
+        self.permit.keep(self.own);
     }
 
     /// What was claimed; the permits that are left come back.
