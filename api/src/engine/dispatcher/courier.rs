@@ -83,9 +83,7 @@ impl Engine {
     async fn carry_one(self: Arc<Self>, lane: Arc<Lane>, handover: Handover) {
         let end = self.submit(&lane, handover).await;
         if let Some(turn) = self.dispatcher.outbox.put((lane, end)) {
-            // Whatever a record needs is set up by whoever makes one, not by each request that is on its way.
-            let engine = Arc::clone(&self);
-            let record = Box::pin(async move { engine.record_waiting(turn).await });
+            let record = self.recorder(turn);
             match self.dispatcher.clerk.get() {
                 Some(clerk) => clerk.record(record),
                 None => record.await,
@@ -103,9 +101,13 @@ impl Engine {
 
     /// What records that which was left when its recorder came to an untimely end.
     pub(in crate::engine) fn left_over(self: &Arc<Self>) -> Option<Carrier> {
-        let turn = self.dispatcher.outbox.left_over()?;
+        Some(self.recorder(self.dispatcher.outbox.left_over()?))
+    }
+
+    /// What records until nothing waits: set up by whoever has the turn, not by each request that is on its way.
+    fn recorder(self: &Arc<Self>, turn: Turn<Back>) -> Carrier {
         let engine = Arc::clone(self);
-        Some(Box::pin(async move { engine.record_waiting(turn).await }))
+        Box::pin(async move { engine.record_waiting(turn).await })
     }
 
     /// Records until nothing waits.
